@@ -71,9 +71,10 @@ objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 CORE    := $(call objects,$(call sources,base shm heap store spec tables))
 POLICY  := $(call objects,$(call sources,policy))
-CLIENT  := $(call objects,$(call sources,client)) $(POLICY) # plm_inspect.h names the policies
-ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
+# plm_inspect.h names the policies, and shows the machine.
+CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
+ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
@@ -103,12 +104,11 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
-$(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
+$(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library. From
-# the journal plmctl takes the reader of the file.
-$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(CORE)
+# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library.
+$(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
@@ -149,7 +149,7 @@ test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in the test's process exports plm_* for modules.
-$(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
+$(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
@@ -187,7 +187,7 @@ $(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
 .PHONY: fuzz-programs
 fuzz-programs: $(TARGETS)
 
-$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) \
+$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
 	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
 
@@ -241,7 +241,7 @@ model:
 EXPLORE := $(call objects,$(call sources,verify/explore) \
 	$(addprefix tests/support/,label.c mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
-	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+	$(filter-out $(B)/client/names.o,$(CLIENT)) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
@@ -278,7 +278,7 @@ JUDGE   := $(call objects,verify/soak/soak_history.c verify/soak/soak_judge.c)
 
 $(SOAK): $(call objects,$(filter-out verify/soak/mod_%.c verify/soak/test_%.c,\
 	$(call sources,verify/soak))) $(TEST_LIB) $(ROLES) \
-	$(CLIENT) $(MACHINE) $(CORE) | $(B)/verify/soak/mod_soak.so
+	$(CLIENT) $(CORE) | $(B)/verify/soak/mod_soak.so
 	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
 
 $(B)/verify/soak/mod_soak.so: $(call objects,\

@@ -12,42 +12,52 @@ struct explained {
 	int n; /* at least 1 */
 };
 
-static const struct column columns[] = {
-	{ "REF", "ref", -1 },
-	{ "TASK", "task", -1 },
-	{ "FUNCTION", "function", -1 },
-	{ "STATE", "state", -1 },
-	{ "NUMBER", "number", 0 },
-	{ "REASON", "reason", -1 },
-	{ "TEXT", "text", -1 },
-	{ "REFS", "refs", -1 },
+struct reason_row {
+	const char *word; /* the reference, as the user wrote it */
+	plm_ref task;
+	const char *function, *state;
+	int number;
+	const char *code, *text;
+	const plm_reason *reason;
 };
 
-static void explain_json_reason(
-    struct output *out, const char *word, const struct explained *e, int number)
+static void explain_refs(struct output *out, const void *row)
 {
-	const plm_reason *reason = &e->reason[number];
-	char task[PLM_REF_TEXT_BYTES], text[REFS_MAX][PLM_REF_TEXT_BYTES];
+	const plm_reason *reason = ((const struct reason_row *)row)->reason;
+	char text[REFS_MAX][PLM_REF_TEXT_BYTES];
 	const char *refs[REFS_MAX];
 	unsigned n = reason->refs < REFS_MAX ? reason->refs : REFS_MAX;
 	for (unsigned i = 0; i < n; i++) {
 		plm_ref_print(reason->ref[i], text[i]);
 		refs[i] = text[i];
 	}
-	plm_ref_print(e->head.task, task);
-	list_begin(out, columns, COUNT_OF(columns));
-	cell_text(out, word);
-	cell_text(out, task);
-	if (e->head.function[0])
-		cell_text(out, e->head.function);
-	else
-		cell_none(out);
-	cell_text(out, plm_state_name(e->head.state));
-	cell_signed(out, number + 1);
-	cell_text(out, reason->code);
-	cell_text(out, reason->text);
 	cell_list(out, refs, n);
-	row_end(out);
+}
+
+static const struct column columns[] = {
+	{ "REF", "ref", -1, PLAIN(struct reason_row, word) },
+	{ "TASK", "task", -1, PLAIN(struct reason_row, task) },
+	{ "FUNCTION", "function", -1, TEXT_IF_ANY(struct reason_row, function) },
+	{ "STATE", "state", -1, PLAIN(struct reason_row, state) },
+	{ "NUMBER", "number", 0, PLAIN(struct reason_row, number) },
+	{ "REASON", "reason", -1, PLAIN(struct reason_row, code) },
+	{ "TEXT", "text", -1, PLAIN(struct reason_row, text) },
+	{ "REFS", "refs", -1, .cell = explain_refs },
+};
+
+static void explain_json_reasons(struct output *out, const char *word, const struct explained *e)
+{
+	table_begin(out, columns, COUNT_OF(columns));
+	for (int i = 0; i < e->n; i++)
+		table_row(out,
+		    &(struct reason_row){ .word = word,
+			.task = e->head.task,
+			.function = e->head.function,
+			.state = plm_state_name(e->head.state),
+			.number = i + 1,
+			.code = e->reason[i].code,
+			.text = e->reason[i].text,
+			.reason = &e->reason[i] });
 }
 
 static void explain_say_reasons(
@@ -78,8 +88,7 @@ static int explain_one(struct context *context, plm_ref ref, const char *word)
 		return failed(r, word);
 	e.n = r < REASONS_MAX ? r : REASONS_MAX;
 	if (context->json)
-		for (int i = 0; i < e.n; i++)
-			explain_json_reason(&context->out, word, &e, i);
+		explain_json_reasons(&context->out, word, &e);
 	else if (context->out.quiet)
 		fprintf(context->out.file, "%s\n", e.reason[0].code);
 	else

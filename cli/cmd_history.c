@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,10 +10,12 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
+#include "cli/history.h"
 #include "cli/look.h"
-#include "journal/history.h"
 
-enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB = 1024 };
+enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, HEAD_TEXT_BYTES = 1024, MS_PER_S = 1000 };
+
+#define STATES "queued|running|done|failed|dead|cancelled"
 
 struct asked {
 	struct history_filter filter;
@@ -74,14 +77,13 @@ static int history_take_exit_code(void *target, const struct option_given *given
 
 static int history_take_state(void *target, const struct option_given *given)
 {
-	enum history_state state = history_state_of(given->text);
-	((struct asked *)target)->filter.state = state;
-	if (state != HISTORY_STATES && state != HISTORY_ANY)
-		return 0;
-	return why(-EINVAL,
-	    "--state is queued, running, done, failed, dead or cancelled (the directory is "
-	    "--state-dir): %s",
-	    given->text);
+	((struct asked *)target)->filter.state = given->text;
+	return option_choice(given->what, given->text, STATES) >= 0
+	    ? 0
+	    : why(-EINVAL,
+		  "--state is queued, running, done, failed, dead or cancelled (the directory is "
+		  "--state-dir): %s",
+		  given->text);
 }
 
 static const struct option_row option_rows[] = {
@@ -103,8 +105,7 @@ static const struct option_row option_rows[] = {
 	    OPTION_FIELD(struct asked, filter.label) },
 	{ "exit-code", NULL, NULL, OPTION_NUMBER, .word = "N",
 	    .help = "only tasks whose command ended with N", .take = history_take_exit_code },
-	{ "state", NULL, NULL, OPTION_CHOICE, .word = "STATE",
-	    .choices = "queued|running|done|failed|dead|cancelled",
+	{ "state", NULL, NULL, OPTION_CHOICE, .word = "STATE", .choices = STATES,
 	    .help = "queued, running, done, failed, dead or cancelled",
 	    .take = history_take_state },
 	{ "totals", NULL, NULL, OPTION_CHOICE, .word = "KEY", .choices = "user|label|day",
@@ -124,8 +125,7 @@ static void history_take_operand(const struct context *context, const char *word
 		return;
 	}
 	plm_ref ref = reference_word(word);
-	a->filter.ref = ref.id;
-	a->filter.runtime = ref.runtime;
+	plm_ref_print(ref, a->filter.ref);
 }
 
 /* ---- the directory ---- */
@@ -157,56 +157,64 @@ static int history_find_directory(struct context *context, struct asked *a)
 	return EXIT_INPUT;
 }
 
-/* ---- printing ---- */
+/* ---- printing: a row is a statement, and each cell a column of the view ---- */
 
-static const struct column rows[] = {
-	{ "ID", "id", 0 },
-	{ "REF", "ref", -1 },
-	{ "STATE", "state", -1 },
-	{ "EXIT", "exit_code", 0 },
-	{ "SUBMITTED", "submitted", -1 },
-	{ "RAN", "run_ms", 0 },
-	{ "TRIES", "attempts", 0 },
-	{ "LABEL", "label", -1 },
-	{ "COMMAND", "command", -1 },
-	{ "WHY", "message", -1 },
-};
+static sqlite3_stmt *history_statement(const void *row)
+{
+	return *(sqlite3_stmt *const *)row;
+}
 
-static const struct column details[] = {
-	{ "ID", "id", 0 },
-	{ "REF", "ref", -1 },
-	{ "STATE", "state", -1 },
-	{ "EXIT", "exit_code", 0 },
-	{ "SUBMITTED", "submitted", -1 },
-	{ "RAN", "run_ms", 0 },
-	{ "TRIES", "attempts", 0 },
-	{ "LABEL", "label", -1 },
-	{ "COMMAND", "command", -1 },
-	{ "WHY", "message", -1 },
-	{ "FIRST REF", "first_ref", -1 },
-	{ "QUEUED AGAIN", "resumed", 0 },
-	{ "FUNCTION", "function", -1 },
-	{ "USER", "user", -1 },
-	{ "PRIORITY", "priority", 0 },
-	{ "BEGAN", "began", -1 },
-	{ "ENDED", "ended", -1 },
-	{ "WORKER", "worker", 0 },
-	{ "CODE", "code", 0 },
-	{ "SIGNAL", "signal", 0 },
-	{ "USER TIME", "user_ms", 0 },
-	{ "SYSTEM TIME", "system_ms", 0 },
-	{ "LARGEST PROCESS", "resident_bytes", 0 },
-	{ "STDOUT", "stdout_bytes", 0 },
-	{ "STDERR", "stderr_bytes", 0 },
-	{ "VALUE", "value_bytes", 0 },
-	{ "NOT DURABLE", "not_durable", -1 },
-	{ "STDOUT BEGINS", "stdout", -1 },
-	{ "STDERR BEGINS", "stderr", -1 },
-};
+static const char *history_text_at(const struct output *out, const void *row)
+{
+	const void *text = sqlite3_column_text(history_statement(row), (int)out->at);
+	return text ? text : "";
+}
 
-static void history_cell_moment(struct output *out, int64_t ms)
+static int64_t history_number_at(const struct output *out, const void *row)
+{
+	return sqlite3_column_int64(history_statement(row), (int)out->at);
+}
+
+static bool history_is_null(const struct output *out, const void *row)
+{
+	return sqlite3_column_type(history_statement(row), (int)out->at) == SQLITE_NULL;
+}
+
+static void history_text(struct output *out, const void *row)
+{
+	cell_text(out, history_text_at(out, row));
+}
+
+static void history_text_if_any(struct output *out, const void *row)
+{
+	cell_text_if_any(out, history_text_at(out, row));
+}
+
+static void history_number(struct output *out, const void *row)
+{
+	if (history_is_null(out, row))
+		cell_none(out);
+	else
+		cell_signed(out, history_number_at(out, row));
+}
+
+static void history_ms(struct output *out, const void *row)
+{
+	if (history_is_null(out, row))
+		cell_none(out);
+	else
+		cell_ms(out, (uint64_t)history_number_at(out, row));
+}
+
+static void history_size(struct output *out, const void *row)
+{
+	cell_size(out, (uint64_t)history_number_at(out, row));
+}
+
+static void history_moment(struct output *out, const void *row)
 {
 	char text[TIME_TEXT_BYTES];
+	int64_t ms = history_number_at(out, row);
 	time_t seconds = (time_t)(ms / MS_PER_S);
 	struct tm tm;
 	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
@@ -217,128 +225,72 @@ static void history_cell_moment(struct output *out, int64_t ms)
 	cell_text(out, text);
 }
 
-static void history_cell_if(struct output *out, const char *text)
+static void history_state(struct output *out, const void *row)
 {
-	if (text[0])
-		cell_text(out, text);
-	else
-		cell_none(out);
+	const char *state = history_text_at(out, row);
+	bool bad = strcmp(state, "failed") == 0 || strcmp(state, "dead") == 0;
+	cell_tinted(out, state,
+	    bad                              ? TINT_BAD
+		: strcmp(state, "done") == 0 ? TINT_GOOD
+					     : TINT_NONE);
 }
 
-static void history_cell_known(struct output *out, int number)
+/* The first bytes of an output: the text up to a zero byte. */
+static void history_head(struct output *out, const void *row)
 {
-	if (number >= 0)
-		cell_signed(out, number);
-	else
-		cell_none(out);
-}
-
-static void history_cell_ref(struct output *out, uint64_t ref, uint64_t runtime)
-{
-	char text[PLM_REF_TEXT_BYTES];
-	plm_ref_print((plm_ref){ .id = ref, .runtime = runtime }, text);
-	cell_text(out, text);
-}
-
-static void history_cell_head(struct output *out, const void *bytes, size_t length)
-{
-	char text[SHRT_MAX / 32];
-	size_t n = length < sizeof text ? length : sizeof text - 1;
+	char text[HEAD_TEXT_BYTES];
+	const void *bytes = sqlite3_column_blob(history_statement(row), (int)out->at);
+	size_t n = (size_t)sqlite3_column_bytes(history_statement(row), (int)out->at);
+	n = n < sizeof text ? n : sizeof text - 1;
 	if (n)
 		memcpy(text, bytes, n);
 	text[n] = 0;
-	history_cell_if(out, text);
+	cell_text_if_any(out, text);
 }
 
-static void history_cell_state(struct output *out, enum history_state state)
-{
-	cell_tinted(out, history_state_name(state),
-	    state == HISTORY_DONE                                  ? TINT_GOOD
-		: state == HISTORY_FAILED || state == HISTORY_DEAD ? TINT_BAD
-								   : TINT_NONE);
-}
-
-static void history_print_columns(struct output *out, const struct history_row *row)
-{
-	cell_signed(out, row->id);
-	history_cell_ref(out, row->ref, row->runtime);
-	history_cell_state(out, row->state);
-	history_cell_known(out, row->exit_code);
-	history_cell_moment(out, row->submitted_ms);
-	if (row->began_ms > 0 && row->ended_ms >= row->began_ms)
-		cell_ms(out, (uint64_t)(row->ended_ms - row->began_ms));
-	else
-		cell_none(out);
-	cell_signed(out, row->attempts);
-	history_cell_if(out, row->label);
-	cell_text(out, row->text);
-	history_cell_if(out, row->message);
-}
-
-static void history_print_details(struct output *out, const struct history_row *row)
-{
-	history_cell_ref(out, row->first_ref, row->first_runtime);
-	cell_number(out, row->boots);
-	cell_text(out, row->function);
-	cell_text(out, row->user);
-	cell_signed(out, row->priority);
-	history_cell_moment(out, row->began_ms);
-	history_cell_moment(out, row->ended_ms);
-	history_cell_known(out, row->worker);
-	cell_signed(out, row->code);
-	cell_signed(out, row->signal);
-	cell_ms(out, (uint64_t)row->user_us / MS_PER_S);
-	cell_ms(out, (uint64_t)row->system_us / MS_PER_S);
-	cell_size(out, (uint64_t)row->resident_kb * BYTES_PER_KB);
-	cell_size(out, (uint64_t)row->out_bytes);
-	cell_size(out, (uint64_t)row->err_bytes);
-	cell_size(out, (uint64_t)row->value_bytes);
-	history_cell_if(out, row->undurable);
-	history_cell_head(out, row->out, row->out_length);
-	history_cell_head(out, row->err, row->err_length);
-}
-
-struct printing {
-	struct output *out;
-	bool details;
-	uint64_t rows;
+static const struct column columns[] = {
+	{ "ID", "id", 0, .cell = history_number },
+	{ "REF", "ref", -1, .cell = history_text },
+	{ "STATE", "state", -1, .cell = history_state },
+	{ "EXIT", "exit_code", 0, .cell = history_number },
+	{ "SUBMITTED", "submitted", -1, .cell = history_moment },
+	{ "RAN", "run_ms", 0, .cell = history_ms },
+	{ "TRIES", "attempts", 0, .cell = history_number },
+	{ "LABEL", "label", -1, .cell = history_text_if_any },
+	{ "COMMAND", "command", -1, .cell = history_text },
+	{ "WHY", "message", -1, .cell = history_text_if_any },
+	{ "FIRST REF", "first_ref", -1, .cell = history_text },
+	{ "QUEUED AGAIN", "resumed", 0, .cell = history_number },
+	{ "FUNCTION", "function", -1, .cell = history_text },
+	{ "USER", "user", -1, .cell = history_text },
+	{ "PRIORITY", "priority", 0, .cell = history_number },
+	{ "BEGAN", "began", -1, .cell = history_moment },
+	{ "ENDED", "ended", -1, .cell = history_moment },
+	{ "WORKER", "worker", 0, .cell = history_number },
+	{ "CODE", "code", 0, .cell = history_number },
+	{ "SIGNAL", "signal", 0, .cell = history_number },
+	{ "USER TIME", "user_ms", 0, .cell = history_ms },
+	{ "SYSTEM TIME", "system_ms", 0, .cell = history_ms },
+	{ "LARGEST PROCESS", "resident_bytes", 0, .cell = history_size },
+	{ "STDOUT", "stdout_bytes", 0, .cell = history_size },
+	{ "STDERR", "stderr_bytes", 0, .cell = history_size },
+	{ "VALUE", "value_bytes", 0, .cell = history_size },
+	{ "NOT DURABLE", "not_durable", -1, .cell = history_text_if_any },
+	{ "STDOUT BEGINS", "stdout", -1, .cell = history_head },
+	{ "STDERR BEGINS", "stderr", -1, .cell = history_head },
 };
-
-static void history_print_row(void *context, const struct history_row *row)
-{
-	struct printing *p = context;
-	history_print_columns(p->out, row);
-	if (p->details)
-		history_print_details(p->out, row);
-	row_end(p->out);
-	p->rows++;
-}
+enum { COLUMNS_USUAL = 10 }; /* the columns of a list for people */
 
 static const struct column total_columns[] = {
-	{ "KEY", "key", -1 },
-	{ "TASKS", "tasks", 0 },
-	{ "DONE", "done", 0 },
-	{ "FAILED", "failed", 0 },
-	{ "CANCELLED", "cancelled", 0 },
-	{ "UNFINISHED", "unfinished", 0 },
-	{ "RAN", "run_ms", 0 },
-	{ "CPU", "cpu_ms", 0 },
+	{ "KEY", "key", -1, .cell = history_text },
+	{ "TASKS", "tasks", 0, .cell = history_number },
+	{ "DONE", "done", 0, .cell = history_number },
+	{ "FAILED", "failed", 0, .cell = history_number },
+	{ "CANCELLED", "cancelled", 0, .cell = history_number },
+	{ "UNFINISHED", "unfinished", 0, .cell = history_number },
+	{ "RAN", "run_ms", 0, .cell = history_ms },
+	{ "CPU", "cpu_ms", 0, .cell = history_ms },
 };
-
-static void history_print_total(void *context, const struct history_total *t)
-{
-	struct printing *p = context;
-	cell_text(p->out, t->key);
-	cell_signed(p->out, t->tasks);
-	cell_signed(p->out, t->done);
-	cell_signed(p->out, t->failed);
-	cell_signed(p->out, t->cancelled);
-	cell_signed(p->out, t->unfinished);
-	cell_ms(p->out, (uint64_t)t->run_ms);
-	cell_ms(p->out, (uint64_t)t->cpu_ms);
-	row_end(p->out);
-	p->rows++;
-}
 
 /* ---- the command ---- */
 
@@ -354,24 +306,23 @@ static void history_catch_up(struct context *context)
 static int history_print_all(struct context *context, struct asked *a, bool one)
 {
 	struct history *h = NULL;
-	struct printing printing = { .out = &context->out, .details = one || context->json };
+	struct output *out = &context->out;
+	uint64_t rows = 0;
 	int r = history_open(a->directory, &h);
-	if (r == 0 && a->key != HISTORY_KEYS) {
-		list_begin(&context->out, total_columns, COUNT_OF(total_columns));
-		r = history_totals(h, &a->filter, a->key, history_print_total, &printing);
-	} else if (r == 0) {
-		context->out.upright = one;
-		list_begin(&context->out, printing.details ? details : rows,
-		    printing.details ? COUNT_OF(details) : COUNT_OF(rows));
-		r = history_each(h, &a->filter, history_print_row, &printing);
-	}
+	out->upright = one && a->key == HISTORY_KEYS;
+	if (r == 0 && a->key != HISTORY_KEYS)
+		table_begin(out, total_columns, COUNT_OF(total_columns));
+	else if (r == 0)
+		table_begin(out, columns, one || out->json ? COUNT_OF(columns) : COLUMNS_USUAL);
+	if (r == 0)
+		r = history_print(h, &a->filter, a->key, out, &rows);
 	if (h)
 		history_close(&h);
 	if (r < 0) {
 		failed(r, "history");
-		return r == -ENOENT ? EXIT_INPUT : EXIT_OURS;
+		return r == -ENOENT ? EXIT_INPUT : r == -EPROTO ? EXIT_VERSION : EXIT_OURS;
 	}
-	if (!one || printing.rows)
+	if (!one || rows)
 		return EXIT_FINE;
 	fprintf(stderr,
 	    "plmctl: history: the journal in %s has no such task: it was never "
@@ -407,7 +358,10 @@ const struct command cmd_history = {
 	    "and its present future. ID or a reference, also of an earlier boot: that task in\n"
 	    "full.\n",
 	.options = { option_rows },
-	.notes = "Exit code: 65 no such task, 66 no journal.\n",
+	.notes =
+	    "The columns are those of the view \"history\" in DIR/journal.db, which any program\n"
+	    "with SQLite can read.\n"
+	    "Exit code: 65 no such task, 66 no journal, 76 an earlier plm wrote the journal.\n",
 	.run = history_run,
 	.visits = true,
 };

@@ -7,82 +7,14 @@
 
 enum { US_PER_MS = 1000, OUTPUTS_MAX = 1024 };
 
-static const struct column columns[] = {
-	{ "REF", "ref", -1 },
-	{ "COMMAND", "command", -1 },
-	{ "LABEL", "label", -1 },
-	{ "STATE", "state", -1 },
-	{ "OUTPUTS", "outputs", -1 },
-	{ "WRITES TO", "writes_to", -1 },
-	{ "ATTEMPT", "attempt", 0 },
-	{ "WORKER", "worker", 0 },
-	{ "EXIT CODE", "exit_code", 0 },
-	{ "SIGNAL", "signal", 0 },
-	{ "QUEUED", "queue_ms", 0 },
-	{ "RAN", "run_ms", 0 },
-	{ "USER", "user_ms", 0 },
-	{ "SYSTEM", "system_ms", 0 },
-	{ "LARGEST PROCESS", "resident_bytes", 0 },
-	{ "MEMORY", "memory_bytes", 0 },
-	{ "STDOUT", "stdout_bytes", 0 },
-	{ "STDOUT DROPPED", "stdout_dropped", 0 },
-	{ "STDERR", "stderr_bytes", 0 },
-	{ "STDERR DROPPED", "stderr_dropped", 0 },
-	{ "LEFT BEHIND", "left_behind", 0 },
-	{ "ASKED TO STOP", "asked_to_stop", 0 },
-	{ "KILLED", "killed", 0 },
-};
-
-static void info_cell_number_if(struct output *out, bool known, int number)
-{
-	if (known)
-		cell_signed(out, number);
-	else
-		cell_none(out);
-}
-
-static void info_cell_text_if_any(struct output *out, const char *text)
-{
-	if (text[0])
-		cell_text(out, text);
-	else
-		cell_none(out);
-}
-
-static void info_log_cells(struct output *out, const plm_command_row *log)
-{
-	cell_ms(out, log->wall_us / US_PER_MS);
-	cell_ms(out, log->user_us / US_PER_MS);
-	cell_ms(out, log->system_us / US_PER_MS);
-	cell_size(out, log->resident_bytes);
-	cell_size(out, log->memory_bytes);
-	cell_size(out, log->out_bytes);
-	cell_size(out, log->out_dropped);
-	cell_size(out, log->err_bytes);
-	cell_size(out, log->err_dropped);
-	cell_number(out, log->left);
-	cell_flag(out, log->asked_to_stop);
-	cell_flag(out, log->killed);
-}
-
-static void info_unlogged_cells(struct output *out, const struct command_view *v)
-{
-	if (v->attempt)
-		cell_ms(out, v->run_ms);
-	else
-		cell_none(out);
-	while (out->at < COUNT_OF(columns))
-		cell_none(out);
-}
-
 /* The references of --out, for a person who retries a command or has lost the printed ones. */
-static void info_outputs_cell(struct context *context, const struct command_view *v)
+static void info_outputs(struct output *out, const void *row)
 {
+	const struct command_view *v = row;
 	static plm_ref refs[OUTPUTS_MAX];
 	static char text[OUTPUTS_MAX][PLM_REF_TEXT_BYTES], line[sizeof text];
 	static const char *list[OUTPUTS_MAX];
-	struct output *out = &context->out;
-	int n = plm_inspect_outputs(context->in, v->ref, refs, OUTPUTS_MAX);
+	int n = plm_inspect_outputs(v->in, v->ref, refs, OUTPUTS_MAX);
 	size_t length = 0;
 	for (int i = 0; i < n && i < OUTPUTS_MAX; i++) {
 		plm_ref_print(refs[i], text[i]);
@@ -98,30 +30,94 @@ static void info_outputs_cell(struct context *context, const struct command_view
 		cell_none(out);
 }
 
-static void info_print(struct context *context, const struct command_view *v)
+static void info_state(struct output *out, const void *row)
 {
-	struct output *out = &context->out;
-	const plm_command_row *log = &v->log;
-	bool ran = v->logged && log->status >= 0;
-	char ref[PLM_REF_TEXT_BYTES], where[WHERE_TEXT_BYTES];
-	plm_ref_print(v->ref, ref);
-	cell_text(out, ref);
-	info_cell_text_if_any(out, log->command);
-	info_cell_text_if_any(out, log->label);
-	cell_text(out, plm_state_name(v->state));
-	info_outputs_cell(context, v);
-	cell_text(out, command_where(v, where));
-	cell_number(out, v->attempt);
-	info_cell_number_if(out, v->logged || v->pid, (int)v->worker);
-	info_cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
-	info_cell_number_if(out, ran && WIFSIGNALED(log->status), WTERMSIG(log->status));
-	cell_ms(out, v->queue_ms);
-	if (v->logged)
-		info_log_cells(out, log);
-	else
-		info_unlogged_cells(out, v);
-	row_end(out);
+	cell_text(out, plm_state_name(((const struct command_view *)row)->state));
 }
+
+static void info_where(struct output *out, const void *row)
+{
+	char where[WHERE_TEXT_BYTES];
+	cell_text(out, command_where(row, where));
+}
+
+static bool info_has_worker(const void *row)
+{
+	const struct command_view *v = row;
+	return v->logged || v->pid;
+}
+
+static void info_worker(struct output *out, const void *row)
+{
+	cell_signed(out, (int)((const struct command_view *)row)->worker);
+}
+
+static bool info_exited(const void *row)
+{
+	const struct command_view *v = row;
+	return v->logged && v->log.status >= 0 && WIFEXITED(v->log.status);
+}
+
+static void info_exit_code(struct output *out, const void *row)
+{
+	cell_signed(out, WEXITSTATUS(((const struct command_view *)row)->log.status));
+}
+
+static bool info_signalled(const void *row)
+{
+	const struct command_view *v = row;
+	return v->logged && v->log.status >= 0 && WIFSIGNALED(v->log.status);
+}
+
+static void info_signal(struct output *out, const void *row)
+{
+	cell_signed(out, WTERMSIG(((const struct command_view *)row)->log.status));
+}
+
+static bool info_has_run(const void *row)
+{
+	const struct command_view *v = row;
+	return v->logged || v->attempt;
+}
+
+static void info_ran(struct output *out, const void *row)
+{
+	const struct command_view *v = row;
+	cell_ms(out, v->logged ? v->log.wall_us / US_PER_MS : v->run_ms);
+}
+
+static bool info_logged(const void *row)
+{
+	return ((const struct command_view *)row)->logged;
+}
+
+#define LOGGED(form, name) form(struct command_view, log.name), .known = info_logged
+
+static const struct column columns[] = {
+	{ "REF", "ref", -1, PLAIN(struct command_view, ref) },
+	{ "COMMAND", "command", -1, TEXT_IF_ANY(struct command_view, log.command) },
+	{ "LABEL", "label", -1, TEXT_IF_ANY(struct command_view, log.label) },
+	{ "STATE", "state", -1, .cell = info_state },
+	{ "OUTPUTS", "outputs", -1, .cell = info_outputs },
+	{ "WRITES TO", "writes_to", -1, .cell = info_where },
+	{ "ATTEMPT", "attempt", 0, PLAIN(struct command_view, attempt) },
+	{ "WORKER", "worker", 0, .cell = info_worker, .known = info_has_worker },
+	{ "EXIT CODE", "exit_code", 0, .cell = info_exit_code, .known = info_exited },
+	{ "SIGNAL", "signal", 0, .cell = info_signal, .known = info_signalled },
+	{ "QUEUED", "queue_ms", 0, MS(struct command_view, queue_ms) },
+	{ "RAN", "run_ms", 0, .cell = info_ran, .known = info_has_run },
+	{ "USER", "user_ms", 0, LOGGED(MS, user_us), .divisor = US_PER_MS },
+	{ "SYSTEM", "system_ms", 0, LOGGED(MS, system_us), .divisor = US_PER_MS },
+	{ "LARGEST PROCESS", "resident_bytes", 0, LOGGED(SIZE, resident_bytes) },
+	{ "MEMORY", "memory_bytes", 0, LOGGED(SIZE, memory_bytes) },
+	{ "STDOUT", "stdout_bytes", 0, LOGGED(SIZE, out_bytes) },
+	{ "STDOUT DROPPED", "stdout_dropped", 0, LOGGED(SIZE, out_dropped) },
+	{ "STDERR", "stderr_bytes", 0, LOGGED(SIZE, err_bytes) },
+	{ "STDERR DROPPED", "stderr_dropped", 0, LOGGED(SIZE, err_dropped) },
+	{ "LEFT BEHIND", "left_behind", 0, LOGGED(PLAIN, left) },
+	{ "ASKED TO STOP", "asked_to_stop", 0, LOGGED(FLAG, asked_to_stop) },
+	{ "KILLED", "killed", 0, LOGGED(FLAG, killed) },
+};
 
 static int info_info(struct context *context, plm_ref ref, const char *word)
 {
@@ -131,7 +127,7 @@ static int info_info(struct context *context, plm_ref ref, const char *word)
 		return failed(r, word);
 	int code = command_look(context, ref, &v);
 	if (code == EXIT_FINE)
-		info_print(context, &v);
+		table_row(&context->out, &v);
 	plm_drop(context->rt, ref);
 	return code;
 }
@@ -143,7 +139,7 @@ static int info_run(struct context *context, int argc, char **argv)
 	plm_ref *refs = reference_words(argc, argv, &n);
 	int worst = runtime(context);
 	context->out.upright = true;
-	list_begin(&context->out, columns, COUNT_OF(columns));
+	table_begin(&context->out, columns, COUNT_OF(columns));
 	for (size_t i = 0; i < n && context->rt; i++) {
 		int code = info_info(context, refs[i], argv[optind + (int)i]);
 		worst = code == EXIT_FINE ? worst : code;

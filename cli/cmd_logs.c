@@ -30,26 +30,38 @@ struct logs { /* how far a command was read */
 	uint64_t read;
 };
 
+struct piece { /* a row */
+	plm_ref ref;
+	const char *stream;
+	uint32_t attempt;
+	plm_view text;
+};
+
+static void logs_text(struct output *out, const void *row)
+{
+	const struct piece *piece = row;
+	cell_bytes(out, piece->text.data, piece->text.len);
+}
+
+static const struct column columns[] = {
+	{ "REF", "ref", -1, PLAIN(struct piece, ref) },
+	{ "STREAM", "stream", -1, PLAIN(struct piece, stream) },
+	{ "ATTEMPT", "attempt", 0, PLAIN(struct piece, attempt) },
+	{ "TEXT", "text", -1, .cell = logs_text },
+};
+
 static int logs_emit(struct logs *l, const char *data, size_t length)
 {
-	static const struct column columns[] = { { "REF", "ref", -1 }, { "STREAM", "stream", -1 },
-		{ "ATTEMPT", "attempt", 0 }, { "TEXT", "text", -1 } };
 	struct output *out = &l->context->out;
-	char text[PLM_REF_TEXT_BYTES];
+	const struct piece piece = { l->ref, l->stream == STDOUT_FILENO ? "stdout" : "stderr",
+		l->attempt, { .data = data, .len = length } };
 	l->read += length;
 	if (length == 0)
 		return EXIT_FINE;
-	if (!l->context->json) {
-		const plm_view view = { .data = data, .len = length };
-		return write_value(&view, fileno(out->file), "the log");
-	}
-	plm_ref_print(l->ref, text);
-	list_begin(out, columns, COUNT_OF(columns));
-	cell_text(out, text);
-	cell_text(out, l->stream == STDOUT_FILENO ? "stdout" : "stderr");
-	cell_number(out, l->attempt);
-	cell_bytes(out, data, length);
-	row_end(out);
+	if (!l->context->json)
+		return write_value(&piece.text, fileno(out->file), "the log");
+	table_begin(out, columns, COUNT_OF(columns));
+	table_row(out, &piece);
 	fflush(out->file);
 	return EXIT_FINE;
 }

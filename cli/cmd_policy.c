@@ -4,23 +4,24 @@
 #include "cli/arguments.h"
 #include "cli/look.h"
 
+static void policy_state(struct output *out, const void *row)
+{
+	cell_text(out, ((const plm_policy_row *)row)->in_force ? "in force" : "");
+}
+
 static const struct column columns[] = {
-	{ "POLICY", "policy", -14 },
-	{ "", "state", -8 },
-	{ "GIVES A TASK TO", "help", -1 },
+	{ "POLICY", "policy", -14, PLAIN(plm_policy_row, policy) },
+	{ "", "state", -8, .cell = policy_state },
+	{ "GIVES A TASK TO", "help", -1, PLAIN(plm_policy_row, help) },
 };
 
 static void policy_list(struct output *out, plm_inspect *in)
 {
 	plm_policy_row row;
 	uint64_t cursor = 0;
-	list_begin(out, columns, COUNT_OF(columns));
-	while (plm_inspect_policies(in, &cursor, &row, sizeof row, 1) > 0) {
-		cell_text(out, row.policy);
-		cell_text(out, row.in_force ? "in force" : "");
-		cell_text(out, row.help);
-		row_end(out);
-	}
+	table_begin(out, columns, COUNT_OF(columns));
+	while (plm_inspect_policies(in, &cursor, &row, sizeof row, 1) > 0)
+		table_row(out, &row);
 }
 
 static int policy_choose(struct context *context, const char *name)

@@ -10,17 +10,6 @@ enum { NS_PER_US = 1000, FOR_PROGRAMS = 3 };
 
 /* ---- cells ---- */
 
-/* CELL(name, statement): the function status_name(), which prints a cell of the status `s`. */
-#define CELL(name, statement)                                          \
-	static void status_##name(struct output *out, const void *row) \
-	{                                                              \
-		const plm_status *s = row;                             \
-		statement;                                             \
-	}
-#define NUMBER(field) CELL(field, cell_number(out, s->field))
-#define SIZE(field) CELL(field, cell_size(out, s->field))
-#define MICROSECONDS(field) CELL(field, cell_number(out, s->field / NS_PER_US))
-
 static const char *status_state_name(const plm_status *s)
 {
 	return s->stopping    ? "stopping"
@@ -37,20 +26,14 @@ static void status_state(struct output *out, const void *row)
 }
 
 /* Before the first task the scheduler has not looked at the memory. */
-static void status_seen_memory(struct output *out, const plm_status *s, uint64_t bytes)
+static bool status_knows_memory(const void *row)
 {
-	if (s->memory_total)
-		cell_size(out, bytes);
-	else
-		cell_none(out);
+	return ((const plm_status *)row)->memory_total > 0;
 }
 
-static void status_journal_number(struct output *out, const plm_status *s, uint64_t number)
+static bool status_has_journal(const void *row)
 {
-	if (s->journal[0])
-		cell_number(out, number);
-	else
-		cell_none(out);
+	return ((const plm_status *)row)->journal[0] != 0;
 }
 
 static void status_warning(struct output *out, const char *text)
@@ -61,107 +44,79 @@ static void status_warning(struct output *out, const char *text)
 		cell_none(out);
 }
 
-static void status_journal(struct output *out, const void *row)
+static void status_journal_trouble(struct output *out, const void *row)
 {
-	const plm_status *s = row;
-	if (s->journal[0])
-		cell_text(out, s->journal);
-	else
-		cell_none(out);
+	status_warning(out, ((const plm_status *)row)->journal_trouble);
 }
 
-CELL(name, cell_text(out, s->name))
-CELL(uptime_ms, cell_ms(out, s->uptime_ms))
-CELL(manager_pid, cell_signed(out, s->manager_pid))
-CELL(scheduler_pid, cell_signed(out, s->scheduler_pid))
-NUMBER(workers)
-NUMBER(workers_busy)
-NUMBER(workers_drained)
-NUMBER(workers_spare)
-NUMBER(clients)
-NUMBER(processes_max)
-NUMBER(restarts)
-NUMBER(reassigned)
-MICROSECONDS(reassign_median_ns)
-MICROSECONDS(reassign_last_ns)
-MICROSECONDS(reassign_max_ns)
-NUMBER(records_max)
-NUMBER(records_used)
-NUMBER(waiting)
-NUMBER(ready)
-NUMBER(running)
-NUMBER(done)
-NUMBER(failed)
-NUMBER(cancelled)
-SIZE(store_bytes)
-SIZE(store_reserved)
-SIZE(store_used)
-SIZE(shm_free)
-NUMBER(returned)
-NUMBER(evicted)
-CELL(memory_total, status_seen_memory(out, s, s->memory_total))
-CELL(memory_free, status_seen_memory(out, s, s->memory_free))
-SIZE(memory_accept_free)
-SIZE(memory_return_free)
-CELL(keep_finished, cell_text(out, s->keep_finished))
-NUMBER(left)
-CELL(journal_trouble, status_warning(out, s->journal_trouble))
-CELL(journal_damage, status_warning(out, s->journal_damage))
-CELL(journal_accepted, status_journal_number(out, s, s->journal_accepted))
-CELL(journal_ended, status_journal_number(out, s, s->journal_ended))
-CELL(journal_resumed, status_journal_number(out, s, s->journal_resumed))
-CELL(journal_to_resume, status_journal_number(out, s, s->journal_to_resume))
-CELL(todo, cell_number(out, s->waiting + s->ready))
-NUMBER(finished)
+static void status_journal_damage(struct output *out, const void *row)
+{
+	status_warning(out, ((const plm_status *)row)->journal_damage);
+}
 
-static const struct table_column columns[] = {
-	{ { "name", "name", -1 }, status_name },
-	{ { "state", "state", -1 }, status_state },
-	{ { "up", "uptime_ms", -1 }, status_uptime_ms },
-	{ { "manager pid", "manager_pid", -1 }, status_manager_pid },
-	{ { "scheduler pid", "scheduler_pid", -1 }, status_scheduler_pid },
-	{ { "workers", "workers", -1 }, status_workers },
-	{ { "  busy", "workers_busy", -1 }, status_workers_busy },
-	{ { "  drained", "workers_drained", -1 }, status_workers_drained },
-	{ { "  spare", "workers_spare", -1 }, status_workers_spare },
-	{ { "clients", "clients", -1 }, status_clients },
-	{ { "process slots", "processes_max", -1 }, status_processes_max },
-	{ { "restarts", "restarts", -1 }, status_restarts },
-	{ { "reassigned", "reassigned", -1 }, status_reassigned },
-	{ { "  median us", "reassign_median_us", -1 }, status_reassign_median_ns },
-	{ { "  last us", "reassign_last_us", -1 }, status_reassign_last_ns },
-	{ { "  longest us", "reassign_max_us", -1 }, status_reassign_max_ns },
-	{ { "records", "records_max", -1 }, status_records_max },
-	{ { "  used", "records_used", -1 }, status_records_used },
-	{ { "  waiting", "waiting", -1 }, status_waiting },
-	{ { "  ready", "ready", -1 }, status_ready },
-	{ { "  running", "running", -1 }, status_running },
-	{ { "  done", "done", -1 }, status_done },
-	{ { "  failed", "failed", -1 }, status_failed },
-	{ { "  cancelled", "cancelled", -1 }, status_cancelled },
-	{ { "store", "store_bytes", -1 }, status_store_bytes },
-	{ { "  reserved", "store_reserved", -1 }, status_store_reserved },
-	{ { "  used", "store_used", -1 }, status_store_used },
-	{ { "  free in /dev/shm", "shm_free", -1 }, status_shm_free },
-	{ { "returned", "returned", -1 }, status_returned },
-	{ { "  for memory", "evicted", -1 }, status_evicted },
-	{ { "memory", "memory_bytes", -1 }, status_memory_total },
-	{ { "  free", "memory_free", -1 }, status_memory_free },
-	{ { "  accept from", "accept_free", -1 }, status_memory_accept_free },
-	{ { "  return below", "return_free", -1 }, status_memory_return_free },
-	{ { "keep finished", "keep_finished", -1 }, status_keep_finished },
-	{ { "  left", "left", -1 }, status_left },
-	{ { "journal", "journal", -1 }, status_journal },
-	{ { "  trouble", "journal_trouble", -1 }, status_journal_trouble },
-	{ { "  damaged", "journal_damage", -1 }, status_journal_damage },
-	{ { "  accepted", "journal_accepted", -1 }, status_journal_accepted },
-	{ { "  ended", "journal_ended", -1 }, status_journal_ended },
-	{ { "  queued again", "journal_resumed", -1 }, status_journal_resumed },
-	{ { "  to be queued", "journal_to_resume", -1 }, status_journal_to_resume },
+static void status_todo(struct output *out, const void *row)
+{
+	const plm_status *s = row;
+	cell_number(out, s->waiting + s->ready);
+}
+
+static const struct column columns[] = {
+	{ "name", "name", -1, PLAIN(plm_status, name) },
+	{ "state", "state", -1, .cell = status_state },
+	{ "up", "uptime_ms", -1, MS(plm_status, uptime_ms) },
+	{ "manager pid", "manager_pid", -1, PLAIN(plm_status, manager_pid) },
+	{ "scheduler pid", "scheduler_pid", -1, PLAIN(plm_status, scheduler_pid) },
+	{ "workers", "workers", -1, PLAIN(plm_status, workers) },
+	{ "  busy", "workers_busy", -1, PLAIN(plm_status, workers_busy) },
+	{ "  drained", "workers_drained", -1, PLAIN(plm_status, workers_drained) },
+	{ "  spare", "workers_spare", -1, PLAIN(plm_status, workers_spare) },
+	{ "clients", "clients", -1, PLAIN(plm_status, clients) },
+	{ "process slots", "processes_max", -1, PLAIN(plm_status, processes_max) },
+	{ "restarts", "restarts", -1, PLAIN(plm_status, restarts) },
+	{ "reassigned", "reassigned", -1, PLAIN(plm_status, reassigned) },
+	{ "  median us", "reassign_median_us", -1, PLAIN(plm_status, reassign_median_ns),
+	    .divisor = NS_PER_US },
+	{ "  last us", "reassign_last_us", -1, PLAIN(plm_status, reassign_last_ns),
+	    .divisor = NS_PER_US },
+	{ "  longest us", "reassign_max_us", -1, PLAIN(plm_status, reassign_max_ns),
+	    .divisor = NS_PER_US },
+	{ "records", "records_max", -1, PLAIN(plm_status, records_max) },
+	{ "  used", "records_used", -1, PLAIN(plm_status, records_used) },
+	{ "  waiting", "waiting", -1, PLAIN(plm_status, waiting) },
+	{ "  ready", "ready", -1, PLAIN(plm_status, ready) },
+	{ "  running", "running", -1, PLAIN(plm_status, running) },
+	{ "  done", "done", -1, PLAIN(plm_status, done) },
+	{ "  failed", "failed", -1, PLAIN(plm_status, failed) },
+	{ "  cancelled", "cancelled", -1, PLAIN(plm_status, cancelled) },
+	{ "store", "store_bytes", -1, SIZE(plm_status, store_bytes) },
+	{ "  reserved", "store_reserved", -1, SIZE(plm_status, store_reserved) },
+	{ "  used", "store_used", -1, SIZE(plm_status, store_used) },
+	{ "  free in /dev/shm", "shm_free", -1, SIZE(plm_status, shm_free) },
+	{ "returned", "returned", -1, PLAIN(plm_status, returned) },
+	{ "  for memory", "evicted", -1, PLAIN(plm_status, evicted) },
+	{ "memory", "memory_bytes", -1, SIZE(plm_status, memory_total),
+	    .known = status_knows_memory },
+	{ "  free", "memory_free", -1, SIZE(plm_status, memory_free),
+	    .known = status_knows_memory },
+	{ "  accept from", "accept_free", -1, SIZE(plm_status, memory_accept_free) },
+	{ "  return below", "return_free", -1, SIZE(plm_status, memory_return_free) },
+	{ "keep finished", "keep_finished", -1, PLAIN(plm_status, keep_finished) },
+	{ "  left", "left", -1, PLAIN(plm_status, left) },
+	{ "journal", "journal", -1, TEXT_IF_ANY(plm_status, journal) },
+	{ "  trouble", "journal_trouble", -1, .cell = status_journal_trouble },
+	{ "  damaged", "journal_damage", -1, .cell = status_journal_damage },
+	{ "  accepted", "journal_accepted", -1, PLAIN(plm_status, journal_accepted),
+	    .known = status_has_journal },
+	{ "  ended", "journal_ended", -1, PLAIN(plm_status, journal_ended),
+	    .known = status_has_journal },
+	{ "  queued again", "journal_resumed", -1, PLAIN(plm_status, journal_resumed),
+	    .known = status_has_journal },
+	{ "  to be queued", "journal_to_resume", -1, PLAIN(plm_status, journal_to_resume),
+	    .known = status_has_journal },
 	/* for programs; people get a separate line */
-	{ { "todo", "todo", -1 }, status_todo },
-	{ { "in progress", "in_progress", -1 }, status_running },
-	{ { "finished", "finished", -1 }, status_finished },
+	{ "todo", "todo", -1, .cell = status_todo },
+	{ "in progress", "in_progress", -1, PLAIN(plm_status, running) },
+	{ "finished", "finished", -1, PLAIN(plm_status, finished) },
 };
 
 static void status_print_for_people(plm_inspect *in, struct output *out, const plm_status *s)

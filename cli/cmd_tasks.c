@@ -106,7 +106,7 @@ static int tasks_stream(struct context *context, const struct list *list)
 	    (row = filter_next(&page)) != NULL) {
 		if (!filter_row(&list->filter, ++found))
 			continue;
-		task_row_print(out, &list->columns, row);
+		table_row(out, row);
 		shown++;
 	}
 	return EXIT_FINE;
@@ -116,7 +116,7 @@ static int tasks_stream(struct context *context, const struct list *list)
 
 struct sorted {
 	plm_ref ref;
-	uint64_t number;
+	int64_t number;
 	char *text; /* NULL: by number */
 };
 
@@ -177,7 +177,7 @@ static void tasks_print_found(
 		if (!filter_row(&list->filter, i + 1) ||
 		    !filter_task(context->in, ref, &list->filter, list->columns.with_texts, &row))
 			continue;
-		task_row_print(out, &list->columns, &row);
+		table_row(out, &row);
 		shown++;
 	}
 }
@@ -200,7 +200,7 @@ static int tasks_show(struct context *context, void *argument)
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
-	task_list_begin(&context->out, &list->columns);
+	table_begin(&context->out, list->columns.column, list->columns.n);
 	return list->sort >= 0 ? tasks_sort(context, list) : tasks_stream(context, list);
 }
 

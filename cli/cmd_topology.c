@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,52 +7,55 @@
 #include "base/limits.h"
 #include "cli/arguments.h"
 #include "cli/look.h"
-#include "topology/topology.h"
 
-enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * TOPOLOGY_NAME_BYTES, CPUS_BYTES = 128 };
+enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * sizeof((plm_part_row *)NULL)->name, CPUS_BYTES = 128 };
 
-struct seat {            /* of a worker process, real or planned */
-	uint32_t number; /* of the worker */
-	int32_t pid;     /* 0: planned */
-	struct place place;
+struct seat {        /* of a worker process, real or planned */
+	int32_t pid; /* 0: planned */
+	plm_place_row place;
 };
 
 struct drawing {
 	struct output *out;
 	const struct seat *seat;
 	uint32_t seats;
-	cpu_set_t machine;
+	plm_cpus machine;
 	bool begun, chain; /* a line is begun; an only child goes on in the same line */
 	bool marked;       /* the line ends with the workers on `mark` */
-	cpu_set_t mark;
+	plm_cpus mark;
 	int indent[DEPTH_MAX];
 };
+
+static bool topology_same(const plm_cpus *a, const plm_cpus *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
 
 /* ---- the tree, for people ---- */
 
 static void topology_end_line(struct drawing *d)
 {
 	/* A worker on all cpus is not pinned: no mark. */
-	bool show = d->marked && !CPU_EQUAL(&d->mark, &d->machine);
+	bool show = d->marked && !topology_same(&d->mark, &d->machine);
 	d->marked = false;
 	for (uint32_t i = 0; i < d->seats && show; i++) {
 		const struct seat *s = &d->seat[i];
-		if (!CPU_EQUAL(&s->place.cpus, &d->mark))
+		if (!topology_same(&s->place.cpus, &d->mark))
 			continue;
 		if (s->pid)
 			fprintf(d->out->file, "  <- worker %" PRIu32 " (pid %" PRId32 ")",
-			    s->number, s->pid);
+			    s->place.worker, s->pid);
 		else
-			fprintf(d->out->file, "  <- worker %" PRIu32, s->number);
+			fprintf(d->out->file, "  <- worker %" PRIu32, s->place.worker);
 	}
 	putc('\n', d->out->file);
 }
 
-static void topology_draw_part(const struct drawing *d, const struct topology_part *part)
+static void topology_draw_part(const struct drawing *d, const plm_part_row *part)
 {
 	char text[TEXT_BYTES];
 	fputs(part->kind, d->out->file);
-	if (part->number != TOPOLOGY_NO_NUMBER)
+	if (part->number != PLM_NO_NUMBER)
 		fprintf(d->out->file, " %" PRId32, part->number);
 	if (part->bytes) {
 		size_print(part->bytes, text, sizeof text);
@@ -73,9 +75,8 @@ static int topology_indent(struct drawing *d, uint32_t depth, bool joined)
 }
 
 /* A core shares a line with its private caches: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
-static void topology_draw(void *context, const struct topology_part *part)
+static void topology_draw(struct drawing *d, const plm_part_row *part)
 {
-	struct drawing *d = context;
 	bool core = strcmp(part->kind, "core") == 0, cpu = strcmp(part->kind, "cpu") == 0;
 	bool joined = d->chain && part->alone;
 	if (part->depth == 0)
@@ -95,121 +96,136 @@ static void topology_draw(void *context, const struct topology_part *part)
 
 /* ---- lists ---- */
 
-static const struct column part_columns[] = {
-	{ "KIND", "kind", -8 },
-	{ "DEPTH", "depth", 5 },
-	{ "NUMBER", "number", 6 },
-	{ "BYTES", "bytes", 12 },
-	{ "CPUS", "cpus", -12 },
-	{ "NAME", "name", -20 },
-};
-static const struct column gpu_columns[] = {
-	{ "GPU", "gpu", -3 },
-	{ "NODE", "node", 4 },
-	{ "BUS", "bus", -12 },
-	{ "NAME", "name", -20 },
-};
-static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
-static const struct column worker_columns[] = {
-	{ "WORKER", "worker", 6 },
-	{ "PID", "pid", 7 },
-	{ "NODE", "node", 4 },
-	{ "CPUS", "cpus", -12 },
-};
-static const struct column plan_columns[] = {
-	{ "WORKER", "worker", 6 },
-	{ "NODE", "node", 4 },
-	{ "CPUS", "cpus", -12 },
-};
-
-static void topology_cell_cpus(struct output *out, const cpu_set_t *cpus)
+static void topology_cell_cpus(struct output *out, const plm_cpus *cpus)
 {
 	char text[CPUS_BYTES];
-	cpus_print(cpus, text, sizeof text);
+	plm_cpus_print(cpus, text, sizeof text);
 	cell_text(out, text);
 }
 
-/* Negative: none */
-static void topology_cell_number_or_none(struct output *out, int32_t number)
+static void topology_part_cpus(struct output *out, const void *row)
 {
-	if (number < 0)
-		cell_none(out);
-	else
-		cell_signed(out, number);
+	topology_cell_cpus(out, &((const plm_part_row *)row)->cpus);
 }
 
-static void topology_list_part(void *context, const struct topology_part *part)
+static void topology_seat_cpus(struct output *out, const void *row)
 {
-	struct drawing *d = context;
-	cell_text(d->out, part->kind);
-	cell_number(d->out, part->depth);
-	topology_cell_number_or_none(d->out, part->number);
-	cell_number(d->out, part->bytes);
-	topology_cell_cpus(d->out, &part->cpus);
-	cell_text(d->out, part->name);
-	row_end(d->out);
+	topology_cell_cpus(out, &((const struct seat *)row)->place.cpus);
 }
 
-static void topology_list_gpus(struct output *out, const struct topology *t)
+static bool topology_part_numbered(const void *row)
 {
-	static struct gpu gpus[GPUS_MAX];
-	uint32_t n = topology_gpus(t, gpus);
-	if (n == 0)
-		return;
-	output_section(out, "gpus");
-	list_begin(out, gpu_columns, COUNT_OF(gpu_columns));
-	for (uint32_t i = 0; i < n; i++) {
-		cell_text(out, gpus[i].id);
-		topology_cell_number_or_none(out, gpus[i].node);
-		cell_text(out, gpus[i].bus);
-		cell_text(out, gpus[i].name);
-		row_end(out);
+	return ((const plm_part_row *)row)->number >= 0;
+}
+
+static bool topology_gpu_has_node(const void *row)
+{
+	return ((const plm_gpu_row *)row)->node >= 0;
+}
+
+static bool topology_seat_has_node(const void *row)
+{
+	return ((const struct seat *)row)->place.node >= 0;
+}
+
+static const struct column part_columns[] = {
+	{ "KIND", "kind", -8, PLAIN(plm_part_row, kind) },
+	{ "DEPTH", "depth", 5, PLAIN(plm_part_row, depth) },
+	{ "NUMBER", "number", 6, PLAIN(plm_part_row, number), .known = topology_part_numbered },
+	{ "BYTES", "bytes", 12, PLAIN(plm_part_row, bytes) },
+	{ "CPUS", "cpus", -12, .cell = topology_part_cpus },
+	{ "NAME", "name", -20, PLAIN(plm_part_row, name) },
+};
+static const struct column gpu_columns[] = {
+	{ "GPU", "gpu", -3, PLAIN(plm_gpu_row, gpu) },
+	{ "NODE", "node", 4, PLAIN(plm_gpu_row, node), .known = topology_gpu_has_node },
+	{ "BUS", "bus", -12, PLAIN(plm_gpu_row, bus) },
+	{ "NAME", "name", -20, PLAIN(plm_gpu_row, name) },
+};
+
+static const struct column worker_columns[] = {
+	{ "WORKER", "worker", 6, PLAIN(struct seat, place.worker) },
+	{ "PID", "pid", 7, PLAIN(struct seat, pid) },
+	{ "NODE", "node", 4, PLAIN(struct seat, place.node), .known = topology_seat_has_node },
+	{ "CPUS", "cpus", -12, .cell = topology_seat_cpus },
+};
+static const struct column plan_columns[] = {
+	{ "WORKER", "worker", 6, PLAIN(struct seat, place.worker) },
+	{ "NODE", "node", 4, PLAIN(struct seat, place.node), .known = topology_seat_has_node },
+	{ "CPUS", "cpus", -12, .cell = topology_seat_cpus },
+};
+
+struct missing {
+	const char *what, *why;
+};
+static const struct column missing_columns[] = {
+	{ "WHAT", "what", -6, PLAIN(struct missing, what) },
+	{ "WHY", "why", -20, PLAIN(struct missing, why) },
+};
+
+static void topology_list_gpus(struct output *out, plm_machine *machine)
+{
+	plm_gpu_row row;
+	uint64_t cursor = 0;
+	while (plm_machine_gpus(machine, &cursor, &row, sizeof row, 1) > 0) {
+		if (cursor == 1) {
+			output_section(out, "gpus");
+			table_begin(out, gpu_columns, COUNT_OF(gpu_columns));
+		}
+		table_row(out, &row);
 	}
 }
 
 /* "No GPU found" differs from "not looked for". */
 static void topology_list_missing(struct output *out)
 {
-	if (topology_sees_devices())
+	const struct missing gpus = { "gpus",
+		"not looked for: hwloc has no plugins here (Debian: libhwloc-plugins)" };
+	if (plm_machine_sees_gpus())
 		return;
 	output_section(out, "missing");
-	list_begin(out, missing_columns, COUNT_OF(missing_columns));
-	cell_text(out, "gpus");
-	cell_text(out, "not looked for: hwloc has no plugins here (Debian: libhwloc-plugins)");
-	row_end(out);
+	table_begin(out, missing_columns, COUNT_OF(missing_columns));
+	table_row(out, &gpus);
 }
-
 static void topology_list_seats(struct output *out, const struct seat *seat, uint32_t n)
 {
 	bool real = n > 0 && seat[0].pid;
 	if (n == 0)
 		return;
 	output_section(out, real ? "workers" : "plan");
-	list_begin(out, real ? worker_columns : plan_columns,
+	table_begin(out, real ? worker_columns : plan_columns,
 	    real ? COUNT_OF(worker_columns) : COUNT_OF(plan_columns));
-	for (uint32_t i = 0; i < n; i++) {
-		cell_number(out, seat[i].number);
-		if (real)
-			cell_signed(out, seat[i].pid);
-		topology_cell_number_or_none(out, seat[i].place.node);
-		topology_cell_cpus(out, &seat[i].place.cpus);
-		row_end(out);
+	for (uint32_t i = 0; i < n; i++)
+		table_row(out, &seat[i]);
+}
+
+/* The tree for people, a list for programs. */
+static void topology_show_parts(struct drawing *d, plm_machine *machine)
+{
+	struct output *out = d->out;
+	plm_part_row part;
+	uint64_t cursor = 0;
+	if (out->json)
+		table_begin(out, part_columns, COUNT_OF(part_columns));
+	while (plm_machine_parts(machine, &cursor, &part, sizeof part, 1) > 0) {
+		if (out->json)
+			table_row(out, &part);
+		else
+			topology_draw(d, &part);
 	}
+	if (d->begun)
+		topology_end_line(d);
 }
 
 static void topology_show(
-    struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
+    struct output *out, plm_machine *machine, const struct seat *seat, uint32_t n)
 {
 	struct drawing d = { .out = out, .seat = seat, .seats = n };
 	out->section = "machine"; /* a drawing needs no heading */
-	if (out->json)
-		list_begin(out, part_columns, COUNT_OF(part_columns));
-	if (!out->quiet)
-		topology_walk(t, out->json ? topology_list_part : topology_draw, &d);
-	if (d.begun)
-		topology_end_line(&d);
-	if (!out->quiet)
-		topology_list_gpus(out, t);
+	if (!out->quiet) {
+		topology_show_parts(&d, machine);
+		topology_list_gpus(out, machine);
+	}
 	topology_list_seats(out, seat, n);
 }
 
@@ -220,8 +236,8 @@ static bool topology_read_seat(const plm_process_row *row, struct seat *ret)
 {
 	if (row->marks & PLM_MARK_DRAINED || row->pid <= 0 || !row->live)
 		return false;
-	*ret = (struct seat){ .number = row->worker, .pid = row->pid, .place.node = row->node };
-	return sched_getaffinity(row->pid, sizeof ret->place.cpus, &ret->place.cpus) == 0;
+	*ret = (struct seat){ row->pid, { .worker = row->worker, .node = row->node } };
+	return plm_cpus_of(&ret->place.cpus, row->pid) == 0;
 }
 
 static int topology_find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
@@ -242,18 +258,18 @@ static int topology_find_workers(struct context *context, struct seat *ret, uint
 	return code;
 }
 
-static int topology_make_plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)
+static int topology_make_plan(plm_machine *machine, int pin, uint32_t n, struct seat *ret)
 {
-	static struct place place[WORKERS_MAX];
-	int r = topology_plan(t, mode, n, place);
+	static plm_place_row place[WORKERS_MAX];
+	int r = plm_machine_plan(machine, pin, place, sizeof place[0], n);
 	for (uint32_t i = 0; i < n && r == 0; i++)
-		ret[i] = (struct seat){ .number = i, .place = place[i] };
+		ret[i] = (struct seat){ .place = place[i] };
 	return r == 0 ? EXIT_FINE : failed(r, "planning");
 }
 
 struct request {
 	const char *synthetic;
-	enum pin pin; /* PIN_MODES: show the real workers, no plan */
+	int pin; /* enum plm_pin; negative: show the real workers, no plan */
 	uint32_t workers;
 };
 
@@ -271,10 +287,10 @@ static const struct option_row rows[] = {
 
 static struct request topology_parse(struct context *context, int argc, char **argv)
 {
-	struct request q = { .pin = PIN_MODES };
+	struct request q = { .pin = -1 };
 	take_options(context, argc, argv, (void *[]){ &q });
 	expect_operands(context, argc, 0, 0);
-	if ((q.pin == PIN_MODES) != (q.workers == 0))
+	if ((q.pin < 0) != (q.workers == 0))
 		usage_error(context, "--pin needs --workers N, and --workers needs --pin");
 	return q;
 }
@@ -283,22 +299,21 @@ static int topology_run(struct context *context, int argc, char **argv)
 {
 	static struct seat seats[WORKERS_MAX];
 	struct request q = topology_parse(context, argc, argv);
-	struct topology *t;
+	plm_machine *machine;
 	uint32_t n = q.workers;
 	int code = EXIT_FINE;
-	int r = q.synthetic ? topology_open_synthetic(q.synthetic, &t)
-			    : topology_open(TOPOLOGY_ALL, &t);
+	int r = plm_machine_open(&machine, q.synthetic);
 	if (r < 0)
 		return failed(r, "topology");
 	if (n > 0)
-		code = topology_make_plan(t, q.pin, n, seats);
+		code = topology_make_plan(machine, q.pin, n, seats);
 	else if (!q.synthetic)
 		code = topology_find_workers(context, seats, &n);
 	if (code == EXIT_FINE)
-		topology_show(&context->out, t, seats, n);
+		topology_show(&context->out, machine, seats, n);
 	if (code == EXIT_FINE && !q.synthetic && !context->out.quiet)
 		topology_list_missing(&context->out);
-	topology_close(&t);
+	plm_machine_close(&machine);
 	return code;
 }
 

@@ -4,8 +4,6 @@
 #include "base/check.h"
 #include "cli/task_action.h"
 
-static const struct column columns[] = { { "REF", "ref", -24 }, { "STATE", "state", -9 } };
-
 struct wait {
 	struct task_filter filter;
 	bool any, no_fail;
@@ -38,7 +36,11 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* The end of a settled future, as a word. */
+struct ended {
+	plm_ref ref;
+	const char *state; /* the end of a settled future, as a word */
+};
+
 static const char *wait_outcome(plm *rt, plm_ref ref)
 {
 	int r = plm_outcome(rt, ref);
@@ -48,24 +50,35 @@ static const char *wait_outcome(plm *rt, plm_ref ref)
 				   : "?";
 }
 
+static bool wait_is_good(const struct ended *ended)
+{
+	return ended->state[0] == 'd';
+}
+
+static void wait_state(struct output *out, const void *row)
+{
+	const struct ended *ended = row;
+	cell_tinted(out, ended->state, wait_is_good(ended) ? TINT_GOOD : TINT_BAD);
+}
+
+static const struct column columns[] = {
+	{ "REF", "ref", -24, PLAIN(struct ended, ref) },
+	{ "STATE", "state", -9, .cell = wait_state },
+};
+
 /* Prints a row for each settled future; returns the number of failures as an exit code. */
 static int wait_print_settled(
     struct context *context, const struct selection *s, const uint8_t *ready)
 {
 	struct output *out = &context->out;
 	size_t bad = 0;
-	list_begin(out, columns, COUNT_OF(columns));
+	table_begin(out, columns, COUNT_OF(columns));
 	for (size_t i = 0; i < s->n; i++) {
-		char text[PLM_REF_TEXT_BYTES];
 		if (!ready[i])
 			continue;
-		const char *state = wait_outcome(context->rt, s->ref[i]);
-		bool good = state[0] == 'd';
-		bad += !good;
-		plm_ref_print(s->ref[i], text);
-		cell_text(out, text);
-		cell_tinted(out, state, good ? TINT_GOOD : TINT_BAD);
-		row_end(out);
+		const struct ended ended = { s->ref[i], wait_outcome(context->rt, s->ref[i]) };
+		bad += !wait_is_good(&ended);
+		table_row(out, &ended);
 	}
 	return bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : (int)bad;
 }

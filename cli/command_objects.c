@@ -117,20 +117,25 @@ bool command_objects_failed(struct context *context, const struct command_reques
 	return false;
 }
 
+struct command_output { /* a row */
+	plm_ref ref;
+	char variable[256];
+};
+
 static void command_objects_print_output(struct context *context, const char *name, plm_ref ref)
 {
-	static const struct column columns[] = { { "REF", "ref", -1 }, { "OUT", "out", -1 } };
-	char text[PLM_REF_TEXT_BYTES], variable[256];
+	static const struct column columns[] = {
+		{ "REF", "ref", -1, PLAIN(struct command_output, ref) },
+		{ "OUT", "out", -1, PLAIN(struct command_output, variable) },
+	};
+	struct command_output row = { .ref = ref };
 	if (!context->json) {
 		print_reference(context, ref);
 		return;
 	}
-	plm_ref_print(ref, text);
-	snprintf(variable, sizeof variable, "%.*s", (int)strcspn(name, "="), name);
-	list_begin(&context->out, columns, COUNT_OF(columns));
-	cell_text(&context->out, text);
-	cell_text(&context->out, variable);
-	row_end(&context->out);
+	snprintf(row.variable, sizeof row.variable, "%.*s", (int)strcspn(name, "="), name);
+	table_begin(&context->out, columns, COUNT_OF(columns));
+	table_row(&context->out, &row);
 }
 
 void command_outputs_print(

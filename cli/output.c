@@ -130,44 +130,12 @@ static void output_put_base64(FILE *file, const unsigned char *data, size_t leng
 	putc('"', file);
 }
 
-/* ---- rows ---- */
-
-static const struct column *output_column(const struct output *out, unsigned i)
-{
-	return (const void *)(out->column + i * out->stride);
-}
-
-static void output_begin(struct output *out, const void *columns, size_t stride, unsigned n)
-{
-	out->column = columns;
-	out->stride = stride;
-	out->columns = n;
-	out->at = 0;
-	if (out->json || out->quiet || out->upright)
-		return;
-	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
-	for (unsigned i = 0; i < n; i++) {
-		const struct column *column = output_column(out, i);
-		bool last = i == n - 1 && column->width < 0;
-		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : column->width, column->title);
-	}
-	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
-}
-
-void list_begin(struct output *out, const struct column *columns, unsigned n)
-{
-	output_begin(out, columns, sizeof columns[0], n);
-}
-
-void table_begin(struct output *out, const struct table_column *columns, unsigned n)
-{
-	output_begin(out, columns, sizeof columns[0], n);
-}
+/* ---- cells ---- */
 
 static const struct column *output_next_column(struct output *out)
 {
 	CHECK(out->at < out->columns);
-	return output_column(out, out->at++);
+	return &out->column[out->at++];
 }
 
 static void output_json_key(struct output *out, const struct column *column, const char *suffix)
@@ -215,6 +183,21 @@ void cell_tinted(struct output *out, const char *text, enum tint tint)
 void cell_text(struct output *out, const char *text)
 {
 	cell_tinted(out, text, TINT_NONE);
+}
+
+void cell_text_if_any(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_text(out, text);
+	else
+		cell_none(out);
+}
+
+void cell_ref(struct output *out, plm_ref ref)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
+	cell_text(out, text);
 }
 
 /* A number in JSON, a text for people. */
@@ -291,22 +274,115 @@ void cell_list(struct output *out, const char *const *text, unsigned n)
 	putc(']', out->file);
 }
 
-void row_end(struct output *out)
+/* ---- fields ---- */
+
+static bool output_field_is_text(const struct field *field)
 {
-	CHECK(out->at == out->columns);
+	return field->type == FIELD_CHARS || field->type == FIELD_TEXT;
+}
+
+static const char *output_field_text(const struct field *field, const void *row)
+{
+	const char *at = (const char *)row + field->offset;
+	return field->type == FIELD_TEXT ? *(const char *const *)(const void *)at : at;
+}
+
+/* Numbers above INT64_MAX keep their bits. */
+static int64_t output_field_number(const struct column *column, const void *row)
+{
+	const void *at = (const char *)row + column->field.offset;
+	int64_t number = 0;
+	switch (column->field.type) {
+	case FIELD_U32: number = *(const uint32_t *)at; break;
+	case FIELD_I32: number = *(const int32_t *)at; break;
+	case FIELD_U64:
+	case FIELD_I64: number = *(const int64_t *)at; break;
+	case FIELD_BOOL: number = *(const bool *)at; break;
+	case FIELD_REF: number = (uint32_t)((const plm_ref *)at)->id; break; /* the record */
+	case FIELD_NONE:
+	case FIELD_CHARS:
+	case FIELD_TEXT: break;
+	}
+	return column->mask ? number & column->mask : number;
+}
+
+int64_t column_key(const struct column *column, const void *row, const char **ret_text)
+{
+	bool text = output_field_is_text(&column->field);
+	*ret_text = text ? output_field_text(&column->field, row) : NULL;
+	return output_field_number(column, row);
+}
+
+static void output_cell_number(struct output *out, const struct field *field, int64_t number)
+{
+	if (field->form == FORM_MS)
+		cell_ms(out, (uint64_t)number);
+	else if (field->form == FORM_SIZE)
+		cell_size(out, (uint64_t)number);
+	else if (field->form == FORM_FLAG)
+		cell_flag(out, number != 0);
+	else if (field->type == FIELD_I32 || field->type == FIELD_I64)
+		cell_signed(out, number);
+	else
+		cell_number(out, (uint64_t)number);
+}
+
+static void output_cell_text(struct output *out, const struct field *field, const char *text)
+{
+	if (!text || (field->form == FORM_ANY && !text[0]))
+		cell_none(out);
+	else
+		cell_text(out, text);
+}
+
+static void output_cell_field(struct output *out, const struct column *column, const void *row)
+{
+	const struct field *field = &column->field;
+	CHECK(field->type != FIELD_NONE);
+	if (output_field_is_text(field))
+		output_cell_text(out, field, output_field_text(field, row));
+	else if (field->type == FIELD_REF)
+		cell_ref(out, *(const plm_ref *)(const void *)((const char *)row + field->offset));
+	else
+		output_cell_number(out, field,
+		    output_field_number(column, row) / (column->divisor ? column->divisor : 1));
+}
+
+/* ---- rows ---- */
+
+void table_begin(struct output *out, const struct column *columns, unsigned n)
+{
+	out->column = columns;
+	out->columns = n;
+	out->at = 0;
+	if (out->json || out->quiet || out->upright)
+		return;
+	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
+	for (unsigned i = 0; i < n; i++) {
+		bool last = i == n - 1 && columns[i].width < 0;
+		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width,
+		    columns[i].title);
+	}
+	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
+}
+
+void table_row(struct output *out, const void *row)
+{
+	for (unsigned i = 0; i < out->columns; i++) {
+		const struct column *column = &out->column[i];
+		if (column->known && !column->known(row))
+			cell_none(out);
+		else if (column->cell)
+			column->cell(out, row);
+		else
+			output_cell_field(out, column, row);
+		CHECK(out->at == i + 1); /* one cell for each column */
+	}
 	out->at = 0;
 	if (out->json)
 		fputs("}\n", out->file);
 	else if (!out->upright || out->quiet)
 		putc('\n', out->file);
-}
-
-void table_row(struct output *out, const void *row)
-{
-	CHECK(out->stride == sizeof(struct table_column));
-	for (unsigned i = 0; i < out->columns; i++)
-		((const struct table_column *)(const void *)output_column(out, i))->cell(out, row);
-	row_end(out);
 }
 
 void output_section(struct output *out, const char *section)

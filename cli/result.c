@@ -40,18 +40,22 @@ int refuse_inside(struct context *context, const char *remedy)
 	    -EDEADLK, "it would wait for the end of the task that runs this command: %s", remedy);
 }
 
+struct result { /* a row */
+	plm_ref ref;
+	const plm_view *view;
+};
+
 void print_reference(struct context *context, plm_ref ref)
 {
-	static const struct column columns[] = { { "REF", "ref", -1 } };
+	static const struct column columns[] = { { "REF", "ref", -1, PLAIN(struct result, ref) } };
 	char text[PLM_REF_TEXT_BYTES];
-	plm_ref_print(ref, text);
-	if (!context->json) {
-		fprintf(context->out.file, "%s\n", text);
+	if (context->json) {
+		table_begin(&context->out, columns, COUNT_OF(columns));
+		table_row(&context->out, &(struct result){ .ref = ref });
 		return;
 	}
-	list_begin(&context->out, columns, COUNT_OF(columns));
-	cell_text(&context->out, text);
-	row_end(&context->out);
+	plm_ref_print(ref, text);
+	fprintf(context->out.file, "%s\n", text);
 }
 
 int write_value(const plm_view *view, int fd, const char *name)
@@ -70,17 +74,22 @@ int write_value(const plm_view *view, int fd, const char *name)
 	return EXIT_FINE;
 }
 
+static void result_value(struct output *out, const void *row)
+{
+	const plm_view *view = ((const struct result *)row)->view;
+	cell_bytes(out, view->data, view->len);
+}
+
 int print_value(struct context *context, plm_ref ref, const plm_view *view)
 {
-	static const struct column columns[] = { { "REF", "ref", -1 }, { "VALUE", "value", -1 } };
+	static const struct column columns[] = {
+		{ "REF", "ref", -1, PLAIN(struct result, ref) },
+		{ "VALUE", "value", -1, .cell = result_value },
+	};
 	struct output *out = &context->out;
 	if (context->json) {
-		char text[PLM_REF_TEXT_BYTES];
-		plm_ref_print(ref, text);
-		list_begin(out, columns, COUNT_OF(columns));
-		cell_text(out, text);
-		cell_bytes(out, view->data, view->len);
-		row_end(out);
+		table_begin(out, columns, COUNT_OF(columns));
+		table_row(out, &(struct result){ ref, view });
 		return EXIT_FINE;
 	}
 	fflush(out->file); /* write_value() goes past stdio: a value may be gigabytes */
@@ -91,25 +100,21 @@ int print_value(struct context *context, plm_ref ref, const plm_view *view)
 	return code;
 }
 
-static void result_json_failure(
-    struct context *context, const char *ref, const char *state, const plm_failure *failure)
-{
-	static const struct column columns[] = { { "REF", "ref", -1 }, { "STATE", "state", -1 },
-		{ "CODE", "code", 0 }, { "SIGNAL", "signal", 0 }, { "TASK", "task", -1 },
-		{ "FUNCTION", "function", -1 }, { "MESSAGE", "message", -1 } };
-	struct output *out = &context->out;
-	char root[PLM_REF_TEXT_BYTES];
-	plm_ref_print(failure->task, root);
-	list_begin(out, columns, COUNT_OF(columns));
-	cell_text(out, ref);
-	cell_text(out, state);
-	cell_signed(out, failure->code);
-	cell_signed(out, failure->signal);
-	cell_text(out, root);
-	cell_text(out, failure->function);
-	cell_text(out, failure->message);
-	row_end(out);
-}
+struct failed_result { /* a row */
+	plm_ref ref;
+	const char *state;
+	plm_failure failure;
+};
+
+static const struct column failure_columns[] = {
+	{ "REF", "ref", -1, PLAIN(struct failed_result, ref) },
+	{ "STATE", "state", -1, PLAIN(struct failed_result, state) },
+	{ "CODE", "code", 0, PLAIN(struct failed_result, failure.code) },
+	{ "SIGNAL", "signal", 0, PLAIN(struct failed_result, failure.signal) },
+	{ "TASK", "task", -1, PLAIN(struct failed_result, failure.task) },
+	{ "FUNCTION", "function", -1, PLAIN(struct failed_result, failure.function) },
+	{ "MESSAGE", "message", -1, PLAIN(struct failed_result, failure.message) },
+};
 
 /* Of a command the message says all: nobody has called a function, or knows its codes. */
 static bool result_is_command(const plm_failure *failure)
@@ -140,27 +145,30 @@ static void result_say_failure(const char *ref, bool is_root, const plm_failure 
 int print_failure(struct context *context, plm_ref ref, int error)
 {
 	char text[PLM_REF_TEXT_BYTES];
-	plm_failure failure;
 	bool cancelled = error == -PLM_ECANCELLED;
+	struct failed_result row = { .ref = ref, .state = cancelled ? "cancelled" : "failed" };
+	plm_failure *failure = &row.failure;
 	plm_ref_print(ref, text);
 	if (error != -PLM_EFAILED && !cancelled)
 		return failed(error, text);
-	int r = plm_error(context->rt, ref, &failure);
+	int r = plm_error(context->rt, ref, failure);
 	if (r < 0)
 		return failed(r, text);
-	if (context->json)
-		result_json_failure(context, text, cancelled ? "cancelled" : "failed", &failure);
+	if (context->json) {
+		table_begin(&context->out, failure_columns, COUNT_OF(failure_columns));
+		table_row(&context->out, &row);
+	}
 	if (cancelled) {
-		if (result_is_command(&failure))
+		if (result_is_command(failure))
 			fprintf(stderr, "plmctl: task %s was cancelled\n", text);
 		else
-			fprintf(
-			    stderr, "plmctl: task %s (%s) was cancelled\n", text, failure.function);
+			fprintf(stderr, "plmctl: task %s (%s) was cancelled\n", text,
+			    failure->function);
 		return EXIT_CANCELLED;
 	}
-	result_say_failure(text, failure.task.id == ref.id, &failure);
-	bool killed = failure.signal > 0 && failure.signal < EXIT_SIGNAL;
-	return killed ? EXIT_SIGNAL + failure.signal : EXIT_TASK_FAILED;
+	result_say_failure(text, failure->task.id == ref.id, failure);
+	bool killed = failure->signal > 0 && failure->signal < EXIT_SIGNAL;
+	return killed ? EXIT_SIGNAL + failure->signal : EXIT_TASK_FAILED;
 }
 
 int print_result(struct context *context, plm_ref ref, uint64_t deadline_ns)

@@ -5,7 +5,15 @@
 #include "base/check.h"
 #include "cli/look.h"
 
-static const struct column columns[] = { { "REF", "ref", -27 }, { "DONE", "done", -9 } };
+struct acted { /* a row */
+	plm_ref ref;
+	const char *past;
+};
+
+static const struct column columns[] = {
+	{ "REF", "ref", -27, PLAIN(struct acted, ref) },
+	{ "DONE", "done", -9, PLAIN(struct acted, past) },
+};
 
 static bool task_action_still_fits(
     struct context *context, plm_ref ref, const struct task_filter *filter)
@@ -15,29 +23,21 @@ static bool task_action_still_fits(
 	    filter_task(context->in, ref, filter, false, &row);
 }
 
-static void task_action_print_done(struct output *out, const char *text, const char *past)
-{
-	if (!out->json && !out->quiet)
-		return;
-	cell_text(out, text);
-	cell_text(out, past);
-	row_end(out);
-}
-
 /* Counts in *done. */
 static int task_action_act_on(struct context *context, plm_ref ref, bool named,
     const struct task_action *action, size_t *done)
 {
 	char text[PLM_REF_TEXT_BYTES];
-	plm_ref_print(ref, text);
 	int r = action->act(context, ref, action->argument);
 	if (r == 0) {
 		++*done;
-		task_action_print_done(&context->out, text, action->past);
+		if (context->out.json || context->out.quiet)
+			table_row(&context->out, &(struct acted){ ref, action->past });
 		return EXIT_FINE;
 	}
 	if (!named && (r == -EALREADY || r == -ESTALE))
 		return EXIT_FINE;
+	plm_ref_print(ref, text);
 	int code = failed(r, text);
 	return r == -EALREADY ? EXIT_FINE : code;
 }
@@ -48,7 +48,7 @@ int act_on_tasks(struct context *context, const struct selection *selection,
 	size_t done = 0;
 	int worst = EXIT_FINE;
 	if (context->out.json || context->out.quiet)
-		list_begin(&context->out, columns, COUNT_OF(columns));
+		table_begin(&context->out, columns, COUNT_OF(columns));
 	for (size_t i = 0; i < selection->n; i++) {
 		if (!selection->named &&
 		    !task_action_still_fits(context, selection->ref[i], filter))

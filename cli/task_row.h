@@ -31,11 +31,7 @@ void task_columns_add(struct task_columns *columns, int which);
 void task_columns_names(char *ret, size_t size);
 
 /* The sort key: a number, or a text in the row (then *ret_text is not NULL). */
-uint64_t task_column_key(int which, const plm_task_row *row, const char **ret_text);
+int64_t task_column_key(int which, const plm_task_row *row, const char **ret_text);
 bool task_column_reads_texts(int which);
-
-void task_list_begin(struct output *out, const struct task_columns *columns);
-void task_row_print(
-    struct output *out, const struct task_columns *columns, const plm_task_row *row);
 
 #endif

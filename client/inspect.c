@@ -45,10 +45,10 @@ void inspect_page_add(struct inspect_page *page, const void *row, size_t ours)
 	page->filled++;
 }
 
-int inspect_check_page(const char *call, const plm_inspect *in, const uint64_t *cursor,
+int inspect_check_page(const char *call, const void *handle, const uint64_t *cursor,
     const void *rows, size_t size, struct inspect_page *ret)
 {
-	if (!in)
+	if (!handle)
 		return why(-EINVAL, "%s: no handle: plm_inspect_open() first", call);
 	if (!cursor || !rows || size == 0)
 		return why(-EINVAL, "%s: no cursor, or no room for rows", call);

@@ -29,7 +29,7 @@ bool inspect_page_full(const struct inspect_page *page);
 void inspect_page_add(struct inspect_page *page, const void *row, size_t ours);
 
 /* 0, or -EINVAL with a why: a pointer that `call` needs is missing. */
-int inspect_check_page(const char *call, const plm_inspect *in, const uint64_t *cursor,
+int inspect_check_page(const char *call, const void *handle, const uint64_t *cursor,
     const void *rows, size_t size, struct inspect_page *ret);
 
 /* NULL with the error in *ret_error: the reference is empty, of another boot, or of no future. */

@@ -21,7 +21,9 @@
  * matter for the memory of the caller. Rows come in the order of the runtime's tables.
  *
  * Any number of threads may use a handle until a thread closes the handle, and so may the child of
- * a fork. */
+ * a fork.
+ *
+ * plm_machine_open() looks at the machine instead: caches, cores, cpus, GPUs. */
 #ifndef PLM_INSPECT_H
 #define PLM_INSPECT_H
 
@@ -344,6 +346,68 @@ typedef struct plm_policy_row {
 /* A page of the policies, the default first. plm_set_policy() changes the policy in force. */
 int plm_inspect_policies(
     plm_inspect *in, uint64_t *cursor, plm_policy_row *rows, size_t size, size_t n);
+
+/* ---- the machine, with or without a runtime ---- */
+
+typedef struct plm_machine plm_machine;
+
+/* A snapshot of the machine as this process may use it: cpus outside the affinity mask of the
+ * process are left out, and so are GPUs outside CUDA_VISIBLE_DEVICES. A description makes another
+ * machine, as in hwloc(7): "numa:2 core:4 pu:2"; NULL: this machine (HWLOC_SYNTHETIC and
+ * HWLOC_XMLFILE replace this machine, too).
+ * 0; -EINVAL: not a description, or the machine has no cpu of the mask; -ENOMEM. Cost:
+ * milliseconds in /sys. */
+int plm_machine_open(plm_machine **ret, const char *description);
+/* Ends the handle and sets *machine to NULL. *machine may be NULL already. */
+void plm_machine_close(plm_machine **machine);
+
+#define PLM_NO_NUMBER (-1)
+
+typedef struct plm_cpus {
+	uint64_t word[16]; /* cpu C of the operating system: bit C % 64 of word C / 64 */
+} plm_cpus;
+
+/* The cpus on which the kernel lets a process run; 0: the caller. 0; -ESRCH: no such process. */
+int plm_cpus_of(plm_cpus *ret, int32_t pid);
+/* Cpus as text, "0-3,8", cut to the size. 0, or -EINVAL: a missing pointer. */
+int plm_cpus_print(const plm_cpus *cpus, char *text, size_t size);
+
+typedef struct plm_part_row {
+	uint32_t depth; /* 0: the machine */
+	int alone;      /* 1: the only part of its parent */
+	int32_t number; /* of the operating system, or PLM_NO_NUMBER */
+	uint32_t marks;
+	uint64_t bytes; /* memory of a node, size of a cache; 0: none */
+	plm_cpus cpus;  /* inside the part, or near a device */
+	char kind[16];  /* "machine", "package", "node", "L2", "core", "cpu", "gpu" and the like */
+	char name[96];  /* "": no name */
+} plm_part_row;
+/* A page of the parts: each part after its parent, in the order of the machine. */
+int plm_machine_parts(
+    plm_machine *machine, uint64_t *cursor, plm_part_row *rows, size_t size, size_t n);
+
+typedef struct plm_gpu_row {
+	int32_t node; /* the nearest NUMA node, or PLM_NO_NUMBER */
+	uint32_t marks;
+	char gpu[64]; /* for CUDA_VISIBLE_DEVICES: a number, or the UUID given */
+	char bus[16]; /* the PCI address; "": unknown */
+	char name[96];
+} plm_gpu_row;
+/* A page of the GPUs, numbered as by CUDA_DEVICE_ORDER=PCI_BUS_ID, those of NVIDIA first. */
+int plm_machine_gpus(
+    plm_machine *machine, uint64_t *cursor, plm_gpu_row *rows, size_t size, size_t n);
+/* 0: hwloc has no plugins here (Debian: libhwloc-plugins), so no GPU is ever found. Else 1. */
+int plm_machine_sees_gpus(void);
+
+typedef struct plm_place_row { /* where a worker runs */
+	uint32_t worker;       /* the number of the worker */
+	int32_t node;          /* the NUMA node of the cpus; PLM_NO_NUMBER: of several nodes */
+	plm_cpus cpus;
+} plm_place_row;
+enum plm_pin { PLM_PIN_NONE, PLM_PIN_CORE, PLM_PIN_NUMA };
+/* Fills n rows with the places that `plm --pin` gives to n workers (enum plm_pin). 0; -EINVAL: no
+ * such way to pin, more workers than a runtime may have, or a missing pointer; -ENOMEM. */
+int plm_machine_plan(plm_machine *machine, int pin, plm_place_row *rows, size_t size, size_t n);
 
 /* ---- for debugging plm: checkers, heaps, rings, locks ---- */
 

@@ -11,49 +11,6 @@
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-/* A single transaction, so that a truncated file has all tables or none. */
-const char db_schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, runtime INTEGER, name TEXT,"
-    " user TEXT, at INTEGER);"
-    "CREATE TABLE IF NOT EXISTS task(id INTEGER PRIMARY KEY, boot INTEGER, ref INTEGER,"
-    " at INTEGER, function TEXT, text TEXT, label TEXT, priority INTEGER, retries INTEGER,"
-    " crash_retries INTEGER, results INTEGER, needs TEXT, limits TEXT, args BLOB, sum INTEGER,"
-    " undurable TEXT, identity BLOB);"
-    "CREATE TABLE IF NOT EXISTS attempt(task INTEGER, boot INTEGER, attempt INTEGER,"
-    " running INTEGER, failures INTEGER, returns INTEGER, at INTEGER,"
-    " PRIMARY KEY(task, boot, attempt, running)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS ended(task INTEGER PRIMARY KEY, boot INTEGER, state INTEGER,"
-    " dead INTEGER, at INTEGER, began INTEGER, attempt INTEGER, worker INTEGER, code INTEGER,"
-    " signal INTEGER, exit_code INTEGER, message TEXT, user_us INTEGER, system_us INTEGER,"
-    " resident_kb INTEGER, out_bytes INTEGER, err_bytes INTEGER, value_bytes INTEGER,"
-    " out BLOB, err BLOB);"
-    "CREATE TABLE IF NOT EXISTS forgotten(task INTEGER PRIMARY KEY, at INTEGER);"
-    "CREATE TABLE IF NOT EXISTS resumed(task INTEGER, boot INTEGER, ref INTEGER, at INTEGER,"
-    " retries INTEGER, crash_retries INTEGER, PRIMARY KEY(task, boot)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS needed(task INTEGER PRIMARY KEY);"
-    "CREATE TABLE IF NOT EXISTS value(task INTEGER, which INTEGER, blob INTEGER,"
-    " PRIMARY KEY(task, which)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS blob(id INTEGER PRIMARY KEY, task INTEGER, hash INTEGER,"
-    " bytes BLOB);"
-    "CREATE INDEX IF NOT EXISTS blob_hash ON blob(hash);"
-    "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;"
-    "COMMIT;";
-
-const char *const db_tables[] = {
-	"boot",
-	"task",
-	"attempt",
-	"ended",
-	"forgotten",
-	"resumed",
-	"needed",
-	"value",
-	"blob",
-	"mark",
-	NULL,
-};
-
 #define UNFINISHED \
 	"FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL AND t.boot <> ?1 "
 

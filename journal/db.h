@@ -13,7 +13,10 @@
  *budgets needed    a task among the arguments of other tasks: its values are kept value     of a
  *needed task blob      bytes shared by several tasks
  *
- * Where: the journal's process alone writes; plmctl reads (history.h).
+ * Tables are private. The views `history` and `history_ref` are for all who read: plmctl, and users
+ * with SQLite (docs/durable.md).
+ *
+ * Where: the journal's process alone writes.
  * Blocks: on the disk.
  * Errors: -errno with a why: -ENOSPC (disk full, a limit of file size), -EIO, -EUCLEAN (the file is
  * damaged), -EBUSY. */
@@ -81,6 +84,7 @@ struct db {
 	struct sqlite3 *handle;
 	struct sqlite3_stmt *statement[DB_STATEMENTS];
 	char path[DB_PATH_BYTES];
+	bool old_views;                /* of another version of plm */
 	bool checked;                  /* the whole file was looked through */
 	char salvaged[SALVAGED_BYTES]; /* the name set aside, and how much was read; "": none */
 };

@@ -35,7 +35,7 @@ static void db_open_on_message(void *context, int code, const char *message)
 		log_info("after a crash: %s", message);
 }
 
-/* Is the text of a table, CREATE TABLE boot(...), a line of the schema? */
+/* Is the text of a table or view, CREATE TABLE boot(...), a line of the schema? */
 static bool db_open_is_ours(const char *sql)
 {
 	const char *name = sql ? strchr(sql, ' ') : NULL, *found;
@@ -44,12 +44,29 @@ static bool db_open_is_ours(const char *sql)
 	return found && found[strlen(name)] == ';';
 }
 
-static bool db_open_is_table(const char *name)
+static bool db_open_is_in(const char *const *names, const char *name)
 {
-	for (int i = 0; db_tables[i]; i++)
-		if (strcmp(name, db_tables[i]) == 0)
+	for (; *names; names++)
+		if (strcmp(name, *names) == 0)
 			return true;
 	return false;
+}
+
+struct schema_count {
+	unsigned right, wrong; /* tables */
+};
+
+/* A view holds no rows, so a view of another version is made anew. */
+static void db_open_judge(
+    struct db *db, const char *type, const char *name, const char *sql, struct schema_count *count)
+{
+	bool ours = db_open_is_ours(sql);
+	if (db_open_is_in(db_views, name) && strcmp(type, "view") == 0) {
+		db->old_views = db->old_views || !ours;
+	} else if (db_open_is_in(db_tables, name) || db_open_is_in(db_views, name)) {
+		count->right += ours;
+		count->wrong += !ours;
+	}
 }
 
 /* The file must have all tables of the schema, or none of them: a missing table may have held rows,
@@ -58,24 +75,22 @@ static bool db_open_is_table(const char *name)
 static int db_open_look_at_schema(struct db *db)
 {
 	sqlite3_stmt *s;
-	unsigned right = 0, all = 0, wrong = 0;
-	int code =
-	    sqlite3_prepare_v2(db->handle, "SELECT name, sql FROM sqlite_schema", -1, &s, NULL);
+	struct schema_count count = { .right = 0 };
+	unsigned all = 0;
+	int code = sqlite3_prepare_v2(
+	    db->handle, "SELECT type, name, sql FROM sqlite_schema", -1, &s, NULL);
 	while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-		const void *name = sqlite3_column_text(s, 0);
-		if (!name || !db_open_is_table(name))
-			continue;
-		if (db_open_is_ours((const char *)sqlite3_column_text(s, 1)))
-			right++;
-		else
-			wrong++;
+		const void *type = sqlite3_column_text(s, 0), *name = sqlite3_column_text(s, 1);
+		if (type && name)
+			db_open_judge(
+			    db, type, name, (const char *)sqlite3_column_text(s, 2), &count);
 	}
 	int r = code == SQLITE_OK ? sqlite3_finalize(s) : code;
 	while (db_tables[all])
 		all++;
 	if (r != SQLITE_OK)
 		return db_error(db, r, "reading");
-	if (wrong == 0 && (right == 0 || right == all))
+	if (count.wrong == 0 && (count.right == 0 || count.right == all))
 		return 0;
 	r = db_open_look_through(db); /* were the tables written so, or is the file damaged? */
 	return r < 0
@@ -94,6 +109,9 @@ static int db_open_sound(struct db *db, bool check, bool fsync)
 		r = db_open_look_through(db);
 	if (r == 0)
 		r = db_open_look_at_schema(db);
+	if (r == 0 && db->old_views)
+		r = db_execute(db, "DROP VIEW IF EXISTS history; DROP VIEW IF EXISTS history_ref",
+		    "setting up");
 	if (r == 0)
 		r = db_execute(db, db_schema, "setting up");
 	return r < 0 ? r : db_check_version(db);

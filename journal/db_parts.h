@@ -12,8 +12,9 @@ enum {
 	BUSY_MS = 5000,
 };
 
+/* db_schema.c: makes what is missing; the names of tables and views, to a NULL */
 extern const char db_schema[];
-extern const char *const db_tables[]; /* ends with NULL */
+extern const char *const db_tables[], *const db_views[];
 
 /* Opens the file with our settings, without a look at the tables. */
 int db_connect(struct db *db, bool fsync);

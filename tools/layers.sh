@@ -6,15 +6,13 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
 #	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
-#	client <- journal <- manager, cli (cmd_history.c alone)
+#	client <- journal <- manager
 #	base <- policy <- client, scheduler, manager
-#	base <- topology <- manager, cli (cmd_topology.c alone)
+#	base <- topology <- client, manager
 #    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
 #    no part of a runtime but the public interface; the simulation is made of heap and policy, and
 #    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
 #    whole product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
-#    cmd_history.c reads the journal's file, which libplm does not, to do without SQLite;
-#    cmd_topology.c shows the machine, also where no runtime is.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (manager/loader.c).
@@ -39,9 +37,9 @@ below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store spec"
 below[topology]="base"
-below[client]="${below[tables]} tables policy"
+below[client]="${below[tables]} tables policy topology"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology"
+below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
 below[manager]="${below[command]} command scheduler journal"
@@ -74,9 +72,6 @@ for folder in "${!below[@]}"; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
 		client/plm.h:plm.h) continue ;; # plm_inspect.h, as it is installed
-		cli/topology:topology/topology.h | cli/journal:journal/history.h)
-			case $place in cli/cmd_topology.c:* | cli/cmd_history.c:*) continue ;; esac
-			;;
 		bench/*:tests/support/*) continue ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac

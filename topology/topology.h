@@ -3,9 +3,9 @@
  * A cpu is a number of the operating system (hwloc: a PU, a thread of a core). Cpus from
  * CPU_SETSIZE on, and cpus outside the affinity mask of this process, are left out. HWLOC_SYNTHETIC
  * and HWLOC_XMLFILE describe another machine instead; then no mask applies.
- * Where: private memory of the manager, once, if workers are pinned; of plmctl.
- * Death: nothing is shared.
- * Blocks: reads /sys, for milliseconds.  Allocates: in open. */
+ * Where: private memory of the manager, once, if workers are pinned; of a plm_machine
+ * (plm_inspect.h). Death: nothing is shared. Blocks: reads /sys, for milliseconds.  Allocates: in
+ * open. */
 #ifndef PLM_TOPOLOGY_H
 #define PLM_TOPOLOGY_H
 

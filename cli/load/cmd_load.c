@@ -13,13 +13,6 @@
 
 enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512, RESULTS_SHOWN = 64 };
 
-static const struct column columns[] = {
-	{ "REF", "ref", -24 },
-	{ "LINE", "line", 0 },
-	{ "NAME", "name", 0 },
-	{ "OUT", "out", 0 },
-};
-
 struct load {
 	struct context *context;
 	enum load_format format;
@@ -147,32 +140,51 @@ static int load_judge(struct load *l)
 
 /* ---- accepted tasks ---- */
 
+struct accepted { /* a row */
+	const plm_ref *refs;
+	unsigned results;
+	uint64_t line;
+	const char *name; /* NULL: none */
+};
+
+static void load_ref(struct output *out, const void *row)
+{
+	cell_ref(out, ((const struct accepted *)row)->refs[0]);
+}
+
+static void load_out(struct output *out, const void *row)
+{
+	const struct accepted *accepted = row;
+	char parts[RESULTS_SHOWN][PLM_REF_TEXT_BYTES];
+	const char *part[RESULTS_SHOWN];
+	unsigned n = 0;
+	for (unsigned i = PLM_COMMAND_RESULTS; i < accepted->results && n < RESULTS_SHOWN; i++) {
+		plm_ref_print(accepted->refs[i], parts[n]);
+		part[n] = parts[n];
+		n++;
+	}
+	cell_list(out, part, n);
+}
+
+static const struct column columns[] = {
+	{ "REF", "ref", -24, .cell = load_ref },
+	{ "LINE", "line", 0, PLAIN(struct accepted, line) },
+	{ "NAME", "name", 0, PLAIN(struct accepted, name) },
+	{ "OUT", "out", 0, .cell = load_out },
+};
+
 static void load_print_row(
     struct load *l, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
 {
 	struct output *out = &l->context->out;
-	char text[PLM_REF_TEXT_BYTES], parts[RESULTS_SHOWN][PLM_REF_TEXT_BYTES];
-	const char *part[RESULTS_SHOWN];
-	unsigned n = 0;
-	const char *name = load_graph_name(&l->graph, ticket->node);
-	if (!out->json) {
-		if (out->quiet)
-			print_reference(l->context, refs[0]);
-		return;
-	}
-	plm_ref_print(refs[0], text);
-	for (unsigned i = PLM_COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
-		plm_ref_print(refs[i], parts[n]);
-		part[n] = parts[n];
-	}
-	cell_text(out, text);
-	cell_number(out, ticket->line);
-	if (name)
-		cell_text(out, name);
-	else
-		cell_none(out);
-	cell_list(out, part, n);
-	row_end(out);
+	if (out->json)
+		table_row(out,
+		    &(struct accepted){ .refs = refs,
+			.results = task->results,
+			.line = ticket->line,
+			.name = load_graph_name(&l->graph, ticket->node) });
+	else if (out->quiet)
+		print_reference(l->context, refs[0]);
 }
 
 static void load_show_progress(struct load *l)
@@ -370,7 +382,7 @@ static int load_submit_all(struct load *l)
 	if (code == EXIT_FINE)
 		code = command_request_share(l->context, &l->common.request);
 	if (l->context->json)
-		list_begin(&l->context->out, columns, COUNT_OF(columns));
+		table_begin(&l->context->out, columns, COUNT_OF(columns));
 	if (code == EXIT_FINE)
 		code = load_submit_in_order(l);
 	return code == EXIT_FINE ? load_submit_late(l) : code;

@@ -126,8 +126,22 @@ static void map_output_put_rest(struct map_output *o, const struct job *job, int
 	o->out.begun = o->err.begun = false;
 }
 
+struct ended_job { /* a row */
+	const struct job *job;
+	const struct text *command;
+	uint64_t number, begin_ms, run_us;
+	int exit_code, signal;
+	const char *message; /* NULL: none */
+};
+
+static void map_output_command(struct output *out, const void *row)
+{
+	const struct text *command = ((const struct ended_job *)row)->command;
+	cell_bytes(out, command->data, command->length);
+}
+
 /* A line of JSON is written at once: output in a file is mapped as a whole. */
-static void map_output_put_json_stream(struct output *out, const struct job *job, int stream)
+static void map_output_stream(struct output *out, const struct job *job, int stream)
 {
 	bool is_out = stream == STDOUT_FILENO;
 	uint64_t length = is_out ? job->out_bytes : job->err_bytes;
@@ -139,28 +153,42 @@ static void map_output_put_json_stream(struct output *out, const struct job *job
 		outlet_unmap(text, length);
 }
 
+static void map_output_stdout(struct output *out, const void *row)
+{
+	map_output_stream(out, ((const struct ended_job *)row)->job, STDOUT_FILENO);
+}
+
+static void map_output_stderr(struct output *out, const void *row)
+{
+	map_output_stream(out, ((const struct ended_job *)row)->job, STDERR_FILENO);
+}
+
+static const struct column columns[] = {
+	{ "JOB", "job", 0, PLAIN(struct ended_job, number) },
+	{ "COMMAND", "command", -1, .cell = map_output_command },
+	{ "EXIT", "exit_code", 0, PLAIN(struct ended_job, exit_code) },
+	{ "SIGNAL", "signal", 0, PLAIN(struct ended_job, signal) },
+	{ "BEGIN", "begin_ms", 0, PLAIN(struct ended_job, begin_ms) },
+	{ "RUN", "run_us", 0, PLAIN(struct ended_job, run_us) },
+	{ "OUT", "stdout", -1, .cell = map_output_stdout },
+	{ "ERR", "stderr", -1, .cell = map_output_stderr },
+	{ "MESSAGE", "message", -1, PLAIN(struct ended_job, message) },
+};
+
 static void map_output_put_json(
     struct map_output *o, const struct job *job, const struct text *command)
 {
-	static const struct column columns[] = { { "JOB", "job", 0 }, { "COMMAND", "command", -1 },
-		{ "EXIT", "exit_code", 0 }, { "SIGNAL", "signal", 0 }, { "BEGIN", "begin_ms", 0 },
-		{ "RUN", "run_us", 0 }, { "OUT", "stdout", -1 }, { "ERR", "stderr", -1 },
-		{ "MESSAGE", "message", -1 } };
 	struct output *out = &o->context->out;
-	list_begin(out, columns, COUNT_OF(columns));
-	cell_number(out, job->number);
-	cell_bytes(out, command->data, command->length);
-	cell_signed(out, job->exit_code);
-	cell_signed(out, job->signal);
-	cell_number(out, job->begin_ms);
-	cell_number(out, job->run_us);
-	map_output_put_json_stream(out, job, STDOUT_FILENO);
-	map_output_put_json_stream(out, job, STDERR_FILENO);
-	if (job->message)
-		cell_text(out, job->message);
-	else
-		cell_none(out);
-	row_end(out);
+	table_begin(out, columns, COUNT_OF(columns));
+	table_row(out,
+	    &(struct ended_job){ .job = job,
+		.command = command,
+		.number = job->number,
+		.begin_ms = job->begin_ms,
+		.run_us = job->run_us,
+		.exit_code = job->exit_code,
+		.signal = job->signal,
+		.message = job->message });
 }
 
 void output_job(struct map_output *o, const struct job *job, const struct text *command)

@@ -1,11 +1,13 @@
 /* test_history.c - bounds, searches and sums of the history of durable tasks. */
 #include <check.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "tests/support/journal_case.h"
+#include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120, LINE_BYTES = 32 };
@@ -74,6 +76,91 @@ START_TEST(the_history_is_searched_and_summed_up)
 }
 END_TEST
 
+/* ---- the views, which anybody may read ---- */
+
+/* The first value that a query finds in the file, as text; the caller frees. */
+static char *ask_file(const char *sql)
+{
+	char path[STATE_BYTES + LINE_BYTES];
+	sqlite3 *db;
+	sqlite3_stmt *s;
+	snprintf(path, sizeof path, "%s/journal.db", state_directory);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK, "%s: %s", sql,
+	    sqlite3_errmsg(db));
+	int code = sqlite3_step(s);
+	ck_assert_msg(code == SQLITE_ROW || code == SQLITE_DONE, "%s: %s", sql, sqlite3_errmsg(db));
+	const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+	char *ret = strdup(text ? text : "null");
+	sqlite3_finalize(s);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	return ret;
+}
+
+static void one_odd_task(void)
+{
+	journal_boot();
+	free(keep("--label", "odd", "--shell", "echo out; exit 3 # Special"));
+	history_reaches("failed", 1);
+}
+
+START_TEST(the_view_says_what_the_history_says)
+{
+	static const char *const keys[] = { "id", "ref", "state", "exit_code", "run_ms", "attempts",
+		"label", "command", "message", "first_ref", "resumed", "function", "user",
+		"priority", "worker", "code", "signal", "user_ms", "system_ms", "resident_bytes",
+		"stdout_bytes", "stderr_bytes", "value_bytes", "not_durable", "stdout" };
+	char sql[128];
+	one_odd_task();
+	char *line = history_line("Special");
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		snprintf(sql, sizeof sql, "SELECT %s FROM history WHERE label = 'odd'", keys[i]);
+		char *said = json_field(line, keys[i]), *stored = ask_file(sql);
+		ck_assert_msg(said && strcmp(said, stored) == 0, "%s: %s, in the view %s", keys[i],
+		    said, stored);
+		free(said);
+		free(stored);
+	}
+	free(line);
+	char *ref = ask_file("SELECT ref FROM history"), *same;
+	ck_assert_str_eq(same = ask_file("SELECT ref FROM history_ref"), ref);
+	free(same);
+	free(ref);
+	journal_end();
+}
+END_TEST
+
+START_TEST(a_journal_without_its_view_is_refused_and_the_next_boot_adds_the_view)
+{
+	one_odd_task();
+	runtime_stop(&host);
+	free(ask_file("DROP VIEW history"));
+	struct output_of o = ctl(&host, "history", "--state-dir", state_directory);
+	ck_assert_int_eq(o.code, 76);
+	ck_assert_msg(strstr(o.err, "an earlier plm wrote it: boot plm once"), "%s", o.err);
+	output_free(&o);
+	journal_reboot();
+	history_reaches("failed", 1);
+	journal_end();
+}
+END_TEST
+
+START_TEST(a_view_of_another_version_is_made_anew)
+{
+	one_odd_task();
+	runtime_stop(&host);
+	free(ask_file("DROP VIEW history"));
+	free(ask_file("CREATE VIEW history AS SELECT id, 'none' AS state FROM task"));
+	struct output_of o = ctl(&host, "history", "--state-dir", state_directory);
+	ck_assert_int_eq(o.code, 125);
+	ck_assert_msg(strstr(o.err, "is not understood"), "%s", o.err);
+	output_free(&o);
+	journal_reboot();
+	history_reaches("failed", 1);
+	journal_end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("history");
@@ -81,6 +168,10 @@ int main(void)
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_test(tcase, the_history_is_bounded_by_count_and_by_age);
 	tcase_add_test(tcase, the_history_is_searched_and_summed_up);
+	tcase_add_test(tcase, the_view_says_what_the_history_says);
+	tcase_add_test(
+	    tcase, a_journal_without_its_view_is_refused_and_the_next_boot_adds_the_view);
+	tcase_add_test(tcase, a_view_of_another_version_is_made_anew);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -12,7 +12,6 @@
 #include "verify/fuzz/fuzz.h"
 #include "verify/fuzz/segment_image.h"
 #include "verify/fuzz/journal_file.h"
-#include "journal/history.h"
 #include "journal/journal.h"
 #include "tests/support/world.h"
 
