@@ -17,6 +17,7 @@ static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 	if (!speaker || word_state(sh_load(&speaker->state)) != RECORD_DONE)
 		return why(-ESTALE, "argument %zu is no finished future", i + 1);
 	call->args[i].data = record_value(&rt->tables, r, &call->args[i].length);
+	call->future_bytes += call->args[i].length;
 	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
 }
 
@@ -62,6 +63,7 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 	call->nargs = 0;
 	call->args = call->here;
 	call->outer = NULL;
+	call->future_bytes = 0;
 	call->memory_peak = 0;
 	call->keeps_part = 0;
 	call->code = 0;
