@@ -144,7 +144,8 @@ int handle_await_room_to_tell(struct plm *rt, uint32_t n);
 /* ---- object.c ---- */
 
 /* Room in the store; waits until the deadline. */
-int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
+int handle_alloc(
+    struct plm *rt, uint64_t length, enum arena_use use, shared32 *granule, uint64_t deadline_ns);
 
 /* ---- wait.c ---- */
 

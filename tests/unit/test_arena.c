@@ -20,6 +20,7 @@ enum {
 
 struct record {
 	uint64_t length;
+	enum arena_use use;
 	shared32 granule;
 };
 
@@ -32,7 +33,7 @@ static void each_extent(void *context, arena_visit_f *visit, void *visitor)
 	struct record *table = context;
 	for (int i = 0; i < RECORDS; i++)
 		if (sh_load(&table[i].granule))
-			visit(visitor, sh_load(&table[i].granule), table[i].length);
+			visit(visitor, sh_load(&table[i].granule), table[i].length, table[i].use);
 }
 
 static void setup(void)
@@ -67,12 +68,13 @@ static struct arena_usage usage(void)
 static int take(struct record *record, uint64_t length)
 {
 	record->length = length;
-	return arena_alloc(&arena, length, &record->granule);
+	record->use = ARENA_RESULT;
+	return arena_alloc(&arena, length, record->use, &record->granule);
 }
 
 static int give(struct record *record)
 {
-	return arena_free(&arena, record->length, &record->granule);
+	return arena_free(&arena, record->length, record->use, &record->granule);
 }
 
 static void give_all(void)

@@ -36,7 +36,7 @@ static struct record *write_block(void)
 	    args_round(sizeof block_text);
 	r->nargs = 4;
 	r->args_bytes = (uint32_t)bytes;
-	ck_assert_int_eq(store_alloc(&tables, 0, bytes, &r->args), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &r->args), 0);
 	args_begin(&writer, store_writable(&tables, sh_load(&r->args)), 4);
 	args_add_bytes(&writer, "abc", 3);
 	args_add_bytes(&writer, NULL, 0);
