@@ -96,6 +96,7 @@ NUMBER(cancelled)
 SIZE(store_bytes)
 SIZE(store_reserved)
 SIZE(store_used)
+SIZE(store_arguments)
 SIZE(shm_free)
 NUMBER(returned)
 NUMBER(evicted)
@@ -142,6 +143,7 @@ static const struct table_column columns[] = {
 	{ { "store", "store_bytes", -1 }, status_store_bytes },
 	{ { "  reserved", "store_reserved", -1 }, status_store_reserved },
 	{ { "  used", "store_used", -1 }, status_store_used },
+	{ { "  arguments", "store_arguments", -1 }, status_store_arguments },
 	{ { "  free in /dev/shm", "shm_free", -1 }, status_shm_free },
 	{ { "returned", "returned", -1 }, status_returned },
 	{ { "  for memory", "evicted", -1 }, status_evicted },
@@ -212,6 +214,8 @@ const struct command cmd_status = {
 		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 		 "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 		 "are accepted from (plm --accept-free), none starts.\n"
+		 "Arguments: the part of used that argument blocks of tasks fill, half of the\n"
+		 "store at most; then submissions wait or fail.\n"
 		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
 		 "cannot reach its size; plm warns of it when it boots.\n"
 		 "Keep finished: which results stay that only the runtime keeps; left: how many\n"
