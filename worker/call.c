@@ -182,7 +182,7 @@ void *plm_result_at(plm_call *call, unsigned which, size_t len)
 	void *to;
 	int r = call_result(call, which, len, handle_deadline(call->rt), &to);
 	if (r == -ENOSPC)
-		why(r, "result %u waited for %d ms, in vain: %s", which,
+		why(r, "result %u found no room within %d ms: %s", which,
 		    atomic_load_explicit(&call->rt->patience_ms, memory_order_relaxed), why_text());
 	return r < 0 ? NULL : to;
 }
