@@ -19,17 +19,14 @@
  * which take microseconds; -ETIMEDOUT when none came within ten seconds, or the time given to
  * plm_connect_with(). A runtime that ends wakes every waiting thread within a second.
  *
- * Limits. A task has at most 65,535 arguments, 1,024 results, 254 retries of both kinds together,
- * and 4 GiB less a few bytes of arguments given as bytes; a longer value goes as a future
- * (plm_put()). Argument blocks of tasks, where their arguments do not fit into 16 bytes, fill half
- * of the store at most; an object of a client leaves the last quarter of the store free for the
- * results of running tasks, and a result may fill the store. A runtime has at most 64 modules and
- * 1,024 functions; "module.function" has at most 55 bytes, the path of a module 247, a message of
- * plm_fail() 511. The number of futures and the size of the store are chosen at boot (plm --tasks,
- * --store).
+ * Limits. A task has at most 65,535 arguments, 1,024 results, 254 retries of both kinds together;
+ * the names of function and module together 54 bytes, a message of plm_fail() 511. Longer arguments
+ * than 4 GiB go as futures. The store: argument blocks (a task's arguments, if over 16 bytes) fill
+ * half at most; an object of a client leaves the last quarter for results of tasks; a result may
+ * fill all. A runtime: 64 modules, 1,024 functions; futures and store as booted (--tasks, --store).
  *
- * Alignment. Each argument, value and result begins at a multiple of 8 bytes; a value of more than
- * 24 bytes at a multiple of 64, of at least 4 KiB at a multiple of 4 KiB. */
+ * Alignment. Each argument, value and result begins at a multiple of 8 bytes; a value of over 24
+ * bytes at a multiple of 64, of 4 KiB and more at a multiple of 4 KiB. */
 #ifndef PLM_H
 #define PLM_H
 
@@ -56,11 +53,6 @@ typedef struct plm_ref {
 	uint64_t runtime; /* the boot of the runtime */
 } plm_ref;
 
-#ifdef __cplusplus
-#define PLM_NONE (plm_ref{ 0, 0 })
-#else
-#define PLM_NONE ((plm_ref){ 0, 0 })
-#endif
 #define PLM_REF_TEXT_BYTES 48
 
 /* A value, read-only, in place: plm_get(). Valid until plm_release(). Pass a view by address and do
@@ -80,11 +72,15 @@ typedef struct plm_arg {
 } plm_arg;
 
 #ifdef __cplusplus
+#define PLM_NONE (plm_ref{ 0, 0 })
 #define PLM_BYTES(pointer, length) (plm_arg{ (pointer), (length), { 0, 0 } })
 #define PLM_FUTURE(reference) (plm_arg{ nullptr, 0, (reference) })
+#define PLM_LINKAGE "C" /* else a const variable is known in its file alone */
 #else
+#define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
 #define PLM_FUTURE(reference) ((plm_arg){ .future = (reference) })
+#define PLM_LINKAGE
 #endif
 
 /* Flags of a task. */
@@ -189,10 +185,9 @@ void plm_disconnect(plm **rt);
 
 /* Sets how long later calls may wait for room in a full store or table: plm_put(), plm_create(),
  * the submissions, plm_result(). Default 0 (in a task: a second): the call fails with -ENOSPC.
- * While a running task waits for room for its result, submissions and objects of clients get none.
- * A patience set in a task, by plm_patience(plm_runtime(call), ...), holds for the later tasks of
- * the same worker process, too. The last tenth of the table, 4,096 futures at most, is for
- * processes with fewer futures than this tenth: for other processes the table is full earlier. */
+ * A patience set in a task holds for later tasks of its worker process, too. While a running task
+ * waits for room for its result, clients get none. The last tenth of the table, 4,096 futures at
+ * most, is for processes with fewer futures than this tenth. */
 int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
@@ -229,8 +224,7 @@ int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* Waits until at least `want` of the n futures are settled (done, failed or cancelled). 0, or
  * -ETIMEDOUT. ready may be NULL; else ready[i] becomes 1 for each settled future, also on
- * -ETIMEDOUT. Which of the settled futures failed, plm_outcome() tells by one look at each. The
- * process need not hold the futures.
+ * -ETIMEDOUT; plm_outcome() tells which of them failed. The process need not hold the futures.
  *
  * In a task, a wait runs the awaited task in place of the waiting task, if possible. If not (the
  * awaited task runs elsewhere or has needs, or the future is an object still to be sealed) and
@@ -249,18 +243,16 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
  * task and has PLM_TASK in its environment, except that nothing runs in place of such a wait.
  * Sleeping in poll() on plm_fd() does not count as a wait. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
-/* Waits until every task is settled that this process submitted through `rt` before the call, also
- * dropped tasks. 0, or -ETIMEDOUT. In a task: every task that the worker process submitted, for
- * this or an earlier task; -EDEADLK as of plm_wait(). Looks at each record of the table once: for
- * the end of a batch, not for each task. */
-int plm_wait_all(plm *rt, int timeout_ms);
-/* The same as plm_wait(), but a task cancelled while running counts only when nothing of the task
- * runs any more: its function has returned, or its command and everything started by the command
- * has ended. If the worker died meanwhile, the task counts when SIGKILL has ended what the worker
- * left; a process which the kernel cannot end within a tenth of a second (waiting for a disk) is
- * not waited for. */
+/* The same, but a task cancelled while running counts only when nothing of the task runs any more:
+ * its function has returned, or its command and everything started by the command has ended. If the
+ * worker died meanwhile, the task counts when SIGKILL has ended what the worker left; a process
+ * which the kernel cannot end within a tenth of a second (waiting for a disk) is not waited for. */
 int plm_wait_ended(
     plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
+/* Waits until every task submitted through `rt` before the call is settled, also dropped tasks (in
+ * a task: every task submitted by its worker process). 0, -ETIMEDOUT, -EDEADLK as of plm_wait().
+ * Looks at each record of the table once: for the end of a batch, not for each task. */
+int plm_wait_all(plm *rt, int timeout_ms);
 /* Cancels a task. A queued task is cancelled at once. A running task is asked to stop
  * (plm_cancelled(); a command gets SIGTERM); after half of the grace a signal makes blocking system
  * calls return EINTR; after the grace the worker is killed. The call does not wait for the end, and
@@ -280,8 +272,7 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
 /* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
- * settled), -ESTALE and -EXDEV (no future of this runtime). A look at shared memory: no message, no
- * lock. */
+ * settled), -ESTALE and -EXDEV (no future of this runtime). No message, no lock. */
 int plm_outcome(plm *rt, plm_ref ref);
 
 /* ---- judging before submission: nothing is changed, 0 or -errno with a reason ---- */
@@ -453,13 +444,13 @@ typedef struct plm_call plm_call;
 typedef int plm_function(plm_call *call);
 
 size_t plm_nargs(const plm_call *call);
-/* Argument i in place, read-only, until the function returns; alignment: top of this page. NULL
- * with length 0: no such argument, or an empty one. */
+/* Argument i in place, read-only, until the function returns. NULL with length 0: no such argument,
+ * or an empty one. */
 const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len);
-/* Room for the result in the store; write all len bytes, which hold old bytes before. NULL: the
- * store is full (waits a second for room, or as plm_patience() of the worker's handle says), or the
- * task has no such result; then return plm_fail(call, ENOSPC, "%s", plm_why()). A function that
- * asks for no room yields an empty result. If it asks again, the last call counts. */
+/* Room for the result in the store; write all len bytes. NULL: the store is full (waits a second
+ * for room, or as plm_patience() says), or the task has no such result: return plm_fail() with
+ * plm_why(). A function that asks for no room yields an empty result. If it asks again, the last
+ * call counts. */
 void *plm_result(plm_call *call, size_t len);
 /* The same for result number `which`, from 0 on, of a task with several results. */
 void *plm_result_at(plm_call *call, unsigned which, size_t len);
@@ -478,13 +469,10 @@ plm *plm_runtime(plm_call *call);
  * A shared object with one PLM_MODULE(), in C or C++, compiled without linking to libplm:
  *	static int dot(plm_call *call) { ... }
  *	PLM_MODULE(vector, { "dot", dot, "X Y: the dot product of two vectors" });
- * A C++ function lets no exception out.
- *
- * A worker process opens the module at the first use of one of its functions, and closes it never.
- * So static variables live as long as the worker process: they pass from task to task of this
- * process alone, which ends with its worker, with a crash, with a cancelled task that does not
- * stop, or when plm recycles workers; and each worker process has its own. A worker process runs
- * one task at a time, but a task that waits runs the awaited task on its stack, in between. */
+ * A C++ function lets no exception out. A worker process opens a module at the first use and never
+ * closes it: static variables live as long as the worker process, pass from task to task there, and
+ * no other process sees them. A worker process runs one task at a time; on the stack of a waiting
+ * task the awaited task may run meanwhile. */
 #define PLM_MODULE_ABI 1
 
 typedef struct plm_export {
@@ -502,14 +490,8 @@ typedef struct plm_module {
 	const plm_export *exports;
 } plm_module;
 
-#ifdef __cplusplus
-#define PLM_MODULE_LINKAGE extern "C" /* else a const table is known in its file alone */
-#else
-#define PLM_MODULE_LINKAGE extern
-#endif
-
 #define PLM_MODULE(module_name, ...)                                                              \
-	PLM_MODULE_LINKAGE __attribute__((visibility("default")))                                 \
+	extern PLM_LINKAGE __attribute__((visibility("default")))                                 \
 	const plm_module plm_module_table;                                                        \
 	static const plm_export plm_exports_[] = { __VA_ARGS__ };                                 \
 	const plm_module plm_module_table = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), \
@@ -564,16 +546,13 @@ static inline int plm_status_get(plm *rt, plm_status *ret)
 {
 	return plm_status_get_sized(rt, ret, sizeof *ret);
 }
-/* How full the store is: for a program that submits no faster than there is room. All in bytes. */
+/* How full the store is, in bytes: for a program that submits no faster than there is room. */
 typedef struct plm_store {
-	uint64_t bytes, used, largest_free; /* a guess from below: so much is free in one piece */
-	/* Argument blocks of tasks that have not ended, and how much they may fill: then
-	 * submissions wait (plm_patience()), or fail with -ENOSPC. */
-	uint64_t arguments, arguments_most;
-	uint64_t objects_most; /* how much may be in use when a client has put an object */
+	uint64_t bytes, used, largest_free; /* so much, or more, is free in one piece */
+	uint64_t arguments, arguments_most; /* in argument blocks; then submissions wait or fail */
+	uint64_t objects_most;              /* may be in use when a client has put an object */
 } plm_store;
-/* The numbers of now, by a few loads: no lock, no message. `size` as of plm_status_get_sized(). 0,
- * or -EHOSTDOWN. */
+/* By a few loads: no lock, no message. `size` as of plm_status_get_sized(). */
 int plm_store_get_sized(plm *rt, plm_store *ret, size_t size);
 static inline int plm_store_get(plm *rt, plm_store *ret)
 {
