@@ -186,8 +186,8 @@ void plm_disconnect(plm **rt);
 /* Sets how long later calls may wait for room in a full store or table: plm_put(), plm_create(),
  * the submissions, plm_result(). Default 0 (in a task: a second): the call fails with -ENOSPC.
  * A patience set in a task holds for later tasks of its worker process, too. While a running task
- * waits for room for its result, clients get none. The last tenth of the table, 4,096 futures at
- * most, is for processes with fewer futures than this tenth. */
+ * waits for room for its result, clients get none of 16 KiB or more. The last tenth of the table,
+ * 4,096 futures at most, is for processes with fewer futures than this tenth. */
 int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */

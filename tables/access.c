@@ -252,7 +252,7 @@ int store_alloc(
     struct tables *t, uint32_t node, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	int r = -ENOSPC;
-	if (use != ARENA_RESULT && access_running_task_waits(t))
+	if (length >= RUNNING_WAITS_BYTES && use != ARENA_RESULT && access_running_task_waits(t))
 		return why(-EDQUOT,
 		    "no room for %llu bytes just now: a running task waits for room in the store "
 		    "for its result, and goes first; wait (plm_patience()), drop references, or "

@@ -398,8 +398,9 @@ void wake_holders(struct tables *t, uint32_t index);
 
 /* Room for a value or an argument block: in the arena nearest to node, else in any arena. */
 uint32_t store_node(struct tables *t, uint32_t granule); /* the node of the extent's memory */
-/* How long a worker that waits for room keeps others back after it last said so. */
-enum { RUNNING_WAITS_MS = 40 };
+/* How long a worker that waits for room keeps others back after it last said so; shorter arguments
+ * and objects are not kept back, since a result may wait long for what holders do not drop. */
+enum { RUNNING_WAITS_MS = 40, RUNNING_WAITS_BYTES = 1 << 14 };
 /* See arena.h. Also -EDQUOT of arguments and objects while a running task waits for room. */
 int store_alloc(
     struct tables *t, uint32_t node, uint64_t length, enum arena_use use, shared32 *granule);

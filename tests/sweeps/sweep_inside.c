@@ -151,7 +151,8 @@ static void others_make_room(void)
 	world_play(&world.b);
 	if (!sh_load(&slot()->blocked))
 		sweep_fail("its task waits for room, and seems to be at work");
-	if (store_alloc(&world.b.tables, 0, 64, ARENA_ARGUMENTS, &granule) != -EDQUOT)
+	if (store_alloc(&world.b.tables, 0, RUNNING_WAITS_BYTES, ARENA_ARGUMENTS, &granule) !=
+	    -EDQUOT)
 		sweep_fail("a running task waits for room, and a submitter gets some");
 	plm_drop(&world.b, object);
 	world_settle();

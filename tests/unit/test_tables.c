@@ -29,16 +29,18 @@ static void create(void)
 START_TEST(a_running_task_that_waits_for_room_goes_first_for_a_moment)
 {
 	shared64 *until_ns = &tables.control->running_waits_ns;
+	const uint64_t bytes = RUNNING_WAITS_BYTES;
 	shared32 granule = 0;
 	sh_store(until_ns, clock_coarse_ns() + RUNNING_WAITS_MS * NS_PER_MS / 2);
-	ck_assert_int_eq(store_alloc(&tables, 0, 64, ARENA_ARGUMENTS, &granule), -EDQUOT);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), -EDQUOT);
 	ck_assert(strstr(why_text(), "goes first"));
-	ck_assert_int_eq(store_alloc(&tables, 0, 64, ARENA_OBJECT, &granule), -EDQUOT);
-	ck_assert_int_eq(store_alloc(&tables, 0, 64, ARENA_RESULT, &granule), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_OBJECT, &granule), -EDQUOT);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_RESULT, &granule), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes - 1, ARENA_ARGUMENTS, &granule), 0);
 	sh_store(until_ns, clock_coarse_ns() - 1); /* as a dead worker leaves it */
-	ck_assert_int_eq(store_alloc(&tables, 0, 64, ARENA_ARGUMENTS, &granule), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), 0);
 	sh_store(until_ns, UINT64_MAX); /* nonsense */
-	ck_assert_int_eq(store_alloc(&tables, 0, 64, ARENA_ARGUMENTS, &granule), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), 0);
 }
 END_TEST
 
