@@ -91,6 +91,7 @@ static const struct column columns[] = {
 	{ "store", "store_bytes", -1, SIZE(plm_status, store_bytes) },
 	{ "  reserved", "store_reserved", -1, SIZE(plm_status, store_reserved) },
 	{ "  used", "store_used", -1, SIZE(plm_status, store_used) },
+	{ "  arguments", "store_arguments", -1, SIZE(plm_status, store_arguments) },
 	{ "  free in /dev/shm", "shm_free", -1, SIZE(plm_status, shm_free) },
 	{ "returned", "returned", -1, PLAIN(plm_status, returned) },
 	{ "  for memory", "evicted", -1, PLAIN(plm_status, evicted) },
@@ -167,6 +168,8 @@ const struct command cmd_status = {
 		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 		 "stopping, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 		 "are accepted from (plm --accept-free), none starts.\n"
+		 "Arguments: the part of used that argument blocks of tasks fill, half of the\n"
+		 "store at most; then submissions wait or fail.\n"
 		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
 		 "cannot reach its size; plm warns of it when it boots.\n"
 		 "Keep finished: which results stay that only the runtime keeps; left: how many\n"

@@ -52,7 +52,9 @@ struct plm {
 	uint32_t *adopted; /* records whose hold ends with the task, in a worker */
 	uint32_t adopted_count, adopted_room;
 
-	/* Submission: slots.c, names.c, submit.c. */
+	/* Submission: slots.c, names.c, submit.c, wait_all.c. */
+	_Atomic uint32_t *mine; /* [records]: the generation of a task that our process submitted,
+				   until seen settled; 0: none */
 	struct slot_cache cache[SLOT_CACHES];
 	struct name_cache *names;
 	_Atomic uint64_t next_turn; /* of the next submission (tables/turns.h) */
@@ -144,7 +146,8 @@ int handle_await_room_to_tell(struct plm *rt, uint32_t n);
 /* ---- object.c ---- */
 
 /* Room in the store; waits until the deadline. */
-int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
+int handle_alloc(
+    struct plm *rt, uint64_t length, enum arena_use use, shared32 *granule, uint64_t deadline_ns);
 
 /* ---- wait.c ---- */
 

@@ -2,20 +2,43 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "client/handle.h"
 #include "client/wait.h"
 
-int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns)
+/* From now on submitters leave to us what becomes free; until we have room, or do not ask again. */
+static void object_go_first(struct plm *rt, enum arena_use use)
 {
-	for (unsigned tries = 0;;) {
-		int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), length, granule);
-		if (r != -ENOSPC)
-			return r;
-		sh_poke(&rt->tables.control->room_bytes, length);
+	uint64_t until_ns = clock_coarse_ns() + RUNNING_WAITS_MS * NS_PER_MS;
+	if (rt->help && use == ARENA_RESULT)
+		sh_poke(&rt->tables.control->running_waits_ns, until_ns, "running_waits_ns, begun");
+}
+
+static void object_let_others(struct plm *rt, enum arena_use use)
+{
+	if (rt->help && use == ARENA_RESULT)
+		sh_poke(&rt->tables.control->running_waits_ns, 0, "running_waits_ns, ended");
+}
+
+int handle_alloc(
+    struct plm *rt, uint64_t length, enum arena_use use, shared32 *granule, uint64_t deadline_ns)
+{
+	bool waited = false;
+	int r;
+	for (unsigned tries = 0;; waited = true) {
+		r = store_alloc(&rt->tables, sh_peek(&rt->me->node), length, use, granule);
+		if (r != -ENOSPC && r != -EDQUOT)
+			break;
+		object_go_first(rt, use);
+		if (r == -ENOSPC) /* else the end of a kept result would not help */
+			sh_poke(&rt->tables.control->room_bytes, length);
 		if (!wait_for_room(rt, deadline_ns, &tries))
-			return r;
+			break;
 	}
+	if (waited)
+		object_let_others(rt, use);
+	return r == -EDQUOT ? -ENOSPC : r;
 }
 
 /* Reserves a record, with room for the value. The word is still RESERVED. */
@@ -33,7 +56,8 @@ static int object_reserve(struct plm *rt, size_t len, struct record **ret)
 	record->value_bytes = len;
 	ref_born(rt, index);
 	if (len > RECORD_INLINE_VALUE)
-		r = handle_alloc(rt, len, &record->value, deadline);
+		r = handle_alloc(
+		    rt, len, rt->help ? ARENA_RESULT : ARENA_OBJECT, &record->value, deadline);
 	uint64_t word = sh_peek(&record->state);
 	if (r < 0)
 		plm_drop(rt, ref_public(rt, record_ref(index, word_generation(word))));

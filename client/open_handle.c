@@ -9,14 +9,21 @@
 #include "client/handle.h"
 #include "client/names.h"
 
+/* Of refs[] and mine[]. */
+static size_t handle_refs_bytes(const struct plm *rt)
+{
+	return (size_t)rt->tables.limits.records * (sizeof rt->refs[0] + sizeof rt->mine[0]);
+}
+
 static int handle_map(struct plm *rt)
 {
 	/* Untouched pages of the counts cost nothing, however large the table. */
-	size_t bytes = (size_t)rt->tables.limits.records * sizeof rt->refs[0];
+	size_t bytes = handle_refs_bytes(rt);
 	void *refs = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	void *alive = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rt->refs = rt->refs_memory = refs == MAP_FAILED ? NULL : refs;
+	rt->mine = rt->refs ? rt->refs + rt->tables.limits.records : NULL;
 	rt->alive = alive == MAP_FAILED ? NULL : alive;
 	if (!rt->refs || !rt->alive)
 		return why(-ENOMEM, "no memory for a handle of %zu KiB", bytes >> 10);
@@ -29,7 +36,7 @@ static int handle_map(struct plm *rt)
 void handle_unmap(struct plm *rt)
 {
 	if (rt->refs_memory)
-		munmap(rt->refs_memory, (size_t)rt->tables.limits.records * sizeof rt->refs[0]);
+		munmap(rt->refs_memory, handle_refs_bytes(rt));
 	if (rt->alive)
 		munmap(rt->alive, 4096);
 	free(rt->adopted);
@@ -37,7 +44,7 @@ void handle_unmap(struct plm *rt)
 	rt->adopted = NULL;
 	rt->untold.hint = NULL;
 	rt->refs_memory = NULL;
-	rt->refs = NULL;
+	rt->refs = rt->mine = NULL;
 	rt->alive = NULL;
 }
 

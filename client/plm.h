@@ -17,7 +17,16 @@
  * Blocking. Only calls with a timeout wait for tasks. Timeouts are milliseconds: 0 looks once,
  * negative waits for ever. Other calls wait at most for answers of the manager or the scheduler,
  * which take microseconds; -ETIMEDOUT when none came within ten seconds, or the time given to
- * plm_connect_with(). A runtime that ends wakes every waiting thread within a second. */
+ * plm_connect_with(). A runtime that ends wakes every waiting thread within a second.
+ *
+ * Limits. A task has at most 65,535 arguments, 1,024 results, 254 retries of both kinds together;
+ * the names of function and module together 54 bytes, a message of plm_fail() 511. Longer arguments
+ * than 4 GiB go as futures. The store: argument blocks (a task's arguments, if over 16 bytes) fill
+ * half at most; an object of a client leaves the last quarter for results of tasks; a result may
+ * fill all. A runtime: 64 modules, 1,024 functions; futures and store as booted (--tasks, --store).
+ *
+ * Alignment. Each argument, value and result begins at a multiple of 8 bytes; a value of over 24
+ * bytes at a multiple of 64, of 4 KiB and more at a multiple of 4 KiB. */
 #ifndef PLM_H
 #define PLM_H
 
@@ -44,7 +53,6 @@ typedef struct plm_ref {
 	uint64_t runtime; /* the boot of the runtime */
 } plm_ref;
 
-#define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_REF_TEXT_BYTES 48
 
 /* A value, read-only, in place: plm_get(). Valid until plm_release(). Pass a view by address and do
@@ -63,8 +71,17 @@ typedef struct plm_arg {
 	plm_ref future; /* used if its id is not 0 */
 } plm_arg;
 
+#ifdef __cplusplus
+#define PLM_NONE (plm_ref{ 0, 0 })
+#define PLM_BYTES(pointer, length) (plm_arg{ (pointer), (length), { 0, 0 } })
+#define PLM_FUTURE(reference) (plm_arg{ nullptr, 0, (reference) })
+#define PLM_LINKAGE "C" /* else a const variable is known in its file alone */
+#else
+#define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
 #define PLM_FUTURE(reference) ((plm_arg){ .future = (reference) })
+#define PLM_LINKAGE
+#endif
 
 /* Flags of a task. */
 enum {
@@ -167,9 +184,10 @@ int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms
 void plm_disconnect(plm **rt);
 
 /* Sets how long later calls may wait for room in a full store or table: plm_put(), plm_create(),
- * the submissions, plm_result(). Default 0 (in a task: a second): the call fails with -ENOSPC. The
- * last tenth of the table, 4,096 futures at most, is for processes with fewer futures than this
- * tenth: for other processes the table is full earlier. */
+ * the submissions, plm_result(). Default 0 (in a task: a second): the call fails with -ENOSPC.
+ * A patience set in a task holds for later tasks of its worker process, too. While a running task
+ * waits for room for its result, clients get none of 16 KiB or more. The last tenth of the table,
+ * 4,096 futures at most, is for processes with fewer futures than this tenth. */
 int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
@@ -206,7 +224,7 @@ int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* Waits until at least `want` of the n futures are settled (done, failed or cancelled). 0, or
  * -ETIMEDOUT. ready may be NULL; else ready[i] becomes 1 for each settled future, also on
- * -ETIMEDOUT. The process need not hold the futures.
+ * -ETIMEDOUT; plm_outcome() tells which of them failed. The process need not hold the futures.
  *
  * In a task, a wait runs the awaited task in place of the waiting task, if possible. If not (the
  * awaited task runs elsewhere or has needs, or the future is an object still to be sealed) and
@@ -231,6 +249,10 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
  * which the kernel cannot end within a tenth of a second (waiting for a disk) is not waited for. */
 int plm_wait_ended(
     plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
+/* Waits until every task submitted through `rt` before the call is settled, also dropped tasks (in
+ * a task: every task submitted by its worker process). 0, -ETIMEDOUT, -EDEADLK as of plm_wait().
+ * Looks at each record of the table once: for the end of a batch, not for each task. */
+int plm_wait_all(plm *rt, int timeout_ms);
 /* Cancels a task. A queued task is cancelled at once. A running task is asked to stop
  * (plm_cancelled(); a command gets SIGTERM); after half of the grace a signal makes blocking system
  * calls return EINTR; after the grace the worker is killed. The call does not wait for the end, and
@@ -250,7 +272,7 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
 /* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
- * settled), -ESTALE and -EXDEV (no future of this runtime). */
+ * settled), -ESTALE and -EXDEV (no future of this runtime). No message, no lock. */
 int plm_outcome(plm *rt, plm_ref ref);
 
 /* ---- judging before submission: nothing is changed, 0 or -errno with a reason ---- */
@@ -366,8 +388,10 @@ void plm_identify(plm_task *task);
 /* ---- references ---- */
 
 /* Ends one hold of the process; PLM_NONE and references not held are ignored. The value is
- * freed when no process holds the future and no task needs it. Returns at once; only the first call
- * that finds the scheduler standing still returns after ten seconds at most. */
+ * freed when no process holds the future and no task needs it. A task that is queued or runs goes
+ * on to its end, and only its result is thrown away; a PLM_TIED task is cancelled when no hold and
+ * no need is left. Returns at once; only the first call that finds the scheduler standing still
+ * returns after ten seconds at most. */
 void plm_drop(plm *rt, plm_ref ref);
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);
 /* Takes one more hold; also on a reference from another process. Asks the scheduler if the process
@@ -424,8 +448,9 @@ size_t plm_nargs(const plm_call *call);
  * or an empty one. */
 const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len);
 /* Room for the result in the store; write all len bytes. NULL: the store is full (waits a second
- * for room), or the task has no such result; then return plm_fail(). A function that asks for no
- * room yields an empty result. If it asks again, the last call counts. */
+ * for room, or as plm_patience() says), or the task has no such result: return plm_fail() with
+ * plm_why(). A function that asks for no room yields an empty result. If it asks again, the last
+ * call counts. */
 void *plm_result(plm_call *call, size_t len);
 /* The same for result number `which`, from 0 on, of a task with several results. */
 void *plm_result_at(plm_call *call, unsigned which, size_t len);
@@ -441,10 +466,13 @@ int plm_cancelled(const plm_call *call);
 plm *plm_runtime(plm_call *call);
 
 /* ---- writing a module ----
- * A shared object with one PLM_MODULE(), compiled without linking to libplm:
+ * A shared object with one PLM_MODULE(), in C or C++, compiled without linking to libplm:
  *	static int dot(plm_call *call) { ... }
  *	PLM_MODULE(vector, { "dot", dot, "X Y: the dot product of two vectors" });
- */
+ * A C++ function lets no exception out. A worker process opens a module at the first use and never
+ * closes it: static variables live as long as the worker process, pass from task to task there, and
+ * no other process sees them. A worker process runs one task at a time; on the stack of a waiting
+ * task the awaited task may run meanwhile. */
 #define PLM_MODULE_ABI 1
 
 typedef struct plm_export {
@@ -463,8 +491,9 @@ typedef struct plm_module {
 } plm_module;
 
 #define PLM_MODULE(module_name, ...)                                                              \
+	extern PLM_LINKAGE __attribute__((visibility("default")))                                 \
+	const plm_module plm_module_table;                                                        \
 	static const plm_export plm_exports_[] = { __VA_ARGS__ };                                 \
-	__attribute__((visibility("default")))                                                    \
 	const plm_module plm_module_table = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), \
 		sizeof plm_exports_ / sizeof plm_exports_[0], #module_name, plm_exports_ }
 
@@ -506,7 +535,8 @@ typedef struct plm_status {
 	/* Bytes that /dev/shm can still give: with less than store_bytes - store_reserved the store
 	 * does not reach its size. */
 	uint64_t shm_free;
-	uint64_t finished; /* tasks among `done`, which counts objects, too */
+	uint64_t finished;        /* tasks among `done`, which counts objects, too */
+	uint64_t store_arguments; /* the part of store_used in argument blocks of tasks */
 } plm_status;
 /* The numbers of now. Reads each record once: for people, not for loops. `size` is
  * sizeof(plm_status) in the caller's program: a later libplm adds fields at the end, and fills the
@@ -515,6 +545,18 @@ int plm_status_get_sized(plm *rt, plm_status *ret, size_t size);
 static inline int plm_status_get(plm *rt, plm_status *ret)
 {
 	return plm_status_get_sized(rt, ret, sizeof *ret);
+}
+/* How full the store is, in bytes: for a program that submits no faster than there is room. */
+typedef struct plm_store {
+	uint64_t bytes, used, largest_free; /* so much, or more, is free in one piece */
+	uint64_t arguments, arguments_most; /* in argument blocks; then submissions wait or fail */
+	uint64_t objects_most;              /* may be in use when a client has put an object */
+} plm_store;
+/* By a few loads: no lock, no message. `size` as of plm_status_get_sized(). */
+int plm_store_get_sized(plm *rt, plm_store *ret, size_t size);
+static inline int plm_store_get(plm *rt, plm_store *ret)
+{
+	return plm_store_get_sized(rt, ret, sizeof *ret);
 }
 /* 0; -EHOSTDOWN: the runtime has stopped, or all its processes have been dead for two seconds. */
 int plm_alive(plm *rt);

@@ -1,4 +1,5 @@
 /* status.c - a look at the whole runtime, for people. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,13 +112,12 @@ void status_read(const struct tables *t, plm_status *ret)
 	status_read_journal(t, &s);
 	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++)
 		s.workers_drained += tables_drained(t, worker);
-	for (uint32_t i = 0; i < t->limits.nodes; i++) {
-		struct arena_usage usage;
-		arena_usage(&t->arena[i], &usage);
-		s.store_bytes += usage.total_bytes;
-		s.store_reserved += usage.reserved_bytes;
-		s.store_used += usage.used_bytes;
-	}
+	struct arena_usage usage;
+	store_usage(t, &usage);
+	s.store_bytes = usage.total_bytes;
+	s.store_reserved = usage.reserved_bytes;
+	s.store_used = usage.used_bytes;
+	s.store_arguments = usage.arguments_bytes;
 	s.shm_free = tables_shm_free(t);
 	*ret = s;
 }
@@ -133,6 +133,26 @@ int plm_status_get_sized(plm *rt, plm_status *ret, size_t size)
 		return handle_end(said, r);
 	status_read(&rt->tables, &status);
 	inspect_give(ret, size, &status, sizeof status);
+	return 0;
+}
+
+int plm_store_get_sized(plm *rt, plm_store *ret, size_t size)
+{
+	struct arena_usage usage;
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_store_get: no place for the numbers");
+	int r = handle_check(rt);
+	if (r < 0)
+		return handle_end(said, r);
+	store_usage(&rt->tables, &usage);
+	const plm_store store = { .bytes = usage.total_bytes,
+		.used = usage.used_bytes,
+		.largest_free = usage.largest_free_bytes,
+		.arguments = usage.arguments_bytes,
+		.arguments_most = usage.arguments_most_bytes,
+		.objects_most = usage.objects_most_bytes };
+	inspect_give(ret, size, &store, sizeof store);
 	return 0;
 }
 

@@ -144,11 +144,13 @@ static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 static int submit_chunk_alloc(
     struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
-	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), s->args_bytes, granule);
-	if (r != -ENOSPC)
+	int r = store_alloc(
+	    &rt->tables, sh_peek(&rt->me->node), s->args_bytes, ARENA_ARGUMENTS, granule);
+	if (r != -ENOSPC && r != -EDQUOT)
 		return r;
 	r = submit_chunk_tell(rt, chunk);
-	return r < 0 ? r : handle_alloc(rt, s->args_bytes, granule, s->deadline_ns);
+	return r < 0 ? r
+		     : handle_alloc(rt, s->args_bytes, ARENA_ARGUMENTS, granule, s->deadline_ns);
 }
 
 /* ---- filling a record ---- */
@@ -302,6 +304,7 @@ static void submit_filled(struct plm *rt, struct chunk *chunk, const struct subm
     uint32_t index, uint64_t turn, plm_ref ref)
 {
 	submit_publish(rt, index, s);
+	atomic_store_explicit(&rt->mine[index], ref_generation(ref.id), memory_order_relaxed);
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref.id);
 	if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint))
 		turns_give_back(&rt->next_turn, turn);

@@ -150,6 +150,9 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 	if ((deadline_ns == 0 && *tries == TRIES_MAX) ||
 	    (deadline_ns && clock_ns() >= deadline_ns) || handle_runtime_gone(rt) < 0)
 		return false;
+	/* A worker tells first what it has settled: that may be all that fills the store. */
+	if (rt->blocked)
+		rt->blocked(rt->help_context, true);
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, ROOM_ASKED);
 	process_post(&rt->tables, SLOT_SCHEDULER);
@@ -157,6 +160,8 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 	/* Sleep briefly: room freed just before we asked is found by the caller's next try. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
 	nested_wait_end(rt);
+	if (rt->blocked)
+		rt->blocked(rt->help_context, false);
 	/* Kept results leave some at a time: while some have left, more may follow. */
 	bool none = sh_load(&c->room_wanted) == ROOM_NONE && sh_load(&c->room.word) == seen;
 	*tries = none ? TRIES_MAX : *tries + 1;

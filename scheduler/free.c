@@ -6,23 +6,37 @@
 #include "scheduler/graph.h"
 
 /* False: the arena's lock could not be had, because a process was stopped inside it. */
-static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
+static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes, enum arena_use use)
 {
-	if (sh_peek(granule) && owed_any(s))
-		store_try_free(s->t, bytes, granule);
-	else if (sh_peek(granule))
-		store_free(s->t, bytes, granule);
-	return sh_peek(granule) == 0;
+	if (sh_peek(granule) == 0)
+		return true;
+	if (owed_any(s))
+		store_try_free(s->t, bytes, use, granule);
+	else
+		store_free(s->t, bytes, use, granule);
+	bool freed = sh_peek(granule) == 0;
+	s->freed.room |= freed;
+	return freed;
 }
 
 void free_arguments(struct scheduler *s, struct record *r)
 {
-	if (!free_extent(s, &r->args, r->args_bytes))
+	if (!free_extent(s, &r->args, r->args_bytes, ARENA_ARGUMENTS))
 		owed_note(s, record_index(s->t, r));
+}
+
+/* A process that waits for room may look again. It asks again if it needs more: then kept results
+ * leave, however often arguments of ended tasks give a little room. */
+static void free_tell_room(struct scheduler *s)
+{
+	if (s->freed.room && sh_peek(&s->t->control->room_wanted))
+		event_post(&s->t->control->room);
+	s->freed.room = false;
 }
 
 void free_flush(struct scheduler *s)
 {
+	free_tell_room(s);
 	if (s->freed.n == 0)
 		return;
 	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
@@ -58,9 +72,10 @@ static void free_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
-	bool freed = word_state(word) == RECORD_PART || free_extent(s, &r->args, r->args_bytes);
+	bool freed = word_state(word) == RECORD_PART ||
+	    free_extent(s, &r->args, r->args_bytes, ARENA_ARGUMENTS);
 	/* A record still naming memory must not become FREE. */
-	if (!free_extent(s, &r->value, r->value_bytes) || !freed) {
+	if (!free_extent(s, &r->value, r->value_bytes, ARENA_RESULT) || !freed) {
 		owed_note(s, index);
 		return;
 	}
@@ -94,7 +109,7 @@ static void free_each_part(
 static void free_value(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	if (free_extent(s, &r->value, r->value_bytes))
+	if (free_extent(s, &r->value, r->value_bytes, ARENA_RESULT))
 		r->value_bytes = 0; /* otherwise the number of bytes is still needed */
 	else
 		s->owed.left = true;

@@ -50,12 +50,8 @@ uint32_t leave_look(struct scheduler *s)
 static uint64_t leave_store_used(const struct scheduler *s)
 {
 	struct arena_usage usage;
-	uint64_t used = 0;
-	for (uint32_t i = 0; i < s->t->limits.nodes; i++) {
-		arena_usage(&s->t->arena[i], &usage);
-		used += usage.used_bytes;
-	}
-	return used;
+	store_usage(s->t, &usage);
+	return usage.used_bytes;
 }
 
 /* free_flush() tells a process waiting for room; without enough room the process asks again. */

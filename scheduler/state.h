@@ -143,6 +143,7 @@ struct settled { /* graph.c: settled records with dependants not told yet */
 struct freed { /* free.c: FREE already; for the pool, under one lock */
 	uint32_t record[FREED_BATCH];
 	uint32_t n;
+	bool room; /* bytes of the store were freed, and nobody was told yet */
 };
 
 struct stop { /* how far the stop of a task has gone; the next scheduler begins anew */

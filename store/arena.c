@@ -69,6 +69,15 @@ void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uin
 	arena->grow_lock = (struct lock){ .shm = &shm->grow_lock, .rank = RANK_GROW };
 }
 
+/* Bytes that may be in use: by argument blocks; by all when an object comes; by all. */
+static uint64_t arena_most(const struct arena *arena, enum arena_use use)
+{
+	uint64_t total = (uint64_t)arena->pages * STORE_PAGE_BYTES;
+	if (use == ARENA_ARGUMENTS)
+		return total / ARENA_ARGUMENTS_SHARE;
+	return use == ARENA_OBJECT ? total - total / ARENA_RESULTS_SHARE : total;
+}
+
 void arena_usage(const struct arena *arena, struct arena_usage *ret)
 {
 	uint32_t unreserved = arena->pages - reserved_of(arena);
@@ -77,6 +86,9 @@ void arena_usage(const struct arena *arena, struct arena_usage *ret)
 		.total_bytes = (uint64_t)arena->pages * STORE_PAGE_BYTES,
 		.reserved_bytes = (uint64_t)reserved_of(arena) * STORE_PAGE_BYTES,
 		.used_bytes = sh_peek(&arena->shm->used_bytes),
+		.arguments_bytes = sh_peek(&arena->shm->arguments_bytes),
+		.arguments_most_bytes = arena_most(arena, ARENA_ARGUMENTS),
+		.objects_most_bytes = arena_most(arena, ARENA_OBJECT),
 		.largest_free_bytes =
 		    (uint64_t)(largest > unreserved ? largest : unreserved) * STORE_PAGE_BYTES,
 	};
@@ -106,8 +118,16 @@ static bool arena_place_give(struct arena *arena, uint64_t length, uint32_t plac
 	return true;
 }
 
+static bool arena_use_has_room(const struct arena *arena, uint64_t length, enum arena_use use)
+{
+	const struct arena_shm *shm = arena->shm;
+	uint64_t used = sh_peek(use == ARENA_ARGUMENTS ? &shm->arguments_bytes : &shm->used_bytes);
+	return used + arena_footprint(length) <= arena_most(arena, use);
+}
+
 /* False if the reserved pages have no room, after a full search. */
-static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *granule)
+static bool arena_alloc_locked(
+    struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	uint32_t place = arena_place_take(arena, length, LOOKS_USUAL);
 	if (place == NO_GRANULE) {
@@ -116,8 +136,11 @@ static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *g
 	}
 	if (place == NO_GRANULE)
 		return false;
-	shared64 *used = &arena->shm->used_bytes;
-	sh_poke(used, sh_peek(used) + arena_footprint(length), "used_bytes, taken");
+	uint64_t bytes = arena_footprint(length);
+	shared64 *used = &arena->shm->used_bytes, *arguments = &arena->shm->arguments_bytes;
+	sh_poke(used, sh_peek(used) + bytes, "used_bytes, taken");
+	if (use == ARENA_ARGUMENTS)
+		sh_poke(arguments, sh_peek(arguments) + bytes, "arguments_bytes, taken");
 	sh_store(granule, arena->first_granule + place, "granule, taken");
 	return true;
 }
@@ -132,16 +155,43 @@ static uint32_t arena_pages_short(const struct arena *arena, uint64_t length)
 	return tail < pages ? pages - tail : 1;
 }
 
-static int arena_why_full(const struct arena *arena, uint64_t length)
+static int arena_why_full(const struct arena *arena, uint64_t length, enum arena_use use)
 {
-	struct arena_usage usage;
-	arena_usage(arena, &usage);
+	struct arena_usage u;
+	arena_usage(arena, &u);
+	if (use == ARENA_ARGUMENTS && !arena_use_has_room(arena, length, use))
+		return why(-EDQUOT,
+		    "no room for %" PRIu64 " bytes of arguments: arguments of queued tasks, and of "
+		    "failed tasks that somebody holds, fill %" PRIu64 " of the %" PRIu64
+		    " bytes for them, half of the store; wait for tasks to end "
+		    "(plm_patience()), drop failed tasks, or boot with a larger store "
+		    "(plm --store SIZE)",
+		    length, u.arguments_bytes, u.arguments_most_bytes);
+	if (use == ARENA_OBJECT && !arena_use_has_room(arena, length, use))
+		return why(-ENOSPC,
+		    "no room for an object of %" PRIu64 " bytes: %" PRIu64 " of %" PRIu64
+		    " bytes are in use, and the last quarter of the store is for the results of "
+		    "running tasks; drop references, or boot with a larger store (plm --store "
+		    "SIZE)",
+		    length, u.used_bytes, u.total_bytes);
 	return why(-ENOSPC,
 	    "no room for %" PRIu64 " bytes: of %" PRIu64 " in this arena of the "
-	    "store %" PRIu64 " are free, at most %" PRIu64 " in one piece; drop references, or "
-	    "boot with a larger store (plm --store SIZE)",
-	    length, usage.total_bytes, usage.total_bytes - usage.used_bytes,
-	    usage.largest_free_bytes);
+	    "store %" PRIu64 " are free, at most %" PRIu64 " in one piece, and %" PRIu64
+	    " hold arguments of tasks; drop references, or boot with a larger store (plm --store "
+	    "SIZE)",
+	    length, u.total_bytes, u.total_bytes - u.used_bytes, u.largest_free_bytes,
+	    u.arguments_bytes);
+}
+
+static int arena_why_never(const struct arena *arena, uint64_t length, enum arena_use use)
+{
+	static const char *const part[] = { [ARENA_RESULT] = "",
+		[ARENA_OBJECT] = ", of which the last quarter is for results of running tasks",
+		[ARENA_ARGUMENTS] = ", of which half is for arguments (pass a future: plm_put())" };
+	return why(-E2BIG,
+	    "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "%s; boot with a larger store "
+	    "(plm --store SIZE)",
+	    length, (uint64_t)arena->pages * STORE_PAGE_BYTES, part[use]);
 }
 
 static int arena_reserve(struct arena *arena, uint32_t first, uint32_t pages)
@@ -190,35 +240,36 @@ static int arena_grow(struct arena *arena, uint32_t need, uint32_t seen)
 	return r;
 }
 
-int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule)
+int arena_alloc(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	CHECK(length > 0);
-	uint64_t total = (uint64_t)arena->pages * STORE_PAGE_BYTES;
-	if (length > total || (length <= SMALL_MAX_BYTES && arena->pages < SLAB_PAGES))
-		return why(-E2BIG,
-		    "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "; boot "
-		    "with a larger store (plm --store SIZE)",
-		    length, total);
+	if (arena_footprint(length) > arena_most(arena, use) ||
+	    (length <= SMALL_MAX_BYTES && arena->pages < SLAB_PAGES))
+		return arena_why_never(arena, length, use);
 	for (;;) { /* each turn reserves pages, or ends */
 		int r = lock_acquire(&arena->lock);
 		if (r < 0)
 			return r;
-		bool found = arena_alloc_locked(arena, length, granule);
+		bool may = arena_use_has_room(arena, length, use);
+		bool found = may && arena_alloc_locked(arena, length, use, granule);
 		uint32_t seen = reserved_of(arena);
 		uint32_t need = arena_pages_short(arena, length);
 		lock_release(&arena->lock);
 		if (found)
 			return 0;
-		if (seen == arena->pages)
-			return arena_why_full(arena, length);
+		if (!may || seen == arena->pages)
+			return arena_why_full(arena, length, use);
 		r = arena_grow(arena, need, seen);
 		if (r < 0)
 			return r;
 	}
 }
 
-static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *granule)
+static int arena_free_locked(
+    struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule)
 {
+	shared64 *used = &arena->shm->used_bytes, *arguments = &arena->shm->arguments_bytes;
+	uint64_t bytes = arena_footprint(length);
 	int r = 0;
 	uint32_t old = sh_load(granule);
 	if (old != 0) { /* freeing a free extent is no error: a repair repeats steps */
@@ -226,10 +277,10 @@ static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *gra
 		bool known = length > 0 && old >= arena->first_granule &&
 		    arena_place_give(arena, length, old - arena->first_granule);
 		if (known)
-			sh_poke(&arena->shm->used_bytes,
-			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length),
-			    "used_bytes, freed");
-		else
+			sh_poke(used, sh_peek(used) - bytes, "used_bytes, freed");
+		if (known && use == ARENA_ARGUMENTS)
+			sh_poke(arguments, sh_peek(arguments) - bytes, "arguments_bytes, freed");
+		if (!known)
 			r = why(-EINVAL,
 			    "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "
 			    "of the store: a damaged record",
@@ -238,22 +289,22 @@ static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *gra
 	return r;
 }
 
-int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
+int arena_free(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	int r = lock_acquire(&arena->lock);
 	if (r < 0)
 		return r;
-	r = arena_free_locked(arena, length, granule);
+	r = arena_free_locked(arena, length, use, granule);
 	lock_release(&arena->lock);
 	return r;
 }
 
-int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule)
+int arena_try_free(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	int r = lock_try(&arena->lock);
 	if (r < 0)
 		return r;
-	r = arena_free_locked(arena, length, granule);
+	r = arena_free_locked(arena, length, use, granule);
 	lock_release(&arena->lock);
 	return r;
 }

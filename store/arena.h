@@ -27,8 +27,20 @@
 
 struct arena_shm; /* see arena_map.h */
 
-/* Calls visit(visitor, granule, length) for every extent of this arena that a live record names. */
-typedef void arena_visit_f(void *visitor, uint32_t granule, uint64_t length);
+/* The use of an extent. Running tasks may fill the whole arena. Work that waits may not: argument
+ * blocks, most of them of queued tasks, fill a part at most; objects of clients leave a part free.
+ * Otherwise a client that submits faster than workers run would leave no room for results, and the
+ * running tasks, whose ends alone give room, would fail. */
+enum arena_use {
+	ARENA_RESULT, /* also objects that tasks make, and messages of failures */
+	ARENA_OBJECT, /* of a client; ARENA_RESULT from the allocation on */
+	ARENA_ARGUMENTS,
+};
+enum { ARENA_ARGUMENTS_SHARE = 2, ARENA_RESULTS_SHARE = 4 }; /* the half, the quarter */
+
+/* Calls visit(visitor, granule, length, use) for every extent of this arena that a live record
+ * names. */
+typedef void arena_visit_f(void *visitor, uint32_t granule, uint64_t length, enum arena_use use);
 
 struct arena_truth {
 	void (*each_extent)(void *context, arena_visit_f *visit, void *visitor);
@@ -52,14 +64,14 @@ void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uin
 
 /* Room for length bytes (> 0). Sets *granule (release), under the lock, to the first granule: a
  * field of the caller's record, whose length field is already written. 64-byte aligned, 4 KiB
- * aligned from 4 KiB on. 0, -ENOSPC (the arena or /dev/shm is full: see why_text()), -E2BIG (never
- * fits), the lock's error. */
-int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule);
+ * aligned from 4 KiB on. 0, -ENOSPC (the arena or /dev/shm is full: see why_text()), -EDQUOT (no
+ * more room for arguments: only the ends of tasks help), -E2BIG (never fits), the lock's error. */
+int arena_alloc(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule);
 
 /* Gives back the extent at *granule and sets *granule to 0, under the lock. */
-int arena_free(struct arena *arena, uint64_t length, shared32 *granule);
+int arena_free(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule);
 /* Also -EBUSY: the lock is taken. For a caller that can come again. */
-int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule);
+int arena_try_free(struct arena *arena, uint64_t length, enum arena_use use, shared32 *granule);
 
 /* Makes the map agree with the records. */
 int arena_rebuild(struct arena *arena);
@@ -69,6 +81,9 @@ uint64_t arena_footprint(uint64_t length);
 
 struct arena_usage {
 	uint64_t total_bytes, reserved_bytes, used_bytes, largest_free_bytes;
+	uint64_t arguments_bytes;      /* in use by argument blocks */
+	uint64_t arguments_most_bytes; /* may be in use by argument blocks */
+	uint64_t objects_most_bytes;   /* may be in use after a client has put an object */
 };
 /* Without the lock: a guess. */
 void arena_usage(const struct arena *arena, struct arena_usage *ret);

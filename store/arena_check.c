@@ -187,11 +187,15 @@ const char *map_check(const struct arena *arena)
 struct records {
 	const struct arena *arena;
 	struct survey survey;
+	uint64_t arguments_bytes;
 };
 
-static void arena_check_visit_record(void *visitor, uint32_t granule, uint64_t length)
+static void arena_check_visit_record(
+    void *visitor, uint32_t granule, uint64_t length, enum arena_use use)
 {
 	struct records *records = visitor;
+	if (use == ARENA_ARGUMENTS)
+		records->arguments_bytes += arena_footprint(length);
 	arena_check_add_extent(
 	    &records->survey, granule - records->arena->first_granule, arena_footprint(length));
 }
@@ -204,7 +208,9 @@ const char *arena_check(const struct arena *arena)
 		return unsound;
 	struct records records = { .arena = arena };
 	arena->truth.each_extent(arena->truth.context, arena_check_visit_record, &records);
-	return arena_check_tally_equal(&records.survey.extents, &survey.extents)
+	if (!arena_check_tally_equal(&records.survey.extents, &survey.extents))
+		return "arena: the map and the records disagree about the taken extents";
+	return records.arguments_bytes == sh_peek(&arena->shm->arguments_bytes)
 	    ? NULL
-	    : "arena: the map and the records disagree about the taken extents";
+	    : "arena: the count of bytes in arguments is wrong";
 }

@@ -51,8 +51,9 @@ static_assert(sizeof(struct page) == 24, "24 bytes of map for 4096 of store");
 struct arena_shm {
 	struct lock_shm lock;
 	struct lock_shm grow_lock;
-	shared64 used_bytes; /* W: under the lock.  R: anyone, for statistics. */
-	shared32 reserved;   /* W: under both locks, grows only.  R: anyone. In pages. */
+	shared64 used_bytes;      /* W: under the lock.  R: anyone, for statistics. */
+	shared64 arguments_bytes; /* the same. The part of argument blocks. */
+	shared32 reserved;        /* W: under both locks, grows only.  R: anyone. In pages. */
 	uint32_t pages;
 	uint32_t room[SIZE_CLASSES];  /* W: under the lock, as all below. Slabs, part free. */
 	uint32_t spare[SIZE_CLASSES]; /* an empty slab kept back, so that a free and an alloc in

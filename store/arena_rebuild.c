@@ -19,6 +19,7 @@ static void arena_rebuild_map_clear(struct arena *arena)
 		shm->spare[size_class] = NO_PAGE;
 	}
 	sh_poke(&shm->used_bytes, 0, "used_bytes, cleared");
+	sh_poke(&shm->arguments_bytes, 0, "arguments_bytes, cleared");
 }
 
 static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64_t length)
@@ -34,7 +35,8 @@ static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64
 }
 
 /* Other processes wrote the records: passes over an extent out of range, or overlapping. */
-static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t length)
+static void arena_rebuild_mark_extent(
+    void *visitor, uint32_t granule, uint64_t length, enum arena_use use)
 {
 	struct arena *arena = visitor;
 	uint32_t place = granule - arena->first_granule;
@@ -43,10 +45,12 @@ static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t 
 		return;
 	bool fits = length <= SMALL_MAX_BYTES ? slabs_mark(arena, class_of(length), place)
 					      : arena_rebuild_mark_large(arena, place, length);
+	shared64 *used = &arena->shm->used_bytes, *arguments = &arena->shm->arguments_bytes;
 	if (fits)
-		sh_poke(&arena->shm->used_bytes,
-		    sh_peek(&arena->shm->used_bytes) + arena_footprint(length),
-		    "used_bytes, marked");
+		sh_poke(used, sh_peek(used) + arena_footprint(length), "used_bytes, marked");
+	if (fits && use == ARENA_ARGUMENTS)
+		sh_poke(arguments, sh_peek(arguments) + arena_footprint(length),
+		    "arguments_bytes, marked");
 }
 
 /* Length of the run that ends before `end`, as marking left it. */

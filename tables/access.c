@@ -241,22 +241,53 @@ uint32_t store_node(struct tables *t, uint32_t granule)
 	return arena ? (uint32_t)(arena - t->arena) : 0;
 }
 
-int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule)
+/* A dead worker leaves the word behind, and the time goes by. A time too far away is nonsense. */
+static bool access_running_task_waits(const struct tables *t)
+{
+	uint64_t until_ns = sh_peek(&t->control->running_waits_ns);
+	return until_ns && until_ns - clock_coarse_ns() <= RUNNING_WAITS_MS * NS_PER_MS;
+}
+
+int store_alloc(
+    struct tables *t, uint32_t node, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	int r = -ENOSPC;
+	if (length >= RUNNING_WAITS_BYTES && use != ARENA_RESULT && access_running_task_waits(t))
+		return why(-EDQUOT,
+		    "no room for %llu bytes just now: a running task waits for room in the store "
+		    "for its result, and goes first; wait (plm_patience()), drop references, or "
+		    "boot with a larger store (plm --store SIZE)",
+		    (unsigned long long)length);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
-		r = arena_alloc(&t->arena[(node + i) % t->limits.nodes], length, granule);
-		if (r != -ENOSPC)
+		r = arena_alloc(&t->arena[(node + i) % t->limits.nodes], length, use, granule);
+		if (r != -ENOSPC && r != -EDQUOT)
 			return r;
 	}
 	return r;
 }
 
-int store_free(struct tables *t, uint64_t length, shared32 *granule)
+void store_usage(const struct tables *t, struct arena_usage *ret)
+{
+	struct arena_usage all = { 0 }, one;
+	for (uint32_t i = 0; i < t->limits.nodes; i++) {
+		arena_usage(&t->arena[i], &one);
+		all.total_bytes += one.total_bytes;
+		all.reserved_bytes += one.reserved_bytes;
+		all.used_bytes += one.used_bytes;
+		all.arguments_bytes += one.arguments_bytes;
+		all.arguments_most_bytes += one.arguments_most_bytes;
+		all.objects_most_bytes += one.objects_most_bytes;
+		if (one.largest_free_bytes > all.largest_free_bytes)
+			all.largest_free_bytes = one.largest_free_bytes;
+	}
+	*ret = all;
+}
+
+int store_free(struct tables *t, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	struct arena *arena = access_arena_of(t, sh_peek(granule));
 	if (arena)
-		return arena_free(arena, length, granule);
+		return arena_free(arena, length, use, granule);
 	sh_store(granule, 0, "granule"); /* a granule in no arena holds no memory */
 	return 0;
 }
@@ -267,10 +298,11 @@ uint64_t tables_shm_free(const struct tables *t)
 	return fstatvfs(t->store_segment.fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }
 
-int store_try_free(struct tables *t, uint64_t length, shared32 *granule)
+int store_try_free(struct tables *t, uint64_t length, enum arena_use use, shared32 *granule)
 {
 	struct arena *arena = access_arena_of(t, sh_peek(granule));
-	return arena ? arena_try_free(arena, length, granule) : store_free(t, length, granule);
+	return arena ? arena_try_free(arena, length, use, granule)
+		     : store_free(t, length, use, granule);
 }
 
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length)
@@ -299,7 +331,7 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 {
 	size_t length = message ? strlen(message) : 0;
 	r->value_bytes = length; /* before an extent of this length exists */
-	bool lost = length && store_alloc(t, node, length, &r->value) < 0;
+	bool lost = length && store_alloc(t, node, length, ARENA_RESULT, &r->value) < 0;
 	if (lost)
 		r->value_bytes = 0;
 	else if (length)

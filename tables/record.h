@@ -131,6 +131,9 @@ struct record {
 #define PENDING_DOOMED ((uint32_t)1 << 31)
 
 _Static_assert(sizeof(struct record) == 128, "a record is two cache lines");
+_Static_assert(
+    offsetof(struct record, args_inline) % 8 == 0 && offsetof(struct record, value_inline) % 8 == 0,
+    "plm.h promises the alignment");
 _Static_assert(sizeof(struct record_failure) <= RECORD_INLINE_VALUE, "a failure fits inline");
 
 /* ---- references inside the segment: {generation:32, index:32} ---- */

@@ -102,9 +102,9 @@ static void tables_each_extent(void *context, arena_visit_f *visit, void *visito
 			continue;
 		uint32_t args = sh_load(&r->args), value = sh_load(&r->value);
 		if (args - first < granules)
-			visit(visitor, args, r->args_bytes);
+			visit(visitor, args, r->args_bytes, ARENA_ARGUMENTS);
 		if (value - first < granules)
-			visit(visitor, value, r->value_bytes);
+			visit(visitor, value, r->value_bytes, ARENA_RESULT);
 	}
 }
 

@@ -117,6 +117,10 @@ struct control { /* the first page of the control segment, after the segment's o
 	shared64 moving_ns;  /* W: a worker that moves to another core. About when the move ends. */
 	shared64 room_bytes; /* W: a client that waits for room in the store: how much; the
 				scheduler: 0, no more. A hint. */
+	shared64 running_waits_ns; /* W: a worker whose task waits for room in the store for a
+				      result, again and again: until about when arguments and
+				      objects of clients get no room; 0 when the wait ends. A
+				      hint. */
 	shared32 room_wanted; /* W: a waiting client (ROOM_ASKED); the scheduler: ROOM_SEEN when it
 				 looks for room, 0 and a post after it freed some, ROOM_NONE if it
 				 found nothing to free */
@@ -394,9 +398,16 @@ void wake_holders(struct tables *t, uint32_t index);
 
 /* Room for a value or an argument block: in the arena nearest to node, else in any arena. */
 uint32_t store_node(struct tables *t, uint32_t granule); /* the node of the extent's memory */
-int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
-int store_free(struct tables *t, uint64_t length, shared32 *granule);
-int store_try_free(struct tables *t, uint64_t length, shared32 *granule); /* see arena.h */
+/* How long a worker that waits for room keeps others back after it last said so; shorter arguments
+ * and objects are not kept back, since a result may wait long for what holders do not drop. */
+enum { RUNNING_WAITS_MS = 40, RUNNING_WAITS_BYTES = 1 << 14 };
+/* See arena.h. Also -EDQUOT of arguments and objects while a running task waits for room. */
+int store_alloc(
+    struct tables *t, uint32_t node, uint64_t length, enum arena_use use, shared32 *granule);
+int store_free(struct tables *t, uint64_t length, enum arena_use use, shared32 *granule);
+int store_try_free(struct tables *t, uint64_t length, enum arena_use use, shared32 *granule);
+/* The sum of all arenas; the largest piece of any arena. Without a lock. */
+void store_usage(const struct tables *t, struct arena_usage *ret);
 static inline void *store_writable(const struct tables *t, uint32_t granule)
 {
 	return t->store_write + (uint64_t)granule * STORE_GRANULE_BYTES;

@@ -19,7 +19,7 @@ modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:l
 	jansson:libjansson-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev"
 
 if [ "$others" ]; then
-	ours=$(for pair in $commands $modules _:libhwloc-plugins _:libc6-dev; do
+	ours=$(for pair in $commands $modules _:libhwloc-plugins _:libc6-dev _:g++; do
 		echo "${pair#*:}"
 	done)
 	apt-mark showmanual 2>/dev/null | grep -vxF "$ours"

@@ -17,6 +17,7 @@ static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 	if (!speaker || word_state(sh_load(&speaker->state)) != RECORD_DONE)
 		return why(-ESTALE, "argument %zu is no finished future", i + 1);
 	call->args[i].data = record_value(&rt->tables, r, &call->args[i].length);
+	call->future_bytes += call->args[i].length;
 	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
 }
 
@@ -62,6 +63,7 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 	call->nargs = 0;
 	call->args = call->here;
 	call->outer = NULL;
+	call->future_bytes = 0;
 	call->memory_peak = 0;
 	call->keeps_part = 0;
 	call->code = 0;
@@ -106,7 +108,7 @@ static struct record *call_part_of(const struct plm_call *call, unsigned which)
 static void call_discard(struct plm_call *call, struct record *r)
 {
 	while (sh_peek(&r->value) &&
-	    store_free(&call->rt->tables, r->value_bytes, &r->value) == -ETIMEDOUT)
+	    store_free(&call->rt->tables, r->value_bytes, ARENA_RESULT, &r->value) == -ETIMEDOUT)
 		continue;
 	r->value_bytes = 0;
 }
@@ -147,11 +149,11 @@ static int call_find_room(
     struct plm_call *call, size_t len, shared32 *granule, uint64_t deadline_ns)
 {
 	struct plm *rt = call->rt;
-	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), len, granule);
+	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), len, ARENA_RESULT, granule);
 	if (r != -ENOSPC)
 		return r;
 	sh_poke(&rt->me->room_wanted, len);
-	r = handle_alloc(rt, len, granule, deadline_ns);
+	r = handle_alloc(rt, len, ARENA_RESULT, granule, deadline_ns);
 	sh_poke(&rt->me->room_wanted, 0);
 	return r;
 }
@@ -179,6 +181,9 @@ void *plm_result_at(plm_call *call, unsigned which, size_t len)
 {
 	void *to;
 	int r = call_result(call, which, len, handle_deadline(call->rt), &to);
+	if (r == -ENOSPC)
+		why(r, "result %u found no room within %d ms: %s", which,
+		    atomic_load_explicit(&call->rt->patience_ms, memory_order_relaxed), why_text());
 	return r < 0 ? NULL : to;
 }
 

@@ -84,7 +84,7 @@ static int probe_result_bytes(plm_call *call, size_t length, void **ret)
 	*ret = plm_result(call, length);
 	if (*ret || length == 0)
 		return 0;
-	return plm_fail(call, ENOSPC, "no room for a result of %zu bytes: %s", length, plm_why());
+	return plm_fail(call, ENOSPC, "%s", plm_why());
 }
 
 static int probe_return_number(plm_call *call, int64_t number)

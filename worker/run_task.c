@@ -12,12 +12,13 @@
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
 /* Wake the scheduler if a client waits for the effect of the report, if queued tasks could use our
- * room, or if the runtime is stopping and our task may have been the last. Otherwise the scheduler
- * would only tidy up, which can wait until the scheduler is awake anyhow. */
+ * room, if the report lets large values go, or if the runtime is stopping and our task may have
+ * been the last. Otherwise the scheduler would only tidy up, which can wait until the scheduler is
+ * awake anyhow. */
 static bool run_task_report_is_urgent(const struct worker *w)
 {
 	const struct tables *t = &w->rt.tables;
-	return w->urgent || heap_length(&t->task_heap) > 0 ||
+	return w->urgent || unfreed_due(w) || heap_length(&t->task_heap) > 0 ||
 	    sh_peek(&t->control->mode) == MODE_STOPPING;
 }
 
@@ -25,7 +26,7 @@ static bool run_task_report_is_urgent(const struct worker *w)
  * (worker_note_blocked): so empty the report before telling it. */
 void worker_report(struct worker *w)
 {
-	bool urgent = run_task_report_is_urgent(w), untold = w->untold;
+	bool urgent = run_task_report_is_urgent(w), untold = w->untold, unfreed = unfreed_due(w);
 	uint32_t reports = w->reports;
 	w->reports = 0;
 	w->untold = false;
@@ -36,6 +37,8 @@ void worker_report(struct worker *w)
 		handle_tell_quietly(&w->rt, w->report, reports);
 	else if (untold) /* all hints taken were stale: nothing else says that we have room */
 		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
+	if (unfreed)
+		unfreed_told(w);
 }
 
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
@@ -164,6 +167,17 @@ static enum record_state run_task_commit_outcome(struct worker *w, struct plm_ca
 	return state;
 }
 
+/* Tells that the task is settled. */
+static void run_task_tell_end(struct worker *w, uint64_t ref, bool urgent, uint64_t unfreed)
+{
+	worker_tell(w, HINT_SETTLED, ref, urgent);
+	w->unfreed.kept += unfreed;
+	if (!unfreed_due(w))
+		return;
+	worker_report(w);
+	unfreed_await(w);
+}
+
 static void run_task_settle(struct worker *w, struct plm_call *call)
 {
 	struct plm *rt = &w->rt;
@@ -172,6 +186,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	bool has_terms =
 	    call->record
 		->terms; /* read before the commit: then the record may begin another life */
+	uint64_t unfreed = unfreed_bytes(call);
 	enum record_state state = run_task_commit_outcome(w, call);
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
@@ -188,7 +203,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
 	    (state == RECORD_DONE && worker_tell_successors(w, ref));
-	worker_tell(w, HINT_SETTLED, ref, !told || has_terms);
+	run_task_tell_end(w, ref, !told || has_terms, unfreed);
 }
 
 /* ---- the call ---- */

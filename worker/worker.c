@@ -36,6 +36,7 @@ int worker_open(struct worker *w, uint32_t slot)
 	plm_patience(&w->rt, RESULT_PATIENCE_MS);
 	w->now_ns = clock_ns();
 	w->next = NO_RECORD;
+	unfreed_open(w);
 	return 0;
 }
 

@@ -30,6 +30,12 @@ struct worker {
 	bool untold; /* the scheduler was not told of room in our ring */
 	bool urgent; /* somebody waits for the effect of a report */
 	uint64_t report_since_ns;
+	struct unfreed {       /* unfreed.c */
+		uint64_t most; /* bytes let go and not told; with more the scheduler is woken */
+		uint64_t kept; /* let go since the scheduler was last woken for the sake of room */
+		uint64_t told; /* the scheduler was woken for, and may not have read of yet */
+		uint32_t told_end; /* of the ring after the last such wake */
+	} unfreed;
 	uint32_t next;   /* the READY task to run next; NO_RECORD */
 	uint64_t now_ns; /* the last reading of the clock, one for each task */
 	uint32_t average_ns;
@@ -70,6 +76,19 @@ void worker_report(struct worker *w);
 
 /* Runs the task of a hint, which may be stale, and then the successors that we keep. */
 bool worker_run_hint(struct worker *w, uint64_t hint);
+
+/* ---- unfreed.c ---- */
+
+void unfreed_open(struct worker *w);
+/* Bytes that nobody may need once the task has ended. Call before the commit: afterwards the record
+ * may begin another life. */
+uint64_t unfreed_bytes(const struct plm_call *call);
+/* So many bytes were let go that a report has to wake the scheduler. */
+bool unfreed_due(const struct worker *w);
+/* The report was sent, and has woken the scheduler. */
+void unfreed_told(struct worker *w);
+/* Waits if the scheduler was told of far more bytes and has not read of them, for a moment. */
+void unfreed_await(struct worker *w);
 
 /* ---- retry_elsewhere.c ---- */
 

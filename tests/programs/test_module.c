@@ -1,5 +1,5 @@
 /* test_module.c - modules that hang, die or start processes while they are loaded: the manager
- * goes on, clients are let in, and started processes end. */
+ * goes on, clients are let in, and started processes end. A module in C++ is a module. */
 #include <check.h>
 #include <glob.h>
 #include <signal.h>
@@ -206,6 +206,60 @@ START_TEST(what_a_module_has_started_ends_with_its_loader)
 }
 END_TEST
 
+/* ---- C++ ---- */
+
+/* In a namespace, and with a function that only a lookup by its C name finds. */
+static const char cxx_module[] =
+    "#include <plm.h>\n"
+    "#include <cstring>\n"
+    "namespace greetings {\n"
+    "static int hello(plm_call *call)\n"
+    "{\n"
+    "	static int calls = 0;\n"
+    "	void *to = plm_result(call, 6);\n"
+    "	if (!to)\n"
+    "		return plm_fail(call, 28, \"%s\", plm_why());\n"
+    "	const plm_arg none = PLM_FUTURE(PLM_NONE), bytes = PLM_BYTES(\"hello\", 5);\n"
+    "	std::memcpy(to, bytes.data, bytes.len + none.len);\n"
+    "	static_cast<char *>(to)[5] = static_cast<char>('0' + calls++);\n"
+    "	return 0;\n"
+    "}\n"
+    "PLM_MODULE(cxx, { \"hello\", hello, \"greets, and counts\" });\n"
+    "}\n";
+
+static int compile_cxx(const char *source, const char *object)
+{
+	char command[3 * PATH_BYTES];
+	snprintf(command, sizeof command,
+	    "g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -shared -fPIC -fvisibility=hidden "
+	    "-Iclient -o '%s' -x c++ '%s'",
+	    object, source);
+	return system(command);
+}
+
+START_TEST(a_module_in_cxx_is_loaded_and_called)
+{
+	char source[PATH_BYTES], object[PATH_BYTES];
+	if (system("g++ --version >/dev/null 2>&1") != 0) {
+		fprintf(stderr, "skipped: a module in C++ needs g++, which is not installed\n");
+		return;
+	}
+	runtime_boot(&host, "--workers", "1", "--tasks", "256", "--store", "4M", );
+	scratch_write(&host, "cxx.cc", cxx_module, sizeof cxx_module - 1, source, sizeof source);
+	scratch_path(&host, "cxx.so", object, sizeof object);
+	ck_assert_int_eq(compile_cxx(source, object), 0);
+	free(ctl_expect(&host, 0, "module", "load", object));
+	char *first = ctl_expect(&host, 0, "call", "cxx.hello");
+	char *second = ctl_expect(&host, 0, "call", "cxx.hello");
+	ck_assert_str_eq(first, "hello0");
+	ck_assert_str_eq(second, "hello1"); /* static variables live as long as the worker */
+	free(first);
+	free(second);
+	runtime_stop(&host);
+	runtime_end(&host);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("module");
@@ -217,6 +271,7 @@ int main(void)
 	tcase_add_test(tcase, a_module_that_hangs_is_given_up_and_the_next_one_is_loaded);
 	tcase_add_test(tcase, a_child_of_a_loader_that_died_holds_nobody_up);
 	tcase_add_test(tcase, what_a_module_has_started_ends_with_its_loader);
+	tcase_add_test(tcase, a_module_in_cxx_is_loaded_and_called);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* test_full_ring.c - requests while the scheduler is away or cannot help: a report to a full
- * ring, a wish for room in a full store. */
+ * ring, a wish for room in a full store, large values to be freed. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -56,6 +56,58 @@ START_TEST(a_worker_that_finds_its_ring_full_waits_and_tells_once)
 }
 END_TEST
 
+/* The results are dropped, and each is more than the worker may keep to itself. */
+static void yield_and_drop(int tasks)
+{
+	for (int i = 0; i < tasks; i++) {
+		plm_ref ref =
+		    world_submit(&world.b, "probe.fill", &PLM_BYTES("20000", 5), 1, 1, 0, 0);
+		plm_drop(&world.b, ref);
+		world_settle();
+		ck_assert(world_state_of(ref) == RECORD_READY);
+		world.worker.now_ns = clock_ns();
+		ck_assert(worker_run_record(&world.worker, ref_index(ref.id)));
+	}
+}
+
+START_TEST(a_worker_wakes_the_scheduler_to_free_and_waits_for_it)
+{
+	struct arena_usage usage;
+	world_boot();
+	struct ring up = ring_up(&world.tables, WORLD_WORKER);
+	uint32_t before = ring_position(&up);
+	yield_and_drop(1);
+	ck_assert_uint_eq(world.worker.reports, 0);
+	ck_assert_uint_ge(world.worker.unfreed.told, 20000);
+	ck_assert_uint_eq(ring_end(&up), before + 1);
+	yield_and_drop(8); /* the scheduler has read of each before the next */
+	world_settle();
+	store_usage(&world.tables, &usage);
+	ck_assert_uint_eq(usage.used_bytes, 0);
+}
+END_TEST
+
+/* More than the store may fill, while the scheduler reads nothing: the worker goes on. */
+START_TEST(a_worker_waits_a_moment_for_a_scheduler_that_stands_still)
+{
+	enum { TASKS = 4 };
+	plm_ref refs[TASKS];
+	world_boot();
+	struct ring up = ring_up(&world.tables, WORLD_WORKER);
+	for (int i = 0; i < TASKS; i++)
+		refs[i] = world_submit(&world.b, "probe.fill", &PLM_BYTES("20000", 5), 1, 1, 0, 0);
+	plm_drop_many(&world.b, refs, TASKS);
+	world_settle();
+	uint32_t before = ring_position(&up);
+	for (int i = 0; i < TASKS; i++)
+		ck_assert(worker_run_record(&world.worker, ref_index(refs[i].id)));
+	ck_assert_uint_eq(ring_position(&up), before); /* nothing was read */
+	ck_assert_uint_eq(ring_end(&up), before + TASKS);
+	ck_assert_uint_lt(world.worker.unfreed.told, TASKS * 20000); /* and it has waited once */
+	world_settle();
+}
+END_TEST
+
 static void *schedule(void *scheduler)
 {
 	scheduler_run(scheduler);
@@ -86,6 +138,8 @@ int main(void)
 	Suite *suite = suite_create("full ring");
 	TCase *tests = tcase_create("waiting for the scheduler");
 	tcase_set_timeout(tests, 2 * DEADLINE_S);
+	tcase_add_test(tests, a_worker_wakes_the_scheduler_to_free_and_waits_for_it);
+	tcase_add_test(tests, a_worker_waits_a_moment_for_a_scheduler_that_stands_still);
 	tcase_add_test(tests, a_worker_that_finds_its_ring_full_waits_and_tells_once);
 	tcase_add_test(tests, a_scheduler_sleeps_while_somebody_waits_for_room_that_is_not_there);
 	suite_add_tcase(suite, tests);

@@ -19,6 +19,7 @@ static plm_ref ref;
 static plm_view view;
 static plm_failure failure;
 static plm_status status;
+static plm_store store;
 static plm_task task;
 static void *data;
 
@@ -76,6 +77,7 @@ START_TEST(a_call_that_fails_says_why_itself)
 	FAILS(ENOENT, plm_submit(rt, &wrong, &ref));
 	FAILS(ENOENT, plm_submit_many(rt, &wrong, 1, &ref));
 	FAILS(EINVAL, plm_wait(rt, &object, 1, 2, 0, NULL));
+	FAILS(EINVAL, plm_store_get_sized(rt, NULL, 0));
 	FAILS(ESTALE, plm_wait(rt, &gone, 1, 1, 0, NULL));
 #ifndef __SANITIZE_ADDRESS__ /* AddressSanitizer ends a process that asks for so much */
 	FAILS(ENOMEM, plm_wait(rt, &object, SIZE_MAX / 2 + 1, 0, 0, NULL));
@@ -115,6 +117,8 @@ static void fail_all(plm *handle, int error)
 	FAILS(error, plm_fd(handle));
 	FAILS(error, plm_module_load(handle, "/"));
 	FAILS(error, plm_status_get(handle, &status));
+	FAILS(error, plm_store_get(handle, &store));
+	FAILS(error, plm_wait_all(handle, 0));
 	FAILS(error, plm_set_workers(handle, 1));
 	FAILS(error, plm_pause(handle));
 	FAILS(error, plm_drain(handle));

@@ -6,7 +6,15 @@
 #include "store/arena_map.h"
 #include "tests/support/sweep.h"
 
-enum { RECORDS = 40, PAGES = 32, FIRST_GRANULE = 64, SUBJECT = 38, SURVIVORS_OWN = 39 };
+enum {
+	RECORDS = 40,
+	PAGES = 32,
+	FIRST_GRANULE = 64,
+	ARGUMENTS = 36,
+	MORE_ARGUMENTS,
+	SUBJECT,
+	SURVIVORS_OWN
+};
 
 struct record {
 	uint64_t length;
@@ -21,23 +29,30 @@ struct image {
 static struct arena arena;
 static struct record start[RECORDS]; /* the records as the setup left them */
 
+/* Some records have arguments, the rest results. */
+static enum arena_use use_of(int i)
+{
+	return i == ARGUMENTS || i == MORE_ARGUMENTS ? ARENA_ARGUMENTS : ARENA_RESULT;
+}
+
 static void each_extent(void *context, arena_visit_f *visit, void *visitor)
 {
 	struct image *image = context;
 	for (int i = 0; i < RECORDS; i++)
 		if (sh_load(&image->record[i].granule))
-			visit(visitor, sh_load(&image->record[i].granule), image->record[i].length);
+			visit(visitor, sh_load(&image->record[i].granule), image->record[i].length,
+			    use_of(i));
 }
 
 static int take(struct image *image, int i, uint64_t length)
 {
 	image->record[i].length = length;
-	return arena_alloc(&arena, length, &image->record[i].granule);
+	return arena_alloc(&arena, length, use_of(i), &image->record[i].granule);
 }
 
 static int give(struct image *image, int i)
 {
-	return arena_free(&arena, image->record[i].length, &image->record[i].granule);
+	return arena_free(&arena, image->record[i].length, use_of(i), &image->record[i].granule);
 }
 
 static void remember(const struct image *image)
@@ -69,6 +84,7 @@ static void setup_used(void *memory)
 	for (int i = 0; i < 5; i++)
 		SWEEP_REQUIRE(take(image, i, 3 * STORE_PAGE_BYTES) == 0);
 	SWEEP_REQUIRE(take(image, 5, 100) == 0 && take(image, 6, 100) == 0);
+	SWEEP_REQUIRE(take(image, ARGUMENTS, 500) == 0);
 	SWEEP_REQUIRE(give(image, 1) == 0 && give(image, 3) == 0);
 	remember(image);
 }
@@ -106,6 +122,18 @@ static void take_most(void *image)
 static void take_too_much(void *image)
 {
 	SWEEP_REQUIRE(take(image, SUBJECT, 30 * 4096) < 0);
+}
+static void take_arguments(void *image)
+{
+	SWEEP_REQUIRE(take(image, MORE_ARGUMENTS, 8000) == 0);
+}
+static void take_too_many_arguments(void *image)
+{
+	SWEEP_REQUIRE(take(image, MORE_ARGUMENTS, 16 * 4096) < 0);
+}
+static void give_arguments(void *image)
+{
+	SWEEP_REQUIRE(give(image, ARGUMENTS) == 0);
 }
 static void give_small(void *image)
 {
@@ -178,6 +206,9 @@ int main(void)
 		OP("arena alloc of pages", setup_used, take_large),
 		OP("arena alloc, reclaiming the spare slab", setup_slabs, take_most),
 		OP("arena alloc refused", setup_used, take_too_much),
+		OP("arena alloc of arguments", setup_used, take_arguments),
+		OP("arena alloc of arguments refused", setup_used, take_too_many_arguments),
+		OP("arena free of arguments", setup_used, give_arguments),
 		OP("arena free of a cell", setup_used, give_small),
 		OP("arena free of a full slab's cell", setup_slabs, give_of_full),
 		OP("arena free of a slab's last cell", setup_slabs, give_last),

@@ -1,6 +1,6 @@
-/* sweep_inside.c - a task that waits for a task, the worker killed at every step: the awaited
- * task and the tasks behind it go on, and the next worker in the process slot does not seem to
- * wait. */
+/* sweep_inside.c - a task that waits for a task or for room, the worker killed at every step: the
+ * awaited task and the tasks behind it go on, and the next worker in the process slot does not seem
+ * to wait. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
 
-enum { PATIENCE_MS = 3 };
+enum { PATIENCE_MS = 3, RESULT_BYTES = 1 << 19 }; /* half of the store */
 
 static plm_ref task, behind, inner, object;
 static struct process *slot(void)
@@ -140,9 +140,65 @@ static const char *judge(void *image)
 	return world_judge(WORLD_WORKER, others_go_on);
 }
 
+/* ---- a result waits for room in the store ---- */
+
+static char large[RESULT_BYTES];
+
+/* Room comes; but first, others get none. */
+static void others_make_room(void)
+{
+	shared32 granule = 0;
+	world_play(&world.b);
+	if (!sh_load(&slot()->blocked))
+		sweep_fail("its task waits for room, and seems to be at work");
+	if (store_alloc(&world.b.tables, 0, RUNNING_WAITS_BYTES, ARENA_ARGUMENTS, &granule) !=
+	    -EDQUOT)
+		sweep_fail("a running task waits for room, and a submitter gets some");
+	plm_drop(&world.b, object);
+	world_settle();
+}
+
+/* In the place of probe.noop. */
+static int yield_large(plm_call *call)
+{
+	meanwhile_once("steps: futex wait", others_make_room);
+	void *result = plm_result(call, sizeof large);
+	SWEEP_REQUIRE(result);
+	memcpy(result, large, sizeof large);
+	if (sh_load(&world.tables.control->running_waits_ns))
+		sweep_fail("it has room, and others go on waiting");
+	return 0;
+}
+
+static void setup_full_store(void *image)
+{
+	void *data;
+	setup(yield_large);
+	SWEEP_REQUIRE(plm_seal(&world.b, object) == 0);
+	memset(large, 'r', sizeof large);
+	while (plm_create(&world.b, sizeof large / 2, &data, &object) == 0)
+		;
+	sh_store(&world.tables.control->room_wanted, 0); /* B asks no more */
+	(void)image;
+}
+
+/* A task not begun by the victim is the real probe.noop. */
+static const char *large_or_dead(void)
+{
+	return world_yields(task, large, sizeof large) ? NULL : judge_waiting_task();
+}
+
+static const char *judge_room(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, large_or_dead);
+}
+
 static const struct sweep_op ops[] = {
 	LONG("a wait that is in vain", setup_in_vain, run_task, recover_worker, judge),
 	LONG("a wait that runs what it is for", setup_in_place, run_task, recover_worker, judge),
+	LONG(
+	    "a result that waits for room", setup_full_store, run_task, recover_worker, judge_room),
 };
 
 int main(void)

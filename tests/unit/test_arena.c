@@ -21,6 +21,7 @@ enum {
 struct record {
 	uint64_t length;
 	shared32 granule;
+	enum arena_use use;
 };
 
 static struct record *records; /* shared: the truth */
@@ -32,7 +33,7 @@ static void each_extent(void *context, arena_visit_f *visit, void *visitor)
 	struct record *table = context;
 	for (int i = 0; i < RECORDS; i++)
 		if (sh_load(&table[i].granule))
-			visit(visitor, sh_load(&table[i].granule), table[i].length);
+			visit(visitor, sh_load(&table[i].granule), table[i].length, table[i].use);
 }
 
 static void setup(void)
@@ -67,12 +68,13 @@ static struct arena_usage usage(void)
 static int take(struct record *record, uint64_t length)
 {
 	record->length = length;
-	return arena_alloc(&arena, length, &record->granule);
+	record->use = ARENA_RESULT;
+	return arena_alloc(&arena, length, record->use, &record->granule);
 }
 
 static int give(struct record *record)
 {
-	return arena_free(&arena, record->length, &record->granule);
+	return arena_free(&arena, record->length, record->use, &record->granule);
 }
 
 static void give_all(void)
@@ -228,6 +230,37 @@ START_TEST(a_full_store_names_the_size_what_is_free_and_the_remedy)
 }
 END_TEST
 
+static int take_for(struct record *record, uint64_t length, enum arena_use use)
+{
+	record->length = length;
+	record->use = use;
+	return arena_alloc(&arena, length, use, &record->granule);
+}
+
+START_TEST(arguments_fill_half_and_objects_of_clients_leave_a_quarter)
+{
+	const uint64_t quarter = (uint64_t)PAGES / 4 * STORE_PAGE_BYTES;
+	ck_assert_int_eq(take_for(&records[0], 2 * quarter + 1, ARENA_ARGUMENTS), -E2BIG);
+	ck_assert_int_eq(take_for(&records[0], 3 * quarter + 1, ARENA_OBJECT), -E2BIG);
+	ck_assert_int_eq(take_for(&records[0], quarter, ARENA_ARGUMENTS), 0);
+	ck_assert_int_eq(take_for(&records[1], quarter + 1, ARENA_ARGUMENTS), -EDQUOT);
+	ck_assert_int_eq(take_for(&records[1], quarter, ARENA_ARGUMENTS), 0);
+	ck_assert_int_eq(take_for(&records[2], 1, ARENA_ARGUMENTS), -EDQUOT);
+	ck_assert_uint_eq(usage().arguments_bytes, 2 * quarter);
+	ck_assert_int_eq(take_for(&records[2], quarter + 1, ARENA_OBJECT), -ENOSPC);
+	ck_assert_int_eq(take_for(&records[2], quarter, ARENA_OBJECT), 0);
+	ck_assert_int_eq(take_for(&records[3], 1, ARENA_OBJECT), -ENOSPC);
+	ck_assert(strstr(why_text(), "results of running tasks"));
+	ck_assert_int_eq(take_for(&records[3], quarter, ARENA_RESULT), 0);
+	assert_sound();
+	ck_assert_int_eq(give(&records[0]), 0);
+	ck_assert_uint_eq(usage().arguments_bytes, quarter);
+	ck_assert_int_eq(arena_rebuild(&arena), 0);
+	ck_assert_uint_eq(usage().arguments_bytes, quarter);
+	assert_sound();
+}
+END_TEST
+
 START_TEST(only_reserved_memory_is_promised)
 {
 	ck_assert_uint_eq(usage().reserved_bytes, 0);
@@ -303,19 +336,19 @@ START_TEST(a_rebuild_passes_over_records_of_nonsense)
 	uint32_t small = sh_load(&records[0].granule);
 	uint32_t large = sh_load(&records[1].granule);
 	const struct record nonsense[] = {
-		{ 100, 1 },
-		{ 100, UINT32_MAX },
-		{ 100, small + 1 },
-		{ 100, small },
-		{ 2000, small },
-		{ 0, small + 2 },
-		{ 10000, large + 64 },
-		{ 10000, large + 1 },
-		{ UINT64_MAX, large },
-		{ 5000, small + 64 },
-		{ 64, large },
-		{ (uint64_t)1 << 40, FIRST_GRANULE },
-		{ 8192, FIRST_GRANULE + GRANULES - 64 },
+		{ 100, 1, ARENA_RESULT },
+		{ 100, UINT32_MAX, ARENA_RESULT },
+		{ 100, small + 1, ARENA_RESULT },
+		{ 100, small, ARENA_RESULT },
+		{ 2000, small, ARENA_RESULT },
+		{ 0, small + 2, ARENA_RESULT },
+		{ 10000, large + 64, ARENA_RESULT },
+		{ 10000, large + 1, ARENA_RESULT },
+		{ UINT64_MAX, large, ARENA_RESULT },
+		{ 5000, small + 64, ARENA_RESULT },
+		{ 64, large, ARENA_RESULT },
+		{ (uint64_t)1 << 40, FIRST_GRANULE, ARENA_RESULT },
+		{ 8192, FIRST_GRANULE + GRANULES - 64, ARENA_RESULT },
 	};
 	memcpy(&records[2], nonsense, sizeof nonsense);
 	ck_assert_int_eq(arena_rebuild(&arena), 0);
@@ -539,6 +572,7 @@ int main(void)
 	tcase_add_test(rules, a_request_that_never_fits_says_so);
 	tcase_add_loop_test(rules, every_byte_can_be_given_out_and_comes_back, 0, 6);
 	tcase_add_test(rules, a_full_store_names_the_size_what_is_free_and_the_remedy);
+	tcase_add_test(rules, arguments_fill_half_and_objects_of_clients_leave_a_quarter);
 	tcase_add_test(rules, only_reserved_memory_is_promised);
 	tcase_add_test(rules, without_memory_the_error_is_an_error_not_a_signal);
 	tcase_add_loop_test(rules, what_was_freed_last_is_used_first, 0, 2);

@@ -44,7 +44,8 @@ static void create(void)
 	task = record_at(&tables, TASK);
 	task->nargs = 2;
 	task->args_bytes = (uint32_t)(args_header_bytes(2) + 2 * sizeof(struct arg_future));
-	ck_assert_int_eq(store_alloc(&tables, 0, task->args_bytes, &task->args), 0);
+	ck_assert_int_eq(
+	    store_alloc(&tables, 0, task->args_bytes, ARENA_ARGUMENTS, &task->args), 0);
 	args_begin(&writer, store_writable(&tables, sh_load(&task->args)), 2);
 	args_add_future(&writer, ref_of(FIRST));
 	args_add_future(&writer, ref_of(SECOND));

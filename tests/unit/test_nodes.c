@@ -59,7 +59,8 @@ START_TEST(memory_comes_from_the_node_that_is_asked_for_while_it_has_any)
 {
 	for (uint32_t node = 0; node < NODES; node++) {
 		struct record *r = claim();
-		ck_assert_int_eq(store_alloc(&tables, node, PIECE_BYTES, &r->value), 0);
+		ck_assert_int_eq(
+		    store_alloc(&tables, node, PIECE_BYTES, ARENA_RESULT, &r->value), 0);
 		ck_assert_uint_eq(arena_of(sh_load(&r->value)), node);
 	}
 }
@@ -70,14 +71,15 @@ START_TEST(a_full_node_borrows_from_the_others_until_the_store_is_full)
 	struct record *r[PIECES];
 	for (uint32_t i = 0; i < PIECES; i++) {
 		r[i] = claim();
-		ck_assert_int_eq(store_alloc(&tables, 1, PIECE_BYTES, &r[i]->value), 0);
+		ck_assert_int_eq(
+		    store_alloc(&tables, 1, PIECE_BYTES, ARENA_RESULT, &r[i]->value), 0);
 		ck_assert_uint_eq(arena_of(sh_load(&r[i]->value)), i < PIECES / 2);
 	}
 	struct record *more = claim();
-	ck_assert_int_eq(store_alloc(&tables, 1, PIECE_BYTES, &more->value), -ENOSPC);
+	ck_assert_int_eq(store_alloc(&tables, 1, PIECE_BYTES, ARENA_RESULT, &more->value), -ENOSPC);
 	for (uint32_t i = 0; i < PIECES; i++)
-		ck_assert_int_eq(store_free(&tables, PIECE_BYTES, &r[i]->value), 0);
-	ck_assert_int_eq(store_alloc(&tables, 0, ARENA_BYTES, &more->value), 0);
+		ck_assert_int_eq(store_free(&tables, PIECE_BYTES, ARENA_RESULT, &r[i]->value), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, ARENA_BYTES, ARENA_RESULT, &more->value), 0);
 	ck_assert_ptr_null(arena_check(&tables.arena[1]));
 }
 END_TEST

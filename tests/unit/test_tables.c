@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "tables/args.h"
 #include "tests/support/run_suite.h"
@@ -23,6 +24,26 @@ static void create(void)
 	tables_case_create(&limits);
 }
 
+/* ---- the store ---- */
+
+START_TEST(a_running_task_that_waits_for_room_goes_first_for_a_moment)
+{
+	shared64 *until_ns = &tables.control->running_waits_ns;
+	const uint64_t bytes = RUNNING_WAITS_BYTES;
+	shared32 granule = 0;
+	sh_store(until_ns, clock_coarse_ns() + RUNNING_WAITS_MS * NS_PER_MS / 2);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), -EDQUOT);
+	ck_assert(strstr(why_text(), "goes first"));
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_OBJECT, &granule), -EDQUOT);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_RESULT, &granule), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes - 1, ARENA_ARGUMENTS, &granule), 0);
+	sh_store(until_ns, clock_coarse_ns() - 1); /* as a dead worker leaves it */
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), 0);
+	sh_store(until_ns, UINT64_MAX); /* nonsense */
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &granule), 0);
+}
+END_TEST
+
 /* ---- arguments ---- */
 
 static char block_text[] = "a text of some length, and not a multiple of eight";
@@ -36,7 +57,7 @@ static struct record *write_block(void)
 	    args_round(sizeof block_text);
 	r->nargs = 4;
 	r->args_bytes = (uint32_t)bytes;
-	ck_assert_int_eq(store_alloc(&tables, 0, bytes, &r->args), 0);
+	ck_assert_int_eq(store_alloc(&tables, 0, bytes, ARENA_ARGUMENTS, &r->args), 0);
 	args_begin(&writer, store_writable(&tables, sh_load(&r->args)), 4);
 	args_add_bytes(&writer, "abc", 3);
 	args_add_bytes(&writer, NULL, 0);
@@ -418,6 +439,8 @@ int main(void)
 {
 	Suite *suite = suite_create("tables");
 	add_arguments(suite);
+	tcase_add_test(
+	    add_case(suite, "store"), a_running_task_that_waits_for_room_goes_first_for_a_moment);
 	TCase *registry = add_case(suite, "registry");
 	tcase_add_test(registry, functions_have_numbers_for_ever_and_number_0_is_none);
 	tcase_add_test(registry, a_module_that_cannot_be_is_refused_and_leaves_nothing);

@@ -17,7 +17,7 @@ static const struct {
 	{ MUTATE_INHERIT, "full-store", 3000 },
 	{ MUTATE_HOLD, "dependencies", 500 },
 	{ MUTATE_OWED, "stopped", 400 },
-	{ MUTATE_LATE, "stopped", 40000 },
+	{ MUTATE_LATE, "stopped", 120000 },
 };
 
 static const struct scenario *scenario_named(const char *name)
