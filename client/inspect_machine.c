@@ -62,8 +62,9 @@ static void machine_add_part(void *context, const struct topology_part *part)
 
 static void machine_add_gpus(plm_machine *machine)
 {
-	static _Thread_local struct gpu gpu[GPUS_MAX];
-	machine->gpus = topology_gpus(machine->topology, gpu);
+	struct gpu *gpu = calloc(GPUS_MAX, sizeof *gpu);
+	machine->full |= !gpu;
+	machine->gpus = gpu ? topology_gpus(machine->topology, gpu) : 0;
 	for (size_t i = 0; i < machine->gpus; i++) {
 		plm_gpu_row *row = &machine->gpu[i];
 		row->node = gpu[i].node;
@@ -71,6 +72,7 @@ static void machine_add_gpus(plm_machine *machine)
 		inspect_text(row->bus, sizeof row->bus, gpu[i].bus);
 		inspect_text(row->name, sizeof row->name, gpu[i].name);
 	}
+	free(gpu);
 }
 
 static int machine_read(plm_machine *machine, const char *description)
