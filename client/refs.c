@@ -77,32 +77,45 @@ static int ref_import_locked(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 	return 0;
 }
 
-static int ref_hold_one(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
+static int ref_import(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 {
-	if (ref_hold_again(rt, ref_index(ref)))
-		return 0;
 	pthread_mutex_lock(&rt->import_mutex);
 	int r = ref_hold_again(rt, ref_index(ref)) ? 0 : ref_import_locked(rt, ref, deadline_ns);
 	pthread_mutex_unlock(&rt->import_mutex);
 	return r;
 }
 
-int ref_hold_until(struct plm *rt, plm_ref ref, uint64_t deadline_ns)
+/* The reference whose hold keeps this future. 0 or -errno. */
+static int ref_find_held(struct plm *rt, plm_ref ref, uint64_t *ret)
 {
 	uint64_t word;
 	int r = 0;
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
-	uint64_t held = ref_held(record, ref.id, word);
-	if (ref_index(held) >= rt->tables.limits.records)
+	*ret = ref_held(record, ref.id, word);
+	if (ref_index(*ret) >= rt->tables.limits.records)
 		return why(-EIO, "the record of this future is damaged");
-	return ref_hold_one(rt, held, deadline_ns);
+	return 0;
 }
 
+int ref_hold_until(struct plm *rt, plm_ref ref, uint64_t deadline_ns)
+{
+	uint64_t held;
+	int r = ref_find_held(rt, ref, &held);
+	if (r < 0 || ref_hold_again(rt, ref_index(held)))
+		return r;
+	return ref_import(rt, held, deadline_ns);
+}
+
+/* Most futures are held already: then no clock is read. */
 int ref_hold(struct plm *rt, plm_ref ref)
 {
-	return ref_hold_until(rt, ref, handle_answer_deadline(rt, -1));
+	uint64_t held;
+	int r = ref_find_held(rt, ref, &held);
+	if (r < 0 || ref_hold_again(rt, ref_index(held)))
+		return r;
+	return ref_import(rt, held, handle_answer_deadline(rt, -1));
 }
 
 struct drops { /* a batch of drops under way */
