@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/slice.h"
 #include "command/command_run.h"
 #include "command/leftovers.h"
 
@@ -65,6 +66,7 @@ static _Noreturn void command_start_become(struct start *s)
 	if (getppid() != s->parent)
 		_exit(1);
 	setsid();
+	slice_restore();
 	if (s->group->exists)
 		group_enter(s->group);
 	if (s->directory && chdir(s->directory) < 0) {

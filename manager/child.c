@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/slice.h"
 #include "base/why.h"
 #include "command/command.h"
 #include "journal/journal.h"
@@ -82,6 +83,7 @@ static int child_scheduler_main(int control_fd, int store_fd, int joined)
 	}
 	scheduler.manager = joined;
 	this_scheduler = &scheduler;
+	slice_shorten();
 	eventfd_write(joined, 1);
 	scheduler_run(&scheduler);
 	/* After an adoption the manager cannot see the exit code: LEAVING marks an orderly end. */
@@ -126,6 +128,7 @@ static int child_worker_main(int control_fd, int store_fd, int joined, const str
 	needs_end(&worker);
 	sh_poke(&worker.rt.me->node, child_node_of(post->place));
 	this_worker = &worker;
+	slice_shorten();
 	eventfd_write(joined, 1);
 	command_begin(&worker.rt.tables, post->slot);
 	worker_run(&worker);
