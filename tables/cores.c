@@ -1,0 +1,75 @@
+#include "tables/cores.h"
+
+#include "base/clock.h"
+
+enum { MOVE_PAUSE_NS = 10000000 }; /* not a move for each task */
+
+static bool cores_is_worker(const struct tables *t, uint32_t process)
+{
+	return process_kind(sh_load(&t->process[process].state)) == KIND_WORKER;
+}
+
+void cores_note(struct tables *t)
+{
+	shared32 *noted = &t->process[t->self].cpu;
+	uint32_t core = (uint32_t)sched_getcpu();
+	if (t->control->cores > 1 && sh_peek(noted) != core)
+		sh_poke(noted, core, "cpu");
+}
+
+/* Of two workers on a core, one moves. Clients are not ours to move. */
+static bool cores_makes_way_for(const struct tables *t, uint32_t other)
+{
+	return other != t->self && other != SLOT_SCHEDULER &&
+	    (process_kind(sh_load(&t->process[other].state)) == KIND_CLIENT || other > t->self);
+}
+
+bool cores_quick(const struct tables *t, uint32_t process)
+{
+	const struct process *p = &t->process[process];
+	uint32_t average_ns = sh_peek(&p->average_ns);
+	return process_awake(t, process) && average_ns && average_ns <= CORES_QUICK_NS &&
+	    !sh_peek(&p->tasks_sleep);
+}
+
+bool cores_shared(struct tables *t, uint64_t now)
+{
+	cores_note(t);
+	if (!cores_is_worker(t, t->self) || now < t->may_move_ns)
+		return false;
+	uint32_t core = sh_peek(&t->process[t->self].cpu), slots = tables_slots(t);
+	for (uint32_t p = 0; p < slots; p++)
+		if (process_awake(t, p) && sh_peek(&t->process[p].cpu) == core &&
+		    cores_makes_way_for(t, p))
+			return true;
+	return false;
+}
+
+/* The kernel moves the process at once, and may move it on when the second call permits all. */
+void cores_leave(struct tables *t, uint64_t now)
+{
+	uint32_t core = sh_peek(&t->process[t->self].cpu);
+	cpu_set_t allowed, others;
+	t->may_move_ns = now + MOVE_PAUSE_NS;
+	if (core >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+		return;
+	others = allowed;
+	CPU_CLR(core, &others);
+	if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+		sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+/* A busy worker has no time to make way. */
+void cores_part_after_wake(struct tables *t)
+{
+	cores_note(t);
+	if (t->control->cores < 2 || clock_ns() < t->may_move_ns)
+		return;
+	uint32_t core = sh_peek(&t->process[t->self].cpu), slots = tables_slots(t);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < slots; p++)
+		if (p != t->self && process_awake(t, p) && sh_peek(&t->process[p].cpu) == core &&
+		    cores_is_worker(t, p)) {
+			cores_leave(t, clock_ns());
+			return;
+		}
+}

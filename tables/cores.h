@@ -1,0 +1,30 @@
+/* cores.h - two workers do not share a core while another core is free.
+ *
+ * The kernel likes to wake a process on the core of its waker, where the woken worker waits until
+ * its waker rests, while the other core idles. So a worker that finds a busy worker on its core
+ * after a wake, or another waiting process in a spin, leaves the core. Where: `cpu` of a process
+ * slot, the private affinity of the process. Who may call: the process itself; only workers move.
+ * Blocks: never.  Death: the affinity ends with the process; a stale `cpu` costs time. */
+#ifndef PLM_CORES_H
+#define PLM_CORES_H
+
+#include <sched.h>
+
+#include "tables/tables.h"
+
+/* Notes the core of the calling process, for other workers to avoid. */
+void cores_note(struct tables *t);
+
+/* True: a process that does not move shares the core, and the caller may leave. */
+bool cores_shared(struct tables *t, uint64_t now);
+/* To another permitted core. A peer should wait for the arrival, CORES_MOVE_NS at most. */
+enum { CORES_MOVE_NS = 100000 };
+void cores_leave(struct tables *t, uint64_t now);
+
+/* True: the worker is awake, and busy with tasks that are short and use a core. */
+enum { CORES_QUICK_NS = 50000 };
+bool cores_quick(const struct tables *t, uint32_t process);
+/* After the wake of a worker: leaves a core on which another worker is busy. */
+void cores_part_after_wake(struct tables *t);
+
+#endif
