@@ -243,8 +243,8 @@ EXPLORE := $(call objects,$(call sources,verify/explore) \
 	$(addprefix tests/support/,label.c mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(CORE)
-INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
-	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
+INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrusage getrandom \
+	malloc calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
 	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \

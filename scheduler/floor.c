@@ -4,11 +4,12 @@
  * and no higher task stands unclaimed behind another task in front of a worker. Until then the next
  * task stays in the heap; an idle worker steals the higher tasks (worker/steal.c), or gets them
  * from the look for stuck queues (worker_room.c). So priorities hold across workers, too.
- * For a quick worker (a task takes QUICK_NS at most), the order within the ring alone matters: a
- * higher task in the ring is claimed soon enough. If the task in front turns out long after all,
- * the look for stuck queues takes the higher task back. Without this exception each task with a
- * priority different from the last would cost a round trip. Rings are read only while the next task
- * is below the floor: a few times for each change of priority.
+ * For a quick worker (a task takes QUICK_NS at most), a higher task in the ring is claimed soon
+ * enough if no lower task and at most AHEAD_NS of work stand before it: so a ring is deep among
+ * tasks of one priority alone. If the task in front turns out long after all, the look for stuck
+ * queues takes the higher task back. Without this exception each task with a priority different
+ * from the last would cost a round trip. Rings are read only while the next task is below the
+ * floor: a few times for each change of priority.
  * Tasks with needs wait longer than for a turn, and booking.c orders them; the floor ignores them.
  */
 #include "scheduler/queues.h"
@@ -19,7 +20,6 @@ void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
 	if (key_rank(key) <= sh_peek(&s->t->control->floor) || record_needs(s->t, r))
 		return;
 	sh_store(&s->t->control->floor, key_rank(key), "floor, raised");
-	s->floor.raised = true;
 }
 
 void floor_rebuild(struct scheduler *s)
@@ -27,7 +27,6 @@ void floor_rebuild(struct scheduler *s)
 	const struct heap *heap = &s->t->task_heap;
 	uint32_t n = heap_length(heap);
 	sh_store(&s->t->control->floor, 0, "floor, rebuilt");
-	s->floor.raised = true; /* a former scheduler may have raised the floor */
 	for (uint32_t i = 0; i < n; i++) {
 		struct heap_entry task = heap_entry_at(heap, i);
 		if (task.id < s->t->limits.records)
@@ -35,7 +34,7 @@ void floor_rebuild(struct scheduler *s)
 	}
 }
 
-enum { QUICK_NS = 100000 };
+enum { QUICK_NS = 100000, AHEAD_NS = 20000 };
 
 /* A free worker may claim the task: it is READY, and waits for nothing else. */
 static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
@@ -51,7 +50,8 @@ static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *
 }
 
 /* True: a task above this rank stands behind another in front of the worker; for a quick worker,
- * behind a lower task. The first task in a ring never counts: it runs, or is claimed at once. */
+ * behind a lower task, or behind AHEAD_NS of work above the rank. The first task in a ring never
+ * counts: it runs, or is claimed at once. */
 static bool floor_waits_behind(
     const struct scheduler *s, uint32_t process, uint32_t rank, bool quick)
 {
@@ -59,12 +59,14 @@ static bool floor_waits_behind(
 	struct ring ring = ring_down(s->t, process);
 	hints[0] = sh_load(&s->t->process[process].handed);
 	uint32_t n = hints[0] != 0, lowest = UINT32_MAX, own;
+	uint64_t ahead_ns = 0, average_ns = sh_peek(&s->t->process[process].average_ns);
 	n += ring_look(&ring, hints + n, DOWN_RING_ENTRIES);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!floor_is_unclaimed(s->t, hints[i], &own))
 			continue;
-		if (own > rank && (quick ? own > lowest : i > 0))
+		if (own > rank && (quick ? own > lowest || ahead_ns > AHEAD_NS : i > 0))
 			return true;
+		ahead_ns += own > rank ? average_ns : 0;
 		lowest = own < lowest ? own : lowest;
 	}
 	return false;
@@ -76,14 +78,12 @@ static bool floor_is_quick(const struct scheduler *s, uint32_t process)
 	return average_ns && average_ns <= QUICK_NS && !s->worker_process[process].stuck;
 }
 
-/* The ring of a quick worker is in order unless the floor has risen since it was last read. */
 static bool floor_has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
 {
 	const struct worker_process *w = &s->worker_process[process];
 	if (w->generation == 0 || w->leaving || ready_outstanding(s, process) < 2)
 		return false;
-	bool quick = floor_is_quick(s, process);
-	return (s->floor.raised || !quick) && floor_waits_behind(s, process, rank, quick);
+	return floor_waits_behind(s, process, rank, floor_is_quick(s, process));
 }
 
 static bool floor_is_outranked(const struct scheduler *s, uint32_t rank)
@@ -108,7 +108,6 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
 	if (s->floor.kept_back)
 		return false;
 	sh_store(&s->t->control->floor, key_rank(task->key), "floor, let go");
-	s->floor.raised = false;
 	return true;
 }
 

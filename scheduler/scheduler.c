@@ -37,7 +37,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 {
 	*s = (struct scheduler){ .t = t,
 		.me = &t->process[SLOT_SCHEDULER],
-		.room = { .next_look_ns = DEADLINE_NEVER, .crew = SPIN_CROWD * t->control->cores },
+		.room = { .next_look_ns = DEADLINE_NEVER, .crew = t->control->cores },
 		.manager = -1,
 		.loans = { .any = true, .next_ns = DEADLINE_NEVER } };
 	t->self = SLOT_SCHEDULER;
@@ -119,6 +119,7 @@ uint32_t scheduler_step(struct scheduler *s)
 		room_look_for_stuck(s);
 		done += place_tasks(s);
 	}
+	room_tell_looks(s);
 	if (sh_peek(&s->t->control->outer))
 		place_tell_demand(s);
 	if (s->turn >= sh_peek(&s->t->control->turn))

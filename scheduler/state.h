@@ -20,6 +20,7 @@ struct worker_process {
 	uint32_t worker;        /* its number */
 	uint32_t next;          /* the next process of the same worker, 0 none */
 	int pidfd;              /* to end the process; -1 in tests with threads */
+	uint32_t average_ns;    /* of its tasks, when the room was counted */
 	uint32_t depth, room;   /* entries its ring may hold now, and how many more may be added */
 	bool leaving;           /* the process gets nothing more, and finishes the task it runs */
 	bool awake, brisk;      /* as counted in `share` (worker_room.c) */
@@ -40,7 +41,6 @@ struct ready {          /* ready.c; place.c empties the list */
 };
 
 struct floor_state {    /* floor.c */
-	bool raised;    /* the floor rose since the rings were last found in order */
 	bool kept_back; /* the next task waits until all higher tasks are claimed */
 };
 

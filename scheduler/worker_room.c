@@ -1,25 +1,24 @@
 /* worker_room.c - which workers have room, in the order of the policy in force.
  *
- * A worker has a worker process for each cpu. The ring of a process may hold some 20 us of
+ * A worker has a worker process for each cpu. The ring of a process may hold a millisecond of
  * work at the recent pace (process_depth): hundreds of tiny tasks, one long task. Policies count
  * with the free share of this depth.
  *
- * A wake takes some 20 us, too: a sleeping process counts as a process with so much work in front.
- * While two workers a core are awake and quick with their tasks (brisk), a thrifty policy wakes no
- * other worker to take processor time from them: 256 workers serve tiny tasks as fast as two. If
- * the tasks turn out long, the number of awake workers allowed (the crew) doubles at each look, a
+ * A wake takes some 20 us: a sleeping process counts as a process with so much work in front. While
+ * a worker for each core is awake and has tiny tasks (brisk), a thrifty policy wakes no other
+ * worker to take processor time from them: 256 workers serve tiny tasks as fast as two. If the
+ * tasks turn out long, the number of awake workers allowed (the crew) doubles at each look, a
  * millisecond. */
 #include "base/clock.h"
 #include "scheduler/workers.h"
-#include "tables/spin.h"
+#include "tables/cores.h"
 
 enum {
 	STUCK_LOOK_NS = 1000000,
 	BUSY_LOOK_NS = 100000000,
-	BRISK_DEPTH = 4, /* tasks so short: a wake takes longer than several of them */
-	/* A sleeping process comes behind brisk processes with room, before slow ones. */
-	ASLEEP_SHIFT = 4,
-	SLOW_SHIFT = 8,
+	WAKE_NS = 20000,
+	BRISK_NS = WAKE_NS / 4, /* tasks so short: a wake takes longer than several of them */
+	STUCK_SHIFT = 8,
 	WEIGHT_OF_GENERATION = 2,
 };
 
@@ -33,11 +32,14 @@ static uint32_t room_share_of(const struct worker_process *w)
 	if (w->room == 0)
 		return 0;
 	uint32_t share = (uint32_t)((uint64_t)w->room * POLICY_SLOT / w->depth);
-	if (!w->awake)
-		share >>= ASLEEP_SHIFT;
-	else if (!w->brisk && !room_is_idle(w))
-		share >>= SLOW_SHIFT;
-	return share ? share : 1;
+	if (w->stuck && !room_is_idle(w))
+		share >>= STUCK_SHIFT;
+	uint64_t wake = 0;
+	if (!w->awake && w->average_ns)
+		wake = (uint64_t)WAKE_NS * POLICY_SLOT / ((uint64_t)w->average_ns * w->depth);
+	else if (!w->awake)
+		wake = 1;
+	return share > wake ? (uint32_t)(share - wake) : 1;
 }
 
 /* ---- halls: the open workers of a class ---- */
@@ -88,7 +90,7 @@ static void room_rekey(struct scheduler *s, uint32_t process)
 	struct worker_process *w = &s->worker_process[process];
 	s->room.brisk -= w->brisk;
 	w->awake = process_awake(s->t, process);
-	w->brisk = w->awake && !w->stuck && w->depth >= BRISK_DEPTH;
+	w->brisk = w->awake && !w->stuck && w->average_ns && w->average_ns <= BRISK_NS;
 	s->room.brisk += w->brisk;
 	uint32_t share = room_share_of(w);
 	s->room.view[w->worker].free += share - (uint64_t)w->share;
@@ -101,6 +103,7 @@ static uint32_t room_count(struct scheduler *s, uint32_t process)
 	struct worker_process *w = &s->worker_process[process];
 	uint32_t outstanding = ready_outstanding(s, process);
 	s->room.blocked -= w->blocked;
+	w->average_ns = sh_peek(&s->t->process[process].average_ns);
 	w->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
 	w->room = w->depth > outstanding && !w->booked ? w->depth - outstanding : 0;
 	s->room.fresh |= w->depth == 0 &&
@@ -329,7 +332,7 @@ void room_look_for_stuck(struct scheduler *s)
 		if (room_serves(&s->worker_process[p]))
 			queued |= room_look_at(s, p, wanted);
 	if (!s->room.newly_stuck)
-		s->room.crew = SPIN_CROWD * s->t->control->cores;
+		s->room.crew = s->t->control->cores;
 	else if (s->room.crew < s->t->limits.processes)
 		s->room.crew *= 2;
 	/* If no worker could take the tasks, the next free worker rings, and this function looks
@@ -338,4 +341,11 @@ void room_look_for_stuck(struct scheduler *s)
 	uint64_t pause_ns = wanted ? STUCK_LOOK_NS : BUSY_LOOK_NS;
 	bool useful = queued && !(s->admission & ADMISSION_PAUSED);
 	s->room.next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;
+}
+
+void room_tell_looks(struct scheduler *s)
+{
+	uint32_t looks = s->room.next_look_ns != DEADLINE_NEVER;
+	if (sh_peek(&s->t->control->looks) != looks)
+		sh_poke(&s->t->control->looks, looks, "looks");
 }

@@ -12,6 +12,8 @@ void room_refresh(struct scheduler *s, uint32_t process); /* its ring, depth or 
 void room_rebuild(struct scheduler *s);
 void room_follow_policy(struct scheduler *s); /* if another policy was asked for */
 void room_look_for_stuck(struct scheduler *s);
+/* Workers wake a scheduler that will not look (worker/successor.c). */
+void room_tell_looks(struct scheduler *s);
 /* Both under the worker heap's lock. Chooses the process to be served next; false: none for now. */
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* the process gets a task */

@@ -1,5 +1,6 @@
 #include "tables/handover.h"
 
+#include "tables/cores.h"
 #include "tables/floor.h"
 
 enum { WORKERS_LOOKED_AT = 16 };
@@ -39,14 +40,44 @@ static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 	return true;
 }
 
-/* Always the same workers first: they stay warm, the others sleep. */
-bool handover(struct tables *t, uint64_t hint)
+struct handover_look {
+	uint32_t quick; /* workers awake with quick tasks */
+	bool asleep;    /* some worker sleeps */
+};
+
+static bool handover_to_awake(struct tables *t, uint64_t hint, struct handover_look *ret)
 {
-	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||
-	    floor_refuses(t, record_at(t, (uint32_t)hint)))
-		return false;
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
+		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
+		if (!process_awake(t, process)) {
+			ret->asleep |= handover_is_live_worker(t, process);
+			continue;
+		}
+		if (handover_give(t, process, hint))
+			return true;
+		ret->quick += handover_is_live_worker(t, process) && cores_quick(t, process);
+	}
+	return false;
+}
+
+static bool handover_to_asleep(struct tables *t, uint64_t hint)
+{
 	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++)
 		if (handover_give(t, process_nth_slot(t, KIND_WORKER, n), hint))
 			return true;
 	return false;
+}
+
+/* Always the same workers first: they stay warm, the others sleep. */
+enum handover handover(struct tables *t, uint64_t hint)
+{
+	struct handover_look look = { 0 };
+	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||
+	    floor_refuses(t, record_at(t, (uint32_t)hint)))
+		return HANDOVER_REFUSED;
+	if (handover_to_awake(t, hint, &look))
+		return HANDOVER_GIVEN;
+	if (look.asleep && look.quick >= t->control->cores)
+		return HANDOVER_NOT_WORTH_A_WAKE;
+	return look.asleep && handover_to_asleep(t, hint) ? HANDOVER_GIVEN : HANDOVER_REFUSED;
 }

@@ -15,8 +15,15 @@
  * hands the worker another task, and the scheduler counts the worker as busy. */
 #define HAND_CLOSED ((uint64_t)1)
 
-/* False: no idle worker near the front of the process table, a task heap with tasks, or a paused
- * queue. */
-bool handover(struct tables *t, uint64_t hint);
+enum handover {
+	HANDOVER_GIVEN,
+	/* No idle worker near the front of the process table, a task heap with tasks, or a paused
+	 * queue. */
+	HANDOVER_REFUSED,
+	/* Idle workers sleep, while quick workers use every core: one more worker awake would only
+	 * take time from them. */
+	HANDOVER_NOT_WORTH_A_WAKE,
+};
+enum handover handover(struct tables *t, uint64_t hint);
 
 #endif

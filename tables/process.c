@@ -68,6 +68,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->unclean, 0);
 	sh_poke(&p->beat_ns, clock_coarse_ns());
 	sh_poke(&p->average_ns, 0);
+	sh_poke(&p->tasks_sleep, 0);
 	sh_poke(&p->blocked, 0);
 	sh_poke(&p->waiting_ns, 0);
 	sh_poke(&p->refused, 0);
@@ -92,7 +93,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 uint32_t process_depth(const struct process *p)
 {
 	enum {
-		LOOKAHEAD_NS = 20000,
+		LOOKAHEAD_NS = 1000000, /* beside it, a wake of the scheduler costs little */
 		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* half is for the worker's own successors */
 		DEPTH_UNKNOWN = 2,                 /* for a worker without a task so far */
 		DEPTH_SHORT = 2, /* for tasks up to SHORT_NS, such as short commands: the next task

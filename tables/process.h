@@ -96,10 +96,11 @@ struct process {
 
 	/* for workers; clients leave all zero except `cpu` and the two fields of a wait */
 	_Alignas(CACHE_LINE_BYTES) shared32
-	    average_ns;   /* W: self. Moving average of the run time of its tasks. */
+	    average_ns;       /* W: self. Moving average of the run time of its tasks. */
+	shared32 tasks_sleep; /* W: self. 1: its tasks sleep, and leave the core to others. */
 	shared32 blocked; /* W: self. 1: the task waits, and no other task can run in its place. */
 	shared32 node;    /* W: self. NUMA node of the process. */
-	shared32 cpu;     /* W: self, clients too. Core of the last spin. */
+	shared32 cpu;     /* W: self, clients too. Core of the last spin; a worker: of the last task. */
 	shared64 handed;  /* W: another worker or a client (0 to a hint, by CAS), self (to 0, after
 			     the task). Not 0: busy (handover.h). */
 	shared64 booked; /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler. Reference

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "tables/cores.h"
 #include "tables/due.h"
 #include "tables/floor.h"
 #include "client/nested_wait.h"
@@ -243,6 +244,7 @@ static void run_task_account(struct worker *w, uint64_t started_ns)
 	if (took > w->average_ns)
 		w->average_ns = (uint32_t)((took + w->average_ns) / 2);
 	sh_poke(&w->rt.me->average_ns, w->average_ns);
+	task_sleep_note(w);
 }
 
 /* The time of the attempt is limited from now on, and the scheduler has the clock. */
@@ -288,6 +290,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
+	cores_note(&rt->tables);
 	struct plm_call call;
 	call_begin(&call, rt, r, word);
 	call.outer = w->call;

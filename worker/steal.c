@@ -7,7 +7,7 @@
 #include "tables/handover.h"
 #include "worker/worker.h"
 
-enum { VICTIMS = 8, LOOK_AHEAD = 64 };
+enum { VICTIMS = 8, LOOK_AHEAD = 64, GLANCE_AHEAD = 4 };
 
 static bool steal_is_other_worker(const struct worker *w, uint32_t process)
 {
@@ -47,6 +47,35 @@ static bool steal_from_anybody(struct worker *w)
 			continue;
 		seen++;
 		if (steal_from(w, slot))
+			return true;
+	}
+	return false;
+}
+
+static bool steal_finds_ready(const struct tables *t, uint32_t process)
+{
+	uint64_t hints[GLANCE_AHEAD];
+	struct ring ring = ring_down(t, process);
+	uint32_t n = ring_used(&ring) ? ring_look(&ring, hints, GLANCE_AHEAD) : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t index = (uint32_t)hints[i];
+		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= t->limits.records)
+			continue;
+		uint64_t word = sh_load(&record_at(t, index)->state);
+		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
+			return true;
+	}
+	return false;
+}
+
+/* At the workers that get tasks first (handover.h), while they are awake. */
+bool steal_would_succeed(const struct worker *w)
+{
+	const struct tables *t = &w->rt.tables;
+	for (uint32_t n = 0; n < VICTIMS && n < t->limits.processes; n++) {
+		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
+		if (process_awake(t, process) && steal_is_other_worker(w, process) &&
+		    steal_finds_ready(t, process))
 			return true;
 	}
 	return false;

@@ -33,6 +33,20 @@ static bool successor_may_keep(const struct worker *w)
 	    !sh_peek(&w->rt.me->booked);
 }
 
+/* A worker that sleeps does not steal. If our next task turns out long, only the scheduler's look
+ * for stuck queues finds the tasks behind it: so a scheduler that rests without a look is woken. */
+static bool successor_give(struct worker *w, uint64_t hint)
+{
+	enum handover done = handover(&w->rt.tables, hint);
+	if (done == HANDOVER_GIVEN)
+		return true;
+	if (!successor_queue_here(w, hint))
+		return false;
+	if (done == HANDOVER_NOT_WORTH_A_WAKE && !sh_peek(&w->rt.tables.control->looks))
+		w->untold = w->urgent = true;
+	return true;
+}
+
 static void successor_place(struct worker *w, uint32_t index, uint64_t ref)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
@@ -42,7 +56,7 @@ static void successor_place(struct worker *w, uint32_t index, uint64_t ref)
 	    r->terms || floor_refuses(&w->rt.tables, r);
 	if (!ordered && successor_may_keep(w))
 		w->next = index;
-	else if (ordered || !(handover(&w->rt.tables, hint) || successor_queue_here(w, hint)))
+	else if (ordered || !successor_give(w, hint))
 		worker_tell(w, HINT_SUBMITTED, ref, true);
 }
 

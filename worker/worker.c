@@ -1,9 +1,10 @@
 #include "worker/worker.h"
 
+#include "tables/cores.h"
 #include "tables/floor.h"
 #include "tables/spin.h"
 
-enum { RESULT_PATIENCE_MS = 1000 };
+enum { RESULT_PATIENCE_MS = 1000, LOOKS_A_GLANCE = 32 };
 
 /* When a task sleeps, the scheduler takes back the tasks queued behind. */
 static void worker_note_blocked(void *worker, bool blocked)
@@ -47,12 +48,17 @@ void worker_close(struct worker *w)
 }
 
 /* A report can wait while nobody waits for the effect: the scheduler would only tidy up. But while
- * tasks are queued, the scheduler must know in time about our room. */
+ * tasks are queued, the scheduler must know in time about our room: when half of our ring is done.
+ */
 static bool worker_report_is_due(const struct worker *w)
 {
-	return w->urgent ||
-	    (w->reports && heap_length(&w->rt.tables.task_heap) > 0 &&
-		w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
+	if (w->urgent)
+		return true;
+	if (!w->reports || heap_length(&w->rt.tables.task_heap) == 0 ||
+	    w->now_ns - w->report_since_ns <= REPORT_DELAY_NS)
+		return false;
+	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	return ring_used(&own) <= process_depth(w->rt.me) / 2;
 }
 
 /* Because of the state in the process slot, or a signal. */
@@ -169,12 +175,22 @@ static bool worker_report_is_missed(const struct worker *w)
 	return (w->reports || w->untold) && heap_length(&w->rt.tables.task_heap) > 0;
 }
 
+/* A worker that queued a successor in its own ring found all hands full or closed. */
+static bool worker_sees_task_to_steal(struct worker *w)
+{
+	if (w->dry.missed || ++w->dry.looks % LOOKS_A_GLANCE != 0)
+		return false;
+	w->dry.saw_task = steal_would_succeed(w);
+	return w->dry.saw_task;
+}
+
 static bool worker_work_waits(void *worker)
 {
-	const struct worker *w = worker;
+	struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
 	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || worker_report_is_missed(w) ||
-	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen);
+	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen) ||
+	    worker_sees_task_to_steal(w);
 }
 
 /* A make could borrow our cpu. Fence, then look: either the scheduler has seen us idle, or we see
@@ -191,8 +207,11 @@ static void worker_rest(struct worker *w)
 	struct plm *rt = &w->rt;
 	if (worker_report_is_missed(w))
 		worker_report(w);
-	if (worker_steal(w))
+	if (worker_steal(w)) {
+		w->dry = (struct dry){ 0 };
 		return;
+	}
+	w->dry.missed |= w->dry.saw_task;
 	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 	if (spin_until(&rt->tables, worker_work_waits, w))
@@ -203,9 +222,11 @@ static void worker_rest(struct worker *w)
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (worker_work_waits(w) || worker_must_leave(w))
 		return;
+	w->task_sleep.parks++;
 	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
 	process_set_awake(&rt->tables, rt->self, true);
+	cores_part_after_wake(&rt->tables);
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 }
 
@@ -213,8 +234,10 @@ void worker_run(struct worker *w)
 {
 	while (!worker_must_leave(w) && sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
 		w->now_ns = clock_ns();
-		if (worker_step(w) > 0)
+		if (worker_step(w) > 0) {
+			w->dry = (struct dry){ 0 };
 			continue;
+		}
 		worker_rest(w);
 	}
 }

@@ -13,6 +13,7 @@
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
+#include "worker/task_sleep.h"
 
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 #define NO_RECORD UINT32_MAX
@@ -30,6 +31,12 @@ struct worker {
 	bool untold; /* the scheduler was not told of room in our ring */
 	bool urgent; /* somebody waits for the effect of a report */
 	uint64_t report_since_ns;
+	struct dry { /* since the worker ran out of tasks */
+		uint32_t looks;
+		bool saw_task; /* a task to steal, in the ring of another worker */
+		bool missed; /* and could not have it: no further look, so that the worker sleeps */
+	} dry;
+	struct task_sleep task_sleep;
 	struct unfreed {       /* unfreed.c */
 		uint64_t most; /* bytes let go and not told; with more the scheduler is woken */
 		uint64_t kept; /* let go since the scheduler was last woken for the sake of room */
@@ -99,6 +106,8 @@ bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word);
 
 /* Runs a task from the front of another worker. False: found no task. */
 bool worker_steal(struct worker *w);
+/* True: a worker has a task behind the one it runs. Reads only. */
+bool steal_would_succeed(const struct worker *w);
 
 /* ---- successor.c ---- */
 

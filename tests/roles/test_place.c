@@ -11,13 +11,14 @@
 #include "tests/support/stage.h"
 
 enum {
-	CREW = SPIN_CROWD * STAGE_CORES,
+	CREW = STAGE_CORES,
 	WORKERS = 32,
 	TASKS = 2000,
 	TINY_NS = 200,
 	SHORT_NS = 4000000,
 	LONG_NS = 5000000,
 	FLOOD = 200,
+	BRIEF_NS = 2000,
 	FEW = 10,
 	SMALL_BYTES = 1 << 12,
 	LARGE_BYTES = 1 << 17,
@@ -110,6 +111,39 @@ START_TEST(a_ring_is_filled_by_time)
 	submit_many();
 	for (uint32_t i = 0; i < WORKERS; i++)
 		ck_assert_uint_eq(ready_outstanding(scheduler, stage_worker(i)), 1);
+}
+END_TEST
+
+static uint32_t in_ring(void)
+{
+	struct ring ring = ring_down(tables, stage_worker(0));
+	return ring_used(&ring);
+}
+
+static void take_until(uint32_t left)
+{
+	uint64_t hint;
+	struct ring ring = ring_down(tables, stage_worker(0));
+	while (ring_used(&ring) > left && ring_look(&ring, &hint, 1) == 1) {
+		struct record *r = record_at(tables, (uint32_t)hint);
+		uint64_t word = sh_load(&r->state);
+		ck_assert(record_step(r, &word, RECORD_RUNNING, stage_worker(0), 1, 0));
+		ring_done(&ring, 1);
+	}
+	room_refresh(scheduler, stage_worker(0));
+	stage_rest();
+}
+
+START_TEST(a_ring_is_deep_among_tasks_of_one_priority_alone)
+{
+	boot("locality", 1, BRIEF_NS);
+	submit(0, 1, FLOOD, NULL);
+	submit(0, 0, FLOOD, NULL);
+	ck_assert_uint_eq(in_ring(), FLOOD); /* all of the higher priority, and no other */
+	take_until(FLOOD / 2);
+	ck_assert_uint_eq(in_ring(), FLOOD / 2);
+	take_until(2);
+	ck_assert_uint_gt(in_ring(), FLOOD / 2); /* 20 us of work do not count */
 }
 END_TEST
 
@@ -458,6 +492,7 @@ int main(void)
 	tcase_add_test(place, long_tasks_wake_as_many_workers_as_there_are);
 	tcase_add_test(place, a_policy_that_spreads_wakes_all_for_tiny_tasks_too);
 	tcase_add_test(place, a_ring_is_filled_by_time);
+	tcase_add_test(place, a_ring_is_deep_among_tasks_of_one_priority_alone);
 	tcase_add_test(place, a_worker_that_seems_busy_while_tasks_are_queued_is_looked_at_again);
 	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);
 	tcase_add_test(place, terms_that_change_while_the_scheduler_looks_lead_nowhere);

@@ -1,0 +1,250 @@
+/* test_awake.c - which worker gets a task by hand, which worker is woken, and when a worker that
+ * has nothing to do looks at the others. */
+#include <check.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "tables/cores.h"
+#include "tables/handover.h"
+#include "tests/support/run_suite.h"
+#include "tests/support/stage.h"
+#include "worker/worker.h"
+
+enum {
+	TEST_TIMEOUT_S = 60,
+	WORKERS = 4,
+	QUICK_NS = 3000,
+	SLOW_NS = 10000000,
+	LOOKS = 50,
+	NAPS = 5,
+	LOOK_NS = 2000000, /* longer than the time between two looks of task_sleep.c */
+};
+
+static const struct limits limits = {
+	.processes = 64, .workers = WORKERS, .records = 256, .nodes = 1, .store_bytes = 1 << 20
+};
+static struct tables *tables = &stage.tables;
+static struct worker worker; /* plays worker 0 */
+
+static struct process *row(uint32_t i)
+{
+	return &tables->process[stage_worker(i)];
+}
+
+static void boot(uint32_t average_ns)
+{
+	stage_boot(&(struct stage_plan){ "locality", WORKERS, average_ns, 0, limits });
+	tables_share(tables, &worker.rt.tables);
+	worker.rt.self = worker.rt.tables.self = stage_worker(0);
+	worker.rt.me = row(0);
+	worker.next = NO_RECORD;
+}
+
+/* A worker that runs a task. */
+static void keep_busy(uint32_t i)
+{
+	process_set_awake(tables, stage_worker(i), true);
+	sh_store(&row(i)->handed, HAND_CLOSED);
+}
+
+/* A READY task of which only the caller knows. */
+static uint64_t ready_task(const plm_terms *terms)
+{
+	plm_task task = { .function = "probe.noop", .terms = terms };
+	plm_ref ref;
+	keep_busy(0); /* so that no worker has it in its hand */
+	for (uint32_t i = 1; i < WORKERS; i++)
+		sh_store(&row(i)->handed, HAND_CLOSED);
+	ck_assert_int_eq(plm_submit(&stage.client[0], &task, &ref), 0);
+	for (uint32_t i = 0; i < WORKERS; i++)
+		sh_store(&row(i)->handed, 0);
+	process_set_awake(tables, stage_worker(0), false);
+	return hint_make(HINT_SUBMITTED, ref.id);
+}
+
+/* ---- a task by hand ---- */
+
+START_TEST(a_worker_that_is_awake_gets_the_task_before_workers_that_sleep)
+{
+	boot(QUICK_NS);
+	uint64_t hint = ready_task(NULL);
+	process_set_awake(tables, stage_worker(2), true);
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_uint_eq(sh_load(&row(2)->handed), hint);
+}
+END_TEST
+
+START_TEST(no_worker_is_woken_while_quick_workers_use_every_core)
+{
+	boot(QUICK_NS);
+	uint64_t hint = ready_task(NULL);
+	for (uint32_t i = 0; i < STAGE_CORES; i++)
+		keep_busy(i);
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_NOT_WORTH_A_WAKE);
+	sh_store(&row(0)->tasks_sleep, 1); /* its core is free most of the time */
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_uint_eq(sh_load(&row(STAGE_CORES)->handed), hint);
+}
+END_TEST
+
+START_TEST(a_worker_is_woken_beside_workers_with_long_tasks)
+{
+	boot(SLOW_NS);
+	uint64_t hint = ready_task(NULL);
+	for (uint32_t i = 0; i < STAGE_CORES; i++)
+		keep_busy(i);
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_uint_eq(sh_load(&row(STAGE_CORES)->handed), hint);
+}
+END_TEST
+
+START_TEST(without_an_idle_worker_the_task_is_refused)
+{
+	boot(QUICK_NS);
+	uint64_t hint = ready_task(NULL);
+	for (uint32_t i = 0; i < WORKERS; i++)
+		keep_busy(i);
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_REFUSED);
+}
+END_TEST
+
+/* ---- a worker with nothing to do ---- */
+
+static void queue_at(uint32_t i, uint64_t hint)
+{
+	struct ring ring = ring_down(tables, stage_worker(i));
+	ck_assert_uint_eq(ring_push(&ring, &hint, 1), 1);
+}
+
+START_TEST(a_ready_task_behind_a_busy_worker_is_seen)
+{
+	boot(QUICK_NS);
+	uint64_t hint = ready_task(NULL), word;
+	keep_busy(1);
+	ck_assert(!steal_would_succeed(&worker));
+	queue_at(1, hint);
+	ck_assert(steal_would_succeed(&worker));
+	struct record *r = record_at(tables, (uint32_t)hint);
+	word = sh_load(&r->state);
+	ck_assert(record_step(r, &word, RECORD_RUNNING, stage_worker(1), 1, 0));
+	ck_assert(!steal_would_succeed(&worker));
+}
+END_TEST
+
+static void *run_worker(void *context)
+{
+	worker_run(context);
+	return NULL;
+}
+
+static void await_sleep(uint32_t i)
+{
+	uint64_t deadline = clock_ns() + (uint64_t)TEST_TIMEOUT_S / 2 * NS_PER_S;
+	while (process_awake(tables, stage_worker(i))) {
+		ck_assert_msg(clock_ns() < deadline, "the worker does not sleep");
+		sched_yield();
+	}
+}
+
+/* The task has needs, and this worker is not booked for it. */
+START_TEST(a_worker_sleeps_although_it_sees_a_task_that_it_cannot_have)
+{
+	pthread_t thread;
+	boot(QUICK_NS);
+	plm_terms terms = { .needs = "cpus=1" };
+	queue_at(1, ready_task(&terms));
+	process_set_awake(tables, stage_worker(0), true);
+	process_set_awake(tables, stage_worker(1), true);
+	ck_assert(steal_would_succeed(&worker));
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_worker, &worker), 0);
+	await_sleep(0);
+	atomic_store(&worker.stop, true);
+	process_bump(tables, stage_worker(0));
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+/* ---- tasks that sleep ---- */
+
+static void burn(uint64_t ns)
+{
+	for (uint64_t end = clock_ns() + ns; clock_ns() < end;)
+		;
+}
+
+static void nap(void)
+{
+	struct timespec moment = { .tv_nsec = 1000 };
+	nanosleep(&moment, NULL);
+}
+
+static void end_task(uint64_t ns, bool sleeps)
+{
+	if (sleeps)
+		nap();
+	burn(ns);
+	worker.now_ns = clock_ns();
+	task_sleep_note(&worker);
+}
+
+START_TEST(the_kernel_tells_whether_tasks_sleep)
+{
+	boot(QUICK_NS);
+	end_task(LOOK_NS, false); /* begins to count */
+	for (int i = 0; i < NAPS; i++)
+		end_task(LOOK_NS, true);
+	ck_assert_uint_eq(sh_load(&row(0)->tasks_sleep), 1);
+	end_task(LOOK_NS, false);
+	ck_assert_uint_eq(sh_load(&row(0)->tasks_sleep), 0);
+}
+END_TEST
+
+START_TEST(the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks)
+{
+	boot(QUICK_NS);
+	end_task(LOOK_NS, false);
+	nap();
+	worker.task_sleep.parks++;
+	end_task(LOOK_NS, false);
+	ck_assert_uint_eq(sh_load(&row(0)->tasks_sleep), 0);
+}
+END_TEST
+
+/* ---- cores ---- */
+
+START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
+{
+	cpu_set_t before, after;
+	boot(QUICK_NS);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+	cores_note(&worker.rt.tables);
+	cores_part_after_wake(&worker.rt.tables);
+	ck_assert_uint_eq(worker.rt.tables.may_move_ns, 0); /* alone: it stays */
+	keep_busy(1);
+	for (int i = 0; i < LOOKS && worker.rt.tables.may_move_ns == 0; i++) {
+		sh_store(&row(1)->cpu, (uint32_t)sched_getcpu()); /* the kernel may move us */
+		cores_part_after_wake(&worker.rt.tables);
+	}
+	ck_assert_uint_ne(worker.rt.tables.may_move_ns, 0);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof after, &after), 0);
+	ck_assert(CPU_EQUAL(&before, &after));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const all[] = {
+		a_worker_that_is_awake_gets_the_task_before_workers_that_sleep,
+		no_worker_is_woken_while_quick_workers_use_every_core,
+		a_worker_is_woken_beside_workers_with_long_tasks,
+		without_an_idle_worker_the_task_is_refused,
+		a_ready_task_behind_a_busy_worker_is_seen,
+		a_worker_sleeps_although_it_sees_a_task_that_it_cannot_have,
+		the_kernel_tells_whether_tasks_sleep,
+		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
+		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
+	};
+	return run_tests("awake", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
+}
