@@ -15,6 +15,7 @@ the useful work, divided by the number of tasks, over the length of a task.
 import math
 import os
 import statistics
+import subprocess
 import sys
 
 CORES_USED = 2
@@ -29,6 +30,9 @@ GIVEN_UP = 0.4  # of the peak: below this share both crossings have been passed
 CURVE = "stencil"  # the pattern whose efficiency is kept for every length, for the plots
 OVERHEAD_US = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 OVERHEAD_ROUNDS, OVERHEAD_S = 5, 0.3
+CROWD, CROWD_WIDTH, CROWD_US, CROWD_ROUNDS = ("trivial", "stencil"), 8, (4, 16, 64), 5
+BUSY_US, BUSY_PROCESSES = 16, 2
+BUSY = "while True: pass"
 CALIBRATION_TURNS, CALIBRATIONS = 1000000, 10
 
 
@@ -197,11 +201,39 @@ class Graphs:
                 beside = found["plm"] if name != "plm" else None
                 self.rows.add(f"{name}: overhead of a task of {us:g} us", samples, "us", beside)
 
+    def walls(self, ways, pattern, us, label):
+        """Microseconds of wall time for a task, at a width of CROWD_WIDTH."""
+        steps, turns = self.steps(CROWD_WIDTH), self.turns(us * 1e3)
+        tasks, found = tasks_of(pattern, CROWD_WIDTH, steps), {way.name: [] for way in ways}
+        for turn in range(1 + (1 if self.quick else CROWD_ROUNDS)):
+            for way in ways:
+                wall = way.run(pattern, CROWD_WIDTH, steps, turns) / tasks / 1e3
+                if turn > 0:  # the first round is a warm-up
+                    found[way.name].append(wall)
+        for name, samples in found.items():
+            beside = found["plm"] if name != "plm" else None
+            self.rows.add(f"{name}: {pattern} of {us} us, {label}", samples, "us", beside)
 
-def part(options, rows, contestants, present):
-    running = present(contestants, rows)
+    def crowd(self, crowds):
+        ways = [self.ways[0], *(Way(contestant.name, contestant) for contestant in crowds)]
+        for pattern in CROWD:
+            for us in CROWD_US:
+                self.walls(ways, pattern, us, "crowd")
+
+    def beside_busy_processes(self):
+        busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(BUSY_PROCESSES)]
+        try:
+            self.walls(self.ways, CURVE, BUSY_US, "beside busy processes")
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+
+
+def part(options, rows, contestants, crowds, present):
+    running, crowds = present(contestants, rows), present(crowds, rows)
     try:
-        for contestant in running:
+        for contestant in running + crowds:
             contestant.start()
         graphs = Graphs(options, rows, running)
         rows.title("graphs", "graphs: METG(50 %), own peak, and of the machine's peak")
@@ -213,10 +245,14 @@ def part(options, rows, contestants, present):
                 graphs.metg(pattern, width, 1)
         rows.title("graphs", f"graphs: core time beyond the work, {CURVE}, width 8")
         graphs.overhead(8)
+        rows.title("graphs", "graphs: wall time of a task, more workers than cores")
+        graphs.crowd(crowds)
+        rows.title("graphs", f"graphs: the same, {BUSY_PROCESSES} other processes busy")
+        graphs.beside_busy_processes()
     except (RuntimeError, OSError) as error:
         print(f"bench: graphs: {error}", file=sys.stderr)
         return 1
     finally:
-        for contestant in running:
+        for contestant in running + crowds:
             contestant.stop()
     return 0

@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-from targets import LENGTHS, TARGET_HEAD, figure, metg, read_rows, targets
+from targets import CROWDS, LENGTHS, TARGET_HEAD, figure, metg, read_rows, targets
 
 QUEUES = (
     "plm",
@@ -135,6 +135,22 @@ def table_overhead(run):
         for us in sorted(curves["plm"])
     ]
     return table(["length of a task: overhead, us", *WAYS], rows)
+
+
+def table_crowd(run):
+    ways = ("plm", "plm, 16 workers", "plm, 64 workers")
+    rows = [
+        [
+            f"{pattern} of {us} us",
+            *(figure(run.value("graphs", f"{way}: {pattern} of {us} us, crowd")) for way in ways),
+            "-",
+        ]
+        for pattern, us in CROWDS
+    ]
+    name = "stencil of 16 us, beside busy processes"
+    busy = [run.value("graphs", f"{way}: {name}") for way in ("plm", "OpenMP")]
+    rows.append([name, figure(busy[0]), "-", "-", figure(busy[1])])
+    return table(["us a task", "2 workers", "16 workers", "64 workers", "OpenMP"], rows)
 
 
 def table_objects(run):

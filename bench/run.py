@@ -155,6 +155,13 @@ def graph_contestants(options):
     ]
 
 
+def graph_crowds(options):
+    """plm with more workers than cores."""
+    peers = f"{options.build}/bench/peers"
+    command = [f"{peers}/graph_plm", options.plm, f"{options.build}/bench/bench.so"]
+    return [Contestant(f"plm, {n} workers", [*command, str(n)]) for n in (16, 64)]
+
+
 def present(contestants, rows):
     """The contestants that can run; the rest become rows `missing`."""
     able = []
@@ -354,7 +361,7 @@ def main():
         "peers": lambda: part_peers(options, rows),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "objects": lambda: part_objects(options, rows),
-        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), present),
+        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), graph_crowds(options), present),
         "targets": lambda: part_targets(options, rows),
     }
     codes = [parts[name]() for name in PARTS if not options.only or name in options.only]

@@ -222,6 +222,9 @@ OF_THE_MACHINE = (
 )
 OVERHEAD_AT = (1, 8, 32, 64)  # us; a task costs at most OVERHEAD_MOST_US beyond the useful work
 OVERHEAD_MOST_US = 4
+ALONE_MOST_US = 6
+CROWDS = [(pattern, us) for pattern in ("trivial", "stencil") for us in (4, 16, 64)]
+CROWD_MOST = 1.1
 
 
 def machine_targets(run):
@@ -231,10 +234,23 @@ def machine_targets(run):
         value, openmp = metg(run, "plm", pattern, what), metg(run, "OpenMP", pattern, what)
         name = f"METG of the machine, {pattern}, width {width}"
         yield Target(name, value, "us", "OpenMP", openmp, ratio(value, openmp), "<=", bound)
+    alone = metg(run, "plm", "trivial", "2, of the machine")
+    name = "METG of the machine, trivial, width 2"
+    yield Target(name, alone, "us", "", None, None, "<=", ALONE_MOST_US, "value")
     for us in OVERHEAD_AT:
         row = f"overhead of a task of {us} us"
         value, openmp = run.value("graphs", f"plm: {row}"), run.value("graphs", f"OpenMP: {row}")
         yield Target(row, value, "us", "OpenMP", openmp, None, "<=", OVERHEAD_MOST_US, "value")
+    for pattern, us in CROWDS:
+        row = f"{pattern} of {us} us, crowd"
+        few = run.value("graphs", f"plm: {row}")
+        for workers in (16, 64):
+            many = run.value("graphs", f"plm, {workers} workers: {row}")
+            name = f"{pattern} of {us} us, {workers} workers"
+            yield Target(name, many, "us", "2 workers", few, ratio(many, few), "<=", CROWD_MOST)
+    row = "stencil of 16 us, beside busy processes"
+    value, openmp = run.value("graphs", f"plm: {row}"), run.value("graphs", f"OpenMP: {row}")
+    yield Target(row, value, "us", "OpenMP", openmp, ratio(value, openmp), "<=", 1.0)
 
 
 def object_targets(run):

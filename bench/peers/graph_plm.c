@@ -75,10 +75,11 @@ static uint64_t graph_plm_run(const struct graph *graph)
 	return 0;
 }
 
+/* graph_plm [PLM [MODULE [WORKERS]]] */
 int main(int argc, char **argv)
 {
 	struct runtime_options options = { .path = argc > 1 ? argv[1] : "./plm",
-		.workers = WORKERS };
+		.workers = argc > 3 ? (unsigned)atoi(argv[3]) : WORKERS };
 	int r = runtime_start(&options, &runtime);
 	if (r >= 0 && argc > 2)
 		r = plm_module_load(runtime.client, argv[2]);
