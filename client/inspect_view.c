@@ -134,7 +134,7 @@ static const char *view_condition_of(const struct process *p, const struct proce
 static uint32_t view_count_used(const struct tables *t, uint32_t worker)
 {
 	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_FOR_NOBODY;

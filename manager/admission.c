@@ -115,7 +115,7 @@ static bool admission_is_for_workers(const struct manager *m, uint32_t slot)
 
 static uint32_t admission_slot_for_client(struct manager *m, pid_t pid, const char *name)
 {
-	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_SHARED;
 	for (uint32_t i = 0; i < 2 * slots; i++) {
 		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i % slots);
 		if (admission_may_be_free(m, slot) &&
@@ -214,7 +214,7 @@ static int admission_admit_again(struct manager *m, int socket, const struct doo
 	int pid, r = door_check_peer(socket, &pid);
 	if (r < 0)
 		return r;
-	if (sscanf(text, "%u %u", &slot, &generation) != 2 || slot < SLOT_FIRST_MEMBER ||
+	if (sscanf(text, "%u %u", &slot, &generation) != 2 || slot < SLOT_FIRST_SHARED ||
 	    slot >= m->tables.limits.processes)
 		return why(-EPROTO, "\"%.32s\" is not the process slot of a client", text);
 	const struct process *p = &m->tables.process[slot];

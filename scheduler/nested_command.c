@@ -67,7 +67,7 @@ void nested_forget(struct scheduler *s, uint32_t process)
 	if (!nested_bit(s, process))
 		return;
 	nested_set_bit(s, process, false);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && s->worker_process[p].sleeper == process)
 			nested_choose(s, p);
 }

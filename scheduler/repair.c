@@ -331,7 +331,7 @@ void repair_look(struct scheduler *s)
 	if (changes == s->changes)
 		return;
 	s->changes = changes;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < s->t->limits.processes; p++) {
 		uint64_t word = sh_load(&s->t->process[p].state);
 		if (process_state(word) == PROCESS_DEAD)
 			repair_bury(s, p);

@@ -331,7 +331,7 @@ uint32_t tables_host(const struct tables *t, const struct process *client)
 {
 	uint64_t inside = sh_load(&client->inside_word);
 	uint32_t index = sh_peek(&client->inside), host = word_owner(inside);
-	if (inside == 0 || index >= t->limits.records || host < SLOT_FIRST_MEMBER ||
+	if (inside == 0 || index >= t->limits.records || host < SLOT_FIRST_SHARED ||
 	    host >= t->limits.processes)
 		return 0;
 	return word_without_flags(sh_load(&t->record[index].state)) == inside ? host : 0;
@@ -339,7 +339,7 @@ uint32_t tables_host(const struct tables *t, const struct process *client)
 
 uint32_t tables_waits_inside(const struct tables *t, uint32_t process)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) == KIND_CLIENT && process_present(word) &&

@@ -53,8 +53,8 @@ enum {
 	GRACE_INTERRUPTS = 4
 }; /* spread over the second half of the grace; then the worker is killed */
 
-/* From SLOT_FIRST_MEMBER on: workers, the journal and clients. */
-enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
+/* The process slots from SLOT_FIRST_SHARED on are given to workers, the journal and clients. */
+enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_SHARED = 2 };
 
 enum { /* waiter.awaiting */
 	AWAITING_NOTHING = 0,

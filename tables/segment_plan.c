@@ -73,7 +73,7 @@ int tables_check_limits(const struct limits *l)
 		return why(-EINVAL, "--processes wants a multiple of %d up to %d, not %u",
 		    PROCESSES_STEP, PROCESSES_MAX, l->processes);
 	if (l->workers == 0 || l->workers > WORKERS_MAX ||
-	    l->workers + SLOT_FIRST_MEMBER >= l->processes)
+	    l->workers + SLOT_FIRST_SHARED >= l->processes)
 		return why(-EINVAL,
 		    "--workers wants 1 to %d worker processes, and fewer than the "
 		    "%u of --processes, not %u",

@@ -249,9 +249,9 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word);
  * and unused process slots need no memory. */
 static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
 {
-	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_MEMBER;
+	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_SHARED;
 	(void)t;
-	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_MEMBER + n;
+	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_SHARED + n;
 }
 
 /* All process slots ever taken lie below this number, where a scan of the process table may stop.

@@ -349,7 +349,7 @@ static const char *judge_end(void)
 	}
 	if (!why && bytes_used(t) != 0)
 		why = "when all have left the store is not empty";
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes && !why; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes && !why; p++)
 		if (process_state(sh_load(&t->process[p].state)) != PROCESS_FREE)
 			why = "when all have left a slot is taken";
 	return why;

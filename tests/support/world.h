@@ -12,7 +12,7 @@
 #include "tests/support/sweep.h"
 #include "worker/worker.h"
 
-enum { WORLD_WORKER = SLOT_FIRST_MEMBER, WORLD_A, WORLD_B, WORLD_JOINING, WORLD_SLOTS };
+enum { WORLD_WORKER = SLOT_FIRST_SHARED, WORLD_A, WORLD_B, WORLD_JOINING, WORLD_SLOTS };
 
 struct world {
 	struct tables tables; /* of the manager */

@@ -72,7 +72,7 @@ void body_born(struct proc *self)
 
 void body_client(struct proc *self)
 {
-	uint32_t i = self->slot - SLOT_FIRST_MEMBER;
+	uint32_t i = self->slot - SLOT_FIRST_SHARED;
 	w.scenario->client[i](&image->client[i]);
 	handle_close(&image->client[i]);
 }
