@@ -14,7 +14,7 @@
 #include "base/why.h"
 #include "client/plm.h"
 #include "client/refs.h"
-#include "client/slots.h"
+#include "client/reserved.h"
 #include "client/untold.h"
 #include "tables/tables.h"
 
@@ -52,8 +52,8 @@ struct plm {
 	uint32_t *adopted; /* records whose hold ends with the task, in a worker */
 	uint32_t adopted_count, adopted_room;
 
-	/* Submission: slots.c, names.c, submit.c. */
-	struct slot_cache cache[SLOT_CACHES];
+	/* Submission: reserved.c, names.c, submit.c. */
+	struct reserved_cache cache[RESERVED_CACHES];
 	struct name_cache *names;
 	_Atomic uint64_t next_turn; /* of the next submission (tables/turns.h) */
 	/* The journal looks at a filled task before the task becomes visible; not 0: the task is

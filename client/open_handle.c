@@ -55,7 +55,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 	pthread_mutex_init(&rt->untold.mutex, NULL);
 	pthread_mutex_init(&rt->waiters_mutex, NULL);
 	pthread_mutex_init(&rt->bell_mutex, NULL);
-	for (int i = 0; i < SLOT_CACHES; i++) {
+	for (int i = 0; i < RESERVED_CACHES; i++) {
 		pthread_mutex_init(&rt->cache[i].mutex, NULL);
 		rt->cache[i].refill = 1;
 	}
@@ -82,7 +82,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 void handle_close(struct plm *rt)
 {
 	bell_close(rt);
-	slots_return_all(rt);
+	reserved_return_all(rt);
 	/* Nothing is held, reserved, or still to be granted: spare the scheduler the scan of the
 	 * table. */
 	if (atomic_load(&rt->held) == 0 && !rt->late.open && !untold_any(rt))

@@ -287,9 +287,9 @@ static void lend_see_who_wants(struct scheduler *s)
 	uint32_t any = 0;
 	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		any |= lent_wants(lend_word_of(s, p));
-	if (sh_peek(&s->t->control->slots_wanted) == any)
+	if (sh_peek(&s->t->control->cpus_wanted) == any)
 		return;
-	sh_store(&s->t->control->slots_wanted, any);
+	sh_store(&s->t->control->cpus_wanted, any);
 	sh_fence();
 }
 

@@ -107,8 +107,8 @@ struct control { /* the first page of the control segment, after the segment's o
 	    lent_changes; /* W: a borrower; moves when the scheduler must look at loans (lent.h). */
 	shared32 outer;   /* W: manager. 1: workers are started while tasks wait and an outer
 			     jobserver has tokens. */
-	shared32 tasks_wait; /* W: scheduler, with `outer`. 1: tasks wait and no worker is idle. */
-	shared32 slots_wanted; /* W: scheduler. 1: a borrower could use a cpu that becomes idle. */
+	shared32 tasks_wait;  /* W: scheduler, with `outer`. 1: tasks wait and no worker is idle. */
+	shared32 cpus_wanted; /* W: scheduler. 1: a borrower could use a cpu that becomes idle. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
 	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
@@ -196,7 +196,8 @@ int tables_check_name(const char *name);
 int tables_check_limits(const struct limits *limits);
 
 /* The last records of an almost full table are kept for processes with fewer futures than this
- * number, so that a client which floods the table leaves room for the others (client/slots.c). */
+ * number, so that a client which floods the table leaves room for the others (client/reserved.c).
+ */
 static inline uint32_t tables_last_records(const struct tables *t)
 {
 	enum { LAST_SHARE = 10, LAST_MAX = 4096 };
