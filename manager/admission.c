@@ -110,7 +110,7 @@ static bool admission_may_be_free(const struct manager *m, uint32_t slot)
  * last. */
 static bool admission_is_for_workers(const struct manager *m, uint32_t slot)
 {
-	return slot < PROCESSES_STEP && PROCESSES_STEP - slot <= staff_planned(m);
+	return slot < EXTENSION_SLOTS && EXTENSION_SLOTS - slot <= staff_planned(m);
 }
 
 static uint32_t admission_slot_for_client(struct manager *m, pid_t pid, const char *name)

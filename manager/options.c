@@ -95,7 +95,7 @@ static void options_fit_processes(struct options *o)
 	if (o->limits.processes || workers > WORKERS_MAX || spares >= PROCESSES_MAX)
 		return;
 	while (fit < SLOT_FIRST_SHARED + workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
-		fit += PROCESSES_STEP;
+		fit += EXTENSION_SLOTS;
 	o->limits.processes = fit;
 }
 

@@ -165,7 +165,7 @@ static uint64_t hints_take_bells(shared64 *bells)
 uint32_t hints_read(struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t word = 0; word < tables_slots(s->t) / PROCESSES_STEP; word++) {
+	for (uint32_t word = 0; word < tables_slots(s->t) / EXTENSION_SLOTS; word++) {
 		uint64_t rung = hints_take_bells(&s->t->control->rung[word]) |
 		    hints_take_bells(&s->t->control->quiet[word]);
 		for (; rung; rung &= rung - 1)

@@ -129,7 +129,7 @@ uint32_t scheduler_step(struct scheduler *s)
 static bool scheduler_something_to_do(void *scheduler)
 {
 	const struct scheduler *s = scheduler;
-	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
+	for (uint32_t w = 0; w < tables_slots(s->t) / EXTENSION_SLOTS; w++)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
 	return floor_may_sink(s) || sh_load(&s->t->control->changes) != s->changes ||

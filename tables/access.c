@@ -49,16 +49,16 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word)
 static shared64 *access_hold_word(const struct tables *t, uint32_t index, uint32_t process)
 {
 	CHECK(index < t->limits.records && process < t->limits.processes);
-	if (process < PROCESSES_STEP)
+	if (process < EXTENSION_SLOTS)
 		return &t->record[index].holds;
-	char *step = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes;
-	return (shared64 *)(void *)step + index;
+	char *extension = t->extensions + (process / EXTENSION_SLOTS - 1) * t->extension_bytes;
+	return (shared64 *)(void *)extension + index;
 }
 
 /* The number of hold words to look at: most records have no holder beyond the first word. */
 static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 {
-	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / PROCESSES_STEP : 1;
+	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / EXTENSION_SLOTS : 1;
 }
 
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
@@ -119,9 +119,10 @@ static char *access_rings_of(const struct tables *t, uint32_t process)
 {
 	CHECK(process < t->limits.processes);
 	char *rings = t->rings;
-	if (process >= PROCESSES_STEP)
-		rings = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes + t->step_rings;
-	return rings + process % PROCESSES_STEP * plan_ring_bytes();
+	if (process >= EXTENSION_SLOTS)
+		rings = t->extensions + (process / EXTENSION_SLOTS - 1) * t->extension_bytes +
+		    t->extension_rings;
+	return rings + process % EXTENSION_SLOTS * plan_ring_bytes();
 }
 
 struct ring ring_up(const struct tables *t, uint32_t process)

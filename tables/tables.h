@@ -144,10 +144,10 @@ struct tables { /* filled in place and never copied, since its locks point insid
 	struct control *control;
 	struct process *process;
 	struct record *record;
-	shared64 *grace; /* [record] (grace.h) */
-	char *steps;     /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
-	size_t step, step_rings, step_bytes; /* see segment_plan.h */
-	shared64 *news, *recorded;           /* a bit for each record (journal_state.h) */
+	shared64 *grace;  /* [record] (grace.h) */
+	char *extensions; /* [processes / 64 - 1]: hold bits, rings of process slots from 64 on */
+	size_t extension, extension_rings, extension_bytes; /* see segment_plan.h */
+	shared64 *news, *recorded; /* a bit for each record (journal_state.h) */
 	shared32 *left; /* [record] W: scheduler. Generation of the record's last life that the
 			   retention rules ended (retention.h); 0: none. */
 	struct registry registry;
@@ -250,9 +250,9 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word);
  * and unused process slots need no memory. */
 static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
 {
-	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_SHARED;
+	bool from_back = kind == KIND_WORKER && n < EXTENSION_SLOTS - SLOT_FIRST_SHARED;
 	(void)t;
-	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_SHARED + n;
+	return from_back ? EXTENSION_SLOTS - 1 - n : SLOT_FIRST_SHARED + n;
 }
 
 /* All process slots ever taken lie below this number, where a scan of the process table may stop.
@@ -260,7 +260,7 @@ static inline uint32_t process_nth_slot(const struct tables *t, enum process_kin
 static inline uint32_t tables_slots(const struct tables *t)
 {
 	uint32_t slots = sh_peek(&t->control->slots), most = t->limits.processes;
-	return slots < PROCESSES_STEP ? (uint32_t)PROCESSES_STEP : slots < most ? slots : most;
+	return slots < EXTENSION_SLOTS ? (uint32_t)EXTENSION_SLOTS : slots < most ? slots : most;
 }
 
 /* By the manager, before it gives out this process slot: reserves memory for the rings and holds.

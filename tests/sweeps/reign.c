@@ -19,7 +19,7 @@ static struct { /* at the start */
 	uint64_t word;
 	uint32_t event, waiter;
 	bool lives;
-} before[PROCESSES_STEP];
+} before[EXTENSION_SLOTS];
 static uint32_t room;
 static uint64_t changes;
 

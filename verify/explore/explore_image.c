@@ -137,7 +137,7 @@ static void image_settle(void)
 
 static void image_boot(const struct scenario *scenario)
 {
-	struct limits limits = { .processes = PROCESSES_STEP,
+	struct limits limits = { .processes = EXTENSION_SLOTS,
 		.workers = scenario->workers ? scenario->workers : 2,
 		.records = RECORDS_MIN,
 		.nodes = 1,
