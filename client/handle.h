@@ -61,13 +61,13 @@ struct plm {
 	int (*before_publish)(void *context, uint64_t ref);
 	void *publish_context;
 
-	/* Waiting: wait.c, bell.c, nested_wait.c. */
+	/* Waiting: wait.c, pollable.c, nested_wait.c. */
 	pthread_mutex_t waiters_mutex;
 	uint32_t waiters[WAITERS]; /* threads in each cell of our process slot */
-	pthread_mutex_t bell_mutex;
-	int bell_fd;
-	pthread_t bell_thread;
-	_Atomic bool bell_stop;
+	pthread_mutex_t pollable_mutex;
+	int pollable_fd;
+	pthread_t pollable_thread;
+	_Atomic bool pollable_stop;
 	_Atomic bool interrupted; /* handle_interrupt() */
 	bool nested;              /* a command of the same runtime runs our client */
 	uint32_t nested_waits;    /* threads waiting just now, under waiters_mutex */

@@ -73,7 +73,7 @@ static void view_read_record(
 		speaker = r;
 	if (!ret->object && ret->state != RECORD_RESERVED)
 		view_function_name(t, speaker->function, ret->function);
-	ret->dead = word_dead(word) && record_tries(speaker, word) > 1;
+	ret->dead = word_retriable(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
 	ret->holders = hold_count(t, index);

@@ -199,7 +199,7 @@ static int admission_admit(struct manager *m, int socket, const struct door_requ
 	}
 	r = admission_watch_client(m, slot, pid, pidfd, socket);
 	if (r < 0) {
-		members_gone(m, slot, 0); /* frees the claimed process slot */
+		watched_gone(m, slot, 0); /* the scheduler frees the claimed process slot */
 		return r;
 	}
 	admission_welcome(m, slot, hello->number, kept);
@@ -288,7 +288,7 @@ static void admission_client_hung_up(struct manager *m, uint32_t slot)
 		return;
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 }
 
 void admission_client_died(struct manager *m, uint32_t slot)
@@ -297,7 +297,7 @@ void admission_client_died(struct manager *m, uint32_t slot)
 		admission_close_socket(m, slot);
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 }
 
 /* A drain clears a pause, because tasks must run to be drained. A stop refuses a pause, because the

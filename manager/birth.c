@@ -134,7 +134,7 @@ int birth_spawn(struct manager *m, enum process_kind kind)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 	return r;
 }
 

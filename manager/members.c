@@ -52,7 +52,7 @@ static void members_insist_that_it_is_dead(struct manager *m, uint32_t slot)
 		    process_word(w->generation, w->kind, PROCESS_DEAD));
 }
 
-void members_gone(struct manager *m, uint32_t slot, int status)
+void watched_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);

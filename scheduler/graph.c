@@ -97,7 +97,7 @@ static void graph_fail_because(struct scheduler *s, uint32_t index, const struct
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, FLAG_DEAD, text);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, text);
 }
 
 static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
@@ -316,7 +316,7 @@ static void graph_finish(struct scheduler *s, uint32_t index)
 		return;
 	if (r->terms)
 		limits_forget(s, index);
-	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
+	if (word_retriable(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
 		retain_note(s, index, word);
 		return; /* a holder may want to run the task again */
 	}

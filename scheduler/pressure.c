@@ -305,5 +305,5 @@ void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word)
 		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	memory_describe(s->t, r, message, sizeof message);
-	graph_fail(s, index, &failure, FLAG_DEAD, message);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, message);
 }

@@ -193,10 +193,10 @@ uint32_t tell_scheduler(
 	bool urgent = wake || ring_used(&ring) > UP_RING_ENTRIES / 4;
 	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
 	sh_fence();
-	shared64 *bell = &(urgent ? t->control->rung : t->control->quiet)[process / 64];
+	shared64 *unread = &(urgent ? t->control->unread : t->control->unread_quiet)[process / 64];
 	uint64_t bit = (uint64_t)1 << process % 64;
-	if (!(sh_peek(bell) & bit))
-		sh_or(bell, bit, "bell");
+	if (!(sh_peek(unread) & bit))
+		sh_or(unread, bit, "unread");
 	if (urgent)
 		access_post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;

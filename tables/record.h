@@ -43,11 +43,11 @@ enum record_state {
 };
 
 enum {
-	FLAG_CANCEL = 1,  /* of RUNNING: asked to stop */
-	FLAG_OBJECT = 2,  /* put, not computed: for people */
-	FLAG_LATE = 4,    /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
-	FLAG_DEAD = 8,    /* of FAILED: plm_retry() may want the task once more, so the record keeps
-			     the arguments as long as a process holds it. */
+	FLAG_CANCEL = 1,    /* of RUNNING: asked to stop */
+	FLAG_OBJECT = 2,    /* put, not computed: for people */
+	FLAG_LATE = 4,      /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
+	FLAG_RETRIABLE = 8, /* of FAILED: plm_retry() may want the task once more, so the record
+			  keeps the arguments as long as a process holds it. */
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop and to go back into the queue. Of READY: the
 			     last attempt ended so, and counts as no try. */
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, end at once.
@@ -260,9 +260,9 @@ static inline uint32_t demand_code(uint64_t bytes)
 }
 
 /* A failed task that can be submitted again, with its arguments kept. */
-static inline bool word_dead(uint64_t word)
+static inline bool word_retriable(uint64_t word)
 {
-	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;
+	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_RETRIABLE;
 }
 
 /* The name that the submitter gave to the work; false: no name, or no task. */

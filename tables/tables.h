@@ -120,10 +120,11 @@ struct control { /* the first page of the control segment, after the segment's o
 	shared32 room_wanted; /* W: a waiting client (ROOM_ASKED); the scheduler: ROOM_SEEN when it
 				 looks for room, 0 and a post after it freed some, ROOM_NONE if it
 				 found nothing to free */
-	/* Bit p: process p's up ring has news. Set by p, swapped to 0 by the scheduler. News in
-	 * `quiet` wait for news in `rung`: the scheduler neither wakes nor stays awake for them. */
-	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
-	_Alignas(CACHE_LINE_BYTES) shared64 quiet[PROCESSES_MAX / 64];
+	/* Bit p: process p's up ring has unread hints. Set by p, swapped to 0 by the scheduler.
+	 * Hints told by `unread_quiet` wait for hints told by `unread`: the scheduler neither wakes
+	 * nor stays awake for quiet hints. */
+	_Alignas(CACHE_LINE_BYTES) shared64 unread[PROCESSES_MAX / 64];
+	_Alignas(CACHE_LINE_BYTES) shared64 unread_quiet[PROCESSES_MAX / 64];
 	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each process its own byte, or the process
 					      that wakes it; the scheduler and the manager clear the
 					      bytes of the dead. */

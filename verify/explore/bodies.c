@@ -95,7 +95,7 @@ static void look_for_dead(struct manager *m)
 			continue;
 		}
 		m->slot[slot].pidfd = -1;
-		members_gone(m, slot, 0);
+		watched_gone(m, slot, 0);
 	}
 }
 
