@@ -1,8 +1,9 @@
 /* repair.c - new processes, dead processes, and the state left behind by the dead.
  *
  * The manager alone declares a death, after the kernel did. Everything owned by a dead process is
- * found by the process slot in the words of the records: one scan. The scan at the start of a
- * scheduler takes the same steps. */
+ * found by the process slot in the words of the records: one scan, then a pass over tied tasks. A
+ * client that left nothing behind (`unclean` is 0) needs neither. The scans at the start of a
+ * scheduler take the same steps. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -100,7 +100,8 @@ struct process {
 	shared32 blocked; /* W: self. 1: the task waits, and no other task can run in its place. */
 	shared32 node;    /* W: self. NUMA node of the process. */
 	shared32 cpu;     /* W: self, clients too. Core of the last spin. */
-	shared64 handed;  /* W: another worker or a client (0 to a hint, by CAS), self (to 0, after
+	shared64 handed;  /* W: the giver, another worker or a client (0 to a hint by CAS; by CAS
+			     back to 0, to withdraw the hint); self (0 to HAND_CLOSED; to 0, after
 			     the task). Not 0: busy (handover.h). */
 	shared64 booked; /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler. Reference
 			    of the task that the process is booked for, 0: none. A booked process

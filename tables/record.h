@@ -15,8 +15,10 @@
  *    |
  *    +--- no holds, no task needs the record: from DONE, FAILED, CANCELLED; RESERVED if abandoned
  *
- * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING to RUNNING
- * (the scheduler fails the task); RESERVED to PART.
+ * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING and READY to
+ * RUNNING by the scheduler (to fail the task); RUNNING to RUNNING (a flag, or the scheduler takes
+ * over from a dead owner); READY to READY (the scheduler clears FLAG_MEMORY); RESERVED to PART, and
+ * PART to FREE.
  *
  * A PART is the 2nd, 3rd... result of a task. The word of the task speaks for its parts, so that
  * a single CAS commits all results, and all results live as long as the task is held. */
@@ -32,7 +34,7 @@ enum record_state {
 	RECORD_FREE,      /* no owner */
 	RECORD_RESERVED,  /* owner: the process that fills the record */
 	RECORD_WAITING,   /* submitted with futures as arguments, not found ready yet */
-	RECORD_READY,     /* the process that moves the word to RUNNING runs the task */
+	RECORD_READY,     /* the worker that moves the word to RUNNING runs the task */
 	RECORD_RUNNING,   /* owner: the worker of the attempt, or the scheduler that settles the
 			     record */
 	RECORD_DONE,      /* value readable until the record is freed; also a sealed object */
@@ -106,8 +108,9 @@ struct record {
 	/* line 1: touched by some tasks only */
 	shared64 dependents; /* W: under the graph's lock. First edge of the waiting dependants;
 				derived (edges.h). */
-	shared32 uses; /* W: scheduler. How many arguments of unsettled tasks name the record or its
-			  parts. USES_COUNTED: the record's own arguments are counted. Derived. */
+	shared32 uses; /* W: scheduler. How many arguments of tasks, unsettled or retriable, name
+			  the record or its parts. USES_COUNTED: the record's own arguments are
+			  counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
