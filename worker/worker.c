@@ -198,7 +198,7 @@ static bool worker_work_waits(void *worker)
 static void worker_tell_if_wanted(struct worker *w)
 {
 	sh_fence();
-	if (sh_load(&w->rt.tables.control->slots_wanted) && !sh_load(&w->rt.me->booked))
+	if (sh_load(&w->rt.tables.control->cpus_wanted) && !sh_load(&w->rt.me->booked))
 		w->untold = w->urgent = true;
 }
 
