@@ -13,8 +13,8 @@ enum {
 	/* Process slots: 0 is the manager, 1 the scheduler, the rest workers and clients. */
 	PROCESSES_DEFAULT = 256,
 	PROCESSES_MAX = 1024,
-	PROCESSES_STEP = 64, /* one word of hold bits */
-	VISITS_KEPT = 8,     /* process slots for clients that look or give orders */
+	EXTENSION_SLOTS = 64, /* of the first hold bits and rings, and of each extension */
+	VISITS_KEPT = 8,      /* process slots for clients that look or give orders */
 	WORKERS_MAX = 1000,
 
 	RECORDS_DEFAULT = 1 << 17,
@@ -63,10 +63,10 @@ enum {
 #define STORE_BYTES_DEFAULT ((uint64_t)1 << 30)
 #define STORE_BYTES_MIN ((uint64_t)1 << 20)
 #define STORE_BYTES_MAX ((uint64_t)STORE_GRANULE_BYTES << 32)
-#define STORE_CHUNK_BYTES ((uint64_t)16 << 20) /* growth step of the reserved part of the store */
+#define STORE_CHUNK_BYTES ((uint64_t)16 << 20) /* the reserved part of the store grows by these */
 
-static_assert(PROCESSES_DEFAULT % PROCESSES_STEP == 0, "hold bits come in whole words");
-static_assert(PROCESSES_MAX % PROCESSES_STEP == 0, "hold bits come in whole words");
+static_assert(PROCESSES_DEFAULT % EXTENSION_SLOTS == 0, "hold bits come in whole words");
+static_assert(PROCESSES_MAX % EXTENSION_SLOTS == 0, "hold bits come in whole words");
 static_assert(STORE_PAGE_BYTES % STORE_GRANULE_BYTES == 0, "pages hold whole granules");
 
 #endif

@@ -68,10 +68,10 @@ static _Noreturn void private_runtime_become_plm(
     const struct private_runtime *p, unsigned workers, int out)
 {
 	char count[16], slots[16];
-	unsigned processes = workers + OTHER_PROCESSES + PROCESSES_STEP - 1;
+	unsigned processes = workers + OTHER_PROCESSES + EXTENSION_SLOTS - 1;
 	sigset_t none;
 	snprintf(count, sizeof count, "%u", workers);
-	snprintf(slots, sizeof slots, "%u", processes - processes % PROCESSES_STEP);
+	snprintf(slots, sizeof slots, "%u", processes - processes % EXTENSION_SLOTS);
 	setsid();
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	dup2(null, STDIN_FILENO);

@@ -14,7 +14,7 @@
 #include "base/why.h"
 #include "client/plm.h"
 #include "client/refs.h"
-#include "client/slots.h"
+#include "client/reserved.h"
 #include "client/untold.h"
 #include "tables/tables.h"
 
@@ -52,10 +52,10 @@ struct plm {
 	uint32_t *adopted; /* records whose hold ends with the task, in a worker */
 	uint32_t adopted_count, adopted_room;
 
-	/* Submission: slots.c, names.c, submit.c, wait_all.c. */
+	/* Submission: reserved.c, names.c, submit.c, wait_all.c. */
 	_Atomic uint32_t *mine; /* [records]: the generation of a task that our process submitted,
 				   until seen settled; 0: none */
-	struct slot_cache cache[SLOT_CACHES];
+	struct reserved_cache cache[RESERVED_CACHES];
 	struct name_cache *names;
 	_Atomic uint64_t next_turn; /* of the next submission (tables/turns.h) */
 	/* The journal looks at a filled task before the task becomes visible; not 0: the task is
@@ -63,13 +63,13 @@ struct plm {
 	int (*before_publish)(void *context, uint64_t ref);
 	void *publish_context;
 
-	/* Waiting: wait.c, bell.c, nested_wait.c. */
+	/* Waiting: wait.c, pollable.c, nested_wait.c. */
 	pthread_mutex_t waiters_mutex;
 	uint32_t waiters[WAITERS]; /* threads in each cell of our process slot */
-	pthread_mutex_t bell_mutex;
-	int bell_fd;
-	pthread_t bell_thread;
-	_Atomic bool bell_stop;
+	pthread_mutex_t pollable_mutex;
+	int pollable_fd;
+	pthread_t pollable_thread;
+	_Atomic bool pollable_stop;
 	_Atomic bool interrupted; /* handle_interrupt() */
 	bool nested;              /* a command of the same runtime runs our client */
 	uint32_t nested_waits;    /* threads waiting just now, under waiters_mutex */

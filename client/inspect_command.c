@@ -111,7 +111,8 @@ static void command_read(
 	};
 	if (settled)
 		command_read_settled(t, r, c);
-	if (!settled || (word_dead(word) && !c->row.logged)) /* the arguments are still there */
+	if (!settled ||
+	    (word_retriable(word) && !c->row.logged)) /* the arguments are still there */
 		command_words(t, r, c->row.command, COMMAND_TEXT_MAX);
 	if (settled || !command_outlet_of(t, r, &c->outlet))
 		c->outlet.pid = 0;

@@ -103,7 +103,7 @@ void command_label(
 	ret[0] = 0;
 	if (command_log_read(data, length, &log, &texts))
 		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", (int)log.label_bytes, texts.label);
-	else if (!state_settled(word_state(word)) || word_dead(word))
+	else if (!state_settled(word_state(word)) || word_retriable(word))
 		command_text_read_label(t, r, ret);
 }
 

@@ -75,7 +75,7 @@ void occupancy_read(const struct tables *t, struct occupancy *ret)
 	ret->seats = ret->shares = 0;
 	memcpy(ret->kind, t->control->kind, sizeof ret->kind);
 	ret->memory = t->control->memory ? t->control->memory : UINT64_MAX;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++) {
 		uint64_t word = sh_load(&t->process[p].state);
 		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE)
 			continue;

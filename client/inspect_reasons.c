@@ -153,7 +153,7 @@ static void reasons_check_failed_task(struct look *l)
 		snprintf(code, sizeof code, " (code %" PRId32 ")", failure.code);
 	if (!command)
 		snprintf(function, sizeof function, " in %s", entry.name);
-	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
+	bool spent = word_retriable(l->word) && record_tries(l->r, l->word) > 1;
 	const char *dead = spent ? "; it had all its attempts; `plmctl retry` gives it new "
 				   "ones"
 				 : "";

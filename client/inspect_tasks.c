@@ -56,7 +56,7 @@ static void tasks_read_texts(
 	row->command[0] = 0;
 	if (state_settled(word_state(word)))
 		tasks_read_log(t, r, row);
-	if (row->command[0] || (state_settled(word_state(word)) && !word_dead(word)))
+	if (row->command[0] || (state_settled(word_state(word)) && !word_retriable(word)))
 		return;
 	command_words(t, r, row->command, sizeof row->command);
 	command_label(t, r, word, row->label);

@@ -73,7 +73,7 @@ static void view_read_record(
 		speaker = r;
 	if (!ret->object && ret->state != RECORD_RESERVED)
 		view_function_name(t, speaker->function, ret->function);
-	ret->dead = word_dead(word) && record_tries(speaker, word) > 1;
+	ret->dead = word_retriable(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
 	ret->holders = hold_count(t, index);
@@ -134,7 +134,7 @@ static const char *view_condition_of(const struct process *p, const struct proce
 static uint32_t view_count_used(const struct tables *t, uint32_t worker)
 {
 	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_FOR_NOBODY;

@@ -113,7 +113,7 @@ void nested_wait_end(struct plm *rt)
 static uint32_t nested_wait_count_waiting(const struct tables *t)
 {
 	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < tables_slots(t); i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < tables_slots(t); i++)
 		n += process_present(sh_load(&t->process[i].state)) &&
 		    sh_peek(&t->process[i].waiting_ns) != 0;
 	return n;

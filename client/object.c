@@ -49,7 +49,7 @@ static int object_reserve(struct plm *rt, size_t len, struct record **ret)
 		return r;
 	uint64_t deadline = handle_deadline(rt);
 	uint32_t index, n;
-	r = slots_take(rt, &index, 1, &n, deadline);
+	r = reserved_take(rt, &index, 1, &n, deadline);
 	if (r < 0)
 		return r;
 	struct record *record = record_at(&rt->tables, index);

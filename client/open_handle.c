@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/why.h"
-#include "client/bell.h"
+#include "client/pollable.h"
 #include "client/handle.h"
 #include "client/names.h"
 
@@ -54,15 +54,15 @@ int handle_open(struct plm *rt, uint32_t slot)
 	rt->self = rt->tables.self = slot;
 	rt->me = &rt->tables.process[slot];
 	rt->runtime = rt->tables.control->runtime;
-	rt->bell_fd = -1;
+	rt->pollable_fd = -1;
 	pthread_mutex_init(&rt->socket_mutex, NULL);
 	pthread_mutex_init(&rt->import_mutex, NULL);
 	for (int i = 0; i < DROP_GATES; i++)
 		pthread_mutex_init(&rt->gate[i].mutex, NULL);
 	pthread_mutex_init(&rt->untold.mutex, NULL);
 	pthread_mutex_init(&rt->waiters_mutex, NULL);
-	pthread_mutex_init(&rt->bell_mutex, NULL);
-	for (int i = 0; i < SLOT_CACHES; i++) {
+	pthread_mutex_init(&rt->pollable_mutex, NULL);
+	for (int i = 0; i < RESERVED_CACHES; i++) {
 		pthread_mutex_init(&rt->cache[i].mutex, NULL);
 		rt->cache[i].refill = 1;
 	}
@@ -88,8 +88,8 @@ int handle_open(struct plm *rt, uint32_t slot)
 
 void handle_close(struct plm *rt)
 {
-	bell_close(rt);
-	slots_return_all(rt);
+	pollable_close(rt);
+	reserved_return_all(rt);
 	/* Nothing is held, reserved, or still to be granted: spare the scheduler the scan of the
 	 * table. */
 	if (atomic_load(&rt->held) == 0 && !rt->late.open && !untold_any(rt))

@@ -187,7 +187,7 @@ static int retry_held(struct plm *rt, plm_ref failed, const struct again *again,
 	if (!record)
 		return r;
 	record = ref_speaker(rt, record, &word);
-	if (!word_dead(word) || record_wants_any(&rt->tables, record) ||
+	if (!word_retriable(word) || record_wants_any(&rt->tables, record) ||
 	    !retry_has_arguments(record))
 		return retry_refuse(word);
 	if (!registry_function(&rt->tables.registry, record->function, &function))

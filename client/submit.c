@@ -188,20 +188,20 @@ static int submit_fill_parts(
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t task = ret[0].id;
 	for (uint32_t which = 1; which < s->results; which++) {
-		uint32_t slot, n;
-		int r = slots_take(rt, &slot, 1, &n, s->deadline_ns);
+		uint32_t part_index, n;
+		int r = reserved_take(rt, &part_index, 1, &n, s->deadline_ns);
 		if (r < 0)
 			return r;
-		struct record *part = record_at(&rt->tables, slot);
+		struct record *part = record_at(&rt->tables, part_index);
 		uint64_t word = sh_peek(&part->state);
 		/* Holding the task holds the part: count one hold for each reference given out. */
 		atomic_fetch_add_explicit(&rt->refs[index], 1, memory_order_relaxed);
 		part->part.task = task;
 		part->part.which = which;
 		part->part.next = record->first_part;
-		record->first_part = slot + 1;
+		record->first_part = part_index + 1;
 		record_step(part, &word, RECORD_PART, rt->self, 0, 0);
-		ret[which] = ref_public(rt, record_ref(slot, word_generation(word)));
+		ret[which] = ref_public(rt, record_ref(part_index, word_generation(word)));
 	}
 	return 0;
 }
@@ -292,7 +292,8 @@ static int submit_chunk_record(
 		if (r == 0)
 			r = handle_await_room_to_tell(rt, wanted);
 		if (r == 0)
-			r = slots_take(rt, chunk->reserved, wanted, &chunk->reserves, deadline_ns);
+			r = reserved_take(
+			    rt, chunk->reserved, wanted, &chunk->reserves, deadline_ns);
 		if (r < 0)
 			return r;
 	}

@@ -185,7 +185,7 @@ static int rows_add_ended(struct journal *j, struct record *r, uint64_t word, ui
 	int signal = failed ? r->failure.signal : 0;
 	if (end.known && log->status >= 0 && WIFSIGNALED(log->status))
 		signal = WTERMSIG(log->status);
-	bool dead = word_dead(word) && record_tries(r, word) > 1;
+	bool dead = word_retriable(word) && record_tries(r, word) > 1;
 	int done = done_well ? rows_keep_values(j, r, entry->id) : 0;
 	if (done < 0)
 		return done;

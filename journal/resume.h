@@ -2,7 +2,7 @@
  *
  * The tasks come in order of acceptance, some between two groups, as many as the record table has
  * room for. An attempt cut short by the end of the runtime counts as a crash: the task runs again
- * if crash_retries are left, else the task is dead. Tasks among the arguments were queued again
+ * if crash_retries are left, else the task fails. Tasks among the arguments were queued again
  * before, or have ended and left values in the journal. A task is noted as resumed, with the
  * future, before the task is visible. Should the journal die in between, the note names no record,
  * and the next journal queues the task again.

@@ -110,12 +110,12 @@ static bool admission_may_be_free(const struct manager *m, uint32_t slot)
  * last. */
 static bool admission_is_for_workers(const struct manager *m, uint32_t slot)
 {
-	return slot < PROCESSES_STEP && PROCESSES_STEP - slot <= staff_planned(m);
+	return slot < EXTENSION_SLOTS && EXTENSION_SLOTS - slot <= staff_planned(m);
 }
 
 static uint32_t admission_slot_for_client(struct manager *m, pid_t pid, const char *name)
 {
-	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_SHARED;
 	for (uint32_t i = 0; i < 2 * slots; i++) {
 		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i % slots);
 		if (admission_may_be_free(m, slot) &&
@@ -199,7 +199,7 @@ static int admission_admit(struct manager *m, int socket, const struct door_requ
 	}
 	r = admission_watch_client(m, slot, pid, pidfd, socket);
 	if (r < 0) {
-		members_gone(m, slot, 0); /* frees the claimed process slot */
+		watched_gone(m, slot, 0); /* the scheduler frees the claimed process slot */
 		return r;
 	}
 	admission_welcome(m, slot, hello->number, kept);
@@ -214,7 +214,7 @@ static int admission_admit_again(struct manager *m, int socket, const struct doo
 	int pid, r = door_check_peer(socket, &pid);
 	if (r < 0)
 		return r;
-	if (sscanf(text, "%u %u", &slot, &generation) != 2 || slot < SLOT_FIRST_MEMBER ||
+	if (sscanf(text, "%u %u", &slot, &generation) != 2 || slot < SLOT_FIRST_SHARED ||
 	    slot >= m->tables.limits.processes)
 		return why(-EPROTO, "\"%.32s\" is not the process slot of a client", text);
 	const struct process *p = &m->tables.process[slot];
@@ -288,7 +288,7 @@ static void admission_client_hung_up(struct manager *m, uint32_t slot)
 		return;
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 }
 
 void admission_client_died(struct manager *m, uint32_t slot)
@@ -297,7 +297,7 @@ void admission_client_died(struct manager *m, uint32_t slot)
 		admission_close_socket(m, slot);
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 }
 
 /* A drain clears a pause, because tasks must run to be drained. A stop refuses a pause, because the

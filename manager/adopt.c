@@ -82,7 +82,7 @@ static int adopt_one(struct manager *m, uint32_t slot, uint32_t *lost)
 	if (r < 0 || m->slot[slot].pidfd >= 0)
 		return r;
 	(*lost)++;
-	members_gone(m, slot, PROCESS_UNSEEN);
+	watched_gone(m, slot, PROCESS_UNSEEN);
 	return 0;
 }
 

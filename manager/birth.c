@@ -41,7 +41,7 @@ int birth_plan(struct manager *m)
 static uint32_t birth_free_place(const struct manager *m)
 {
 	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
-	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
+	for (uint32_t slot = SLOT_FIRST_SHARED; slot < m->tables.limits.processes; slot++) {
 		uint64_t word = sh_load(&m->tables.process[slot].state);
 		if (process_kind(word) == KIND_WORKER && process_present(word) &&
 		    !m->tables.process[slot].spare)
@@ -55,7 +55,7 @@ static uint32_t birth_free_place(const struct manager *m)
 
 static uint32_t birth_free_slot(const struct manager *m, enum process_kind kind)
 {
-	uint32_t members = kind == KIND_WORKER ? m->tables.limits.processes - SLOT_FIRST_MEMBER : 1;
+	uint32_t members = kind == KIND_WORKER ? m->tables.limits.processes - SLOT_FIRST_SHARED : 1;
 	uint32_t journal = journal_slot(&m->tables);
 	for (uint32_t i = 0; i < members; i++) {
 		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i)
@@ -134,7 +134,7 @@ int birth_spawn(struct manager *m, enum process_kind kind)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	members_gone(m, slot, 0);
+	watched_gone(m, slot, 0);
 	return r;
 }
 

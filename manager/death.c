@@ -133,5 +133,5 @@ void death_of_member(struct manager *m, uint32_t slot)
 	orphans_await(m);
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
 		orphans_unowned(m);
-	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
+	watched_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }

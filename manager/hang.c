@@ -84,7 +84,7 @@ void hang_look(struct manager *m)
 	hang_go_on(m, now_ns);
 	if (now_ns < m->hang.due_ns)
 		return;
-	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++)
+	for (uint32_t slot = SLOT_FIRST_SHARED; slot < m->tables.limits.processes; slot++)
 		hang_look_at(m, slot);
 	m->hang.look_ns = m->hang.now_ns;
 	m->hang.due_ns = now_ns + hang_pause_ns(m);

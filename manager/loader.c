@@ -214,7 +214,7 @@ int loader_begin(struct manager *m)
 
 void loader_serve(struct manager *m)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER;
+	for (uint32_t i = SLOT_FIRST_SHARED;
 	     i < m->tables.limits.processes && !m->loader.pid && !m->loader.boot_due; i++) {
 		char *path = m->slot[i].module;
 		if (!path)

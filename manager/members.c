@@ -52,7 +52,7 @@ static void members_insist_that_it_is_dead(struct manager *m, uint32_t slot)
 		    process_word(w->generation, w->kind, PROCESS_DEAD));
 }
 
-void members_gone(struct manager *m, uint32_t slot, int status)
+void watched_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
@@ -101,7 +101,7 @@ bool members_all_live(const struct manager *m)
 	uint64_t word = sh_load(&m->tables.process[SLOT_SCHEDULER].state);
 	if (process_state(word) != PROCESS_LIVE)
 		return false;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		word = sh_load(&m->tables.process[i].state);
 		if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_STARTING &&
 		    !m->tables.process[i].spare)

@@ -39,8 +39,9 @@ struct backoff {         /* when to start missing members of a kind */
 };
 
 int members_make_slots(struct manager *m);
-/* Marks a process slot DEAD; status: as the process table keeps the end of a process. */
-void members_gone(struct manager *m, uint32_t slot, int status);
+/* Marks the process slot of a member or client DEAD; status: as the process table keeps the end of
+ * a process. */
+void watched_gone(struct manager *m, uint32_t slot, int status);
 void members_wake(struct manager *m);               /* after a death: every process looks again */
 void members_signal(struct manager *m, int signal); /* all but the journal, which ends last */
 void members_dismiss_journal(struct manager *m, int signal);

@@ -94,8 +94,8 @@ static void options_fit_processes(struct options *o)
 	uint32_t spares = o->spares == SPARES_AS_WORKERS ? workers : o->spares;
 	if (o->limits.processes || workers > WORKERS_MAX || spares >= PROCESSES_MAX)
 		return;
-	while (fit < SLOT_FIRST_MEMBER + workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
-		fit += PROCESSES_STEP;
+	while (fit < SLOT_FIRST_SHARED + workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
+		fit += EXTENSION_SLOTS;
 	o->limits.processes = fit;
 }
 
@@ -104,7 +104,7 @@ static void options_fit_processes(struct options *o)
  * runtime without a client has no work. */
 static int options_fit_spares(struct options *o)
 {
-	uint32_t room = o->limits.processes - SLOT_FIRST_MEMBER - o->limits.workers;
+	uint32_t room = o->limits.processes - SLOT_FIRST_SHARED - o->limits.workers;
 	uint32_t half = (room + 1) / 2, clients = half < CLIENTS_LEAST ? half : CLIENTS_LEAST;
 	if (o->spares == SPARES_AS_WORKERS)
 		o->spares = o->limits.workers < room - clients ? o->limits.workers : room - clients;

@@ -192,7 +192,7 @@ void orphans_of(uint64_t runtime, const bool *lives)
 void orphans_unowned(struct manager *m)
 {
 	bool lives[PROCESSES_MAX] = { false };
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++)
 		lives[i] = m->slot[i].pidfd >= 0;
 	orphans_of(m->tables.control->runtime, lives);
 	group_end_all(m->tables.control->name, lives);

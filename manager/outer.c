@@ -144,7 +144,7 @@ static struct crew outer_look_at_crew(const struct manager *m)
 {
 	struct crew crew = { 0 };
 	uint32_t last = sh_peek(&m->tables.control->staff) - 1;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) != KIND_WORKER || !process_present(word) || p->spare)

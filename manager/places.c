@@ -13,7 +13,7 @@ enum { STARVED_MS = 1000 };
 uint32_t places_clients(const struct manager *m)
 {
 	uint32_t n = 0, slots = tables_slots(&m->tables);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < slots; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < slots; i++) {
 		uint64_t word = sh_load(&m->tables.process[i].state);
 		n += process_kind(word) == KIND_CLIENT && process_state(word) != PROCESS_FREE;
 	}
@@ -24,7 +24,7 @@ uint32_t places_clients(const struct manager *m)
 static uint32_t places_room(const struct manager *m)
 {
 	uint32_t all =
-	    m->tables.limits.processes - SLOT_FIRST_MEMBER - (journal_slot(&m->tables) != 0);
+	    m->tables.limits.processes - SLOT_FIRST_SHARED - (journal_slot(&m->tables) != 0);
 	uint32_t planned = staff_planned(m);
 	return planned < all ? all - planned : 1;
 }

@@ -30,7 +30,7 @@ static bool spare_processes_is_relieved(const struct manager *m, uint32_t slot, 
 static void spare_processes_take_stock(const struct manager *m, struct ledger *ret)
 {
 	*ret = (struct ledger){ 0 };
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
 		if (!spare_processes_is_worker(p, &word))
@@ -49,7 +49,7 @@ bool spare_processes_vacancy(const struct manager *m, struct vacancy *ret)
 	spare_processes_take_stock(m, &ledger);
 	if (ledger.present >= m->tables.control->spares)
 		return false;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
 		if (!spare_processes_is_worker(p, &word) ||
@@ -77,7 +77,7 @@ static int spare_processes_leisure(const struct process *p)
 static uint32_t spare_processes_next_to_leave(const struct manager *m, const struct ledger *ledger)
 {
 	uint32_t best = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
 		if (spare_processes_is_worker(p, &word) && p->spare &&

@@ -133,7 +133,7 @@ const char *staff_unsound(const struct tables *t)
 			return "the kinds of its workers make no sense";
 	if (staff_processes_for(c, c->kind[0].count) != t->limits.workers ||
 	    sh_peek(&c->staff) > WORKERS_MAX ||
-	    staff_processes_for(c, sh_peek(&c->staff)) > t->limits.processes - SLOT_FIRST_MEMBER)
+	    staff_processes_for(c, sh_peek(&c->staff)) > t->limits.processes - SLOT_FIRST_SHARED)
 		return "the number of its workers makes no sense";
 	return NULL;
 }
@@ -159,7 +159,7 @@ bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	const struct control *c = m->tables.control;
 	uint32_t present[WORKERS_MAX] = { 0 }, end = staff_numbers_of(c), gpus = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++)
 		if (staff_serves(&m->tables.process[i]))
 			present[m->tables.process[i].worker % WORKERS_MAX]++;
 	for (uint32_t worker = 0; worker < end && worker < WORKERS_MAX; worker++) {
@@ -186,7 +186,7 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot)
 void staff_dismiss(struct manager *m)
 {
 	char title[STAFF_TITLE_BYTES];
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		struct process *p = &m->tables.process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
@@ -204,7 +204,7 @@ int staff_check_room(const struct manager *m, uint32_t wanted, uint32_t clients)
 	const struct control *c = m->tables.control;
 	uint32_t each = staff_slots_of(c, 0), others = staff_processes_for(c, 0);
 	uint32_t room =
-	    m->tables.limits.processes - SLOT_FIRST_MEMBER - (journal_slot(&m->tables) != 0);
+	    m->tables.limits.processes - SLOT_FIRST_SHARED - (journal_slot(&m->tables) != 0);
 	if (wanted > staff_count_of(c, 0) && staff_gpus_of(&c->kind[0]))
 		return why(-EINVAL,
 		    "%u workers are too many: the GPUs were dealt at boot, to %u "

@@ -63,7 +63,7 @@ static int state_check_adopted(struct manager *m)
 	char *full = m->options->state ? realpath(m->options->state, NULL) : NULL;
 	bool same = full && j->slot && strcmp(full, j->directory) == 0;
 	free(full);
-	if (j->slot && j->slot != SLOT_FIRST_MEMBER)
+	if (j->slot && j->slot != SLOT_FIRST_SHARED)
 		return why(-EPROTO, "the control page of the runtime to resume is damaged");
 	if (!m->options->state || same)
 		return 0;
@@ -115,5 +115,5 @@ void state_publish(struct manager *m)
 		return;
 	strcpy(j->directory, m->state);
 	j->durability = m->options->durability;
-	j->slot = SLOT_FIRST_MEMBER;
+	j->slot = SLOT_FIRST_SHARED;
 }

@@ -68,7 +68,7 @@ static uint32_t booking_find_process(
     const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		const struct worker_process *w = &s->worker_process[p];
 		if (w->generation == 0 || w->leaving || booking_is_kept(s, p) ||
 		    booking_process(s, p)->worker_kind != kind || (own && w->worker != worker) ||
@@ -101,7 +101,7 @@ static bool booking_fits(const struct scheduler *s, uint32_t worker, uint32_t ki
 static void booking_count_processes(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && !s->worker_process[p].leaving &&
 		    !booking_process(s, p)->spare)
 			ret[booking_process(s, p)->worker_kind % WORKER_KINDS_MAX]++;
@@ -233,7 +233,7 @@ static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *t
 
 static bool booking_all_keep_still(const struct scheduler *s, const struct booking *b)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && s->worker_process[p].booked == b->ref &&
 		    p != b->reserved_main && !seats_keeps_still(s, p))
 			return false;
@@ -279,7 +279,7 @@ static void booking_move_main(struct scheduler *s, struct booking *b)
 
 static void booking_move_still(struct scheduler *s, struct booking *b)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t) && b->main == 0; p++) {
 		if (!s->worker_process[p].generation || s->worker_process[p].booked != b->ref ||
 		    p == b->reserved_main || !waits_unserved(s, p))
 			continue;
@@ -431,7 +431,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 static uint32_t booking_processes_of(const struct scheduler *s, const struct booking *b)
 {
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		n += s->worker_process[p].generation && s->worker_process[p].booked == b->ref;
 	return n;
 }
@@ -450,7 +450,7 @@ static struct booking *booking_short(struct scheduler *s, uint32_t kind)
 
 void booking_welcome(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		if (!s->worker_process[p].generation ||
 		    s->worker_process[p].booked != BOOKED_AT_BIRTH)
 			continue;
@@ -469,7 +469,7 @@ void booking_welcome(struct scheduler *s)
 
 static void booking_free_unclaimed(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && s->worker_process[p].booked &&
 		    s->worker_process[p].booked != BOOKED_FOR_NOBODY &&
 		    !lent_to(s->worker_process[p].booked) &&

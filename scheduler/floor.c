@@ -88,7 +88,7 @@ static bool floor_has_outranking(const struct scheduler *s, uint32_t process, ui
 
 static bool floor_is_outranked(const struct scheduler *s, uint32_t rank)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (floor_has_outranking(s, p, rank))
 			return true;
 	return false;

@@ -162,8 +162,8 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 				graph_cancel_arguments(s, r);
 		}
 		free_with_parts(s, index);
-	} else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)
-		graph_settled(s, index); /* the arguments kept by a dead task go first */
+	} else if (word_retriable(word) && sh_peek(&r->uses) & USES_COUNTED)
+		graph_settled(s, index); /* the arguments kept for a retry go first */
 }
 
 void free_orphan(struct scheduler *s, uint32_t index)

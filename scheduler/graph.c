@@ -97,18 +97,23 @@ static void graph_fail_because(struct scheduler *s, uint32_t index, const struct
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, FLAG_DEAD, text);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, text);
 }
 
-static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
+static void graph_fail_stale(struct scheduler *s, uint32_t index, const char *message)
 {
 	struct record *r = record_at(s->t, index);
-	char message[96];
-	snprintf(message, sizeof message, "argument %u is no future any more", number);
 	struct record_failure failure = { .code = ESTALE,
 		.root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
 	graph_fail(s, index, &failure, 0, message);
+}
+
+static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
+{
+	char message[96];
+	snprintf(message, sizeof message, "argument %u is no future any more", number);
+	graph_fail_stale(s, index, message);
 }
 
 /* ---- admission ---- */
@@ -187,7 +192,7 @@ static void graph_check_any(struct scheduler *s, uint32_t index, struct args_rea
 	if (!open && failed)
 		graph_fail_because(s, index, failed);
 	else if (!open)
-		graph_fail_unknown_argument(s, index, 0);
+		graph_fail_stale(s, index, "none of its replicas exists any more");
 }
 
 /* misses: an argument was missing after linking. Then the taker of the last edge makes the task
@@ -198,7 +203,7 @@ static void graph_judge(struct scheduler *s, uint32_t index, bool misses)
 	struct args_reader reader;
 	struct arg arg;
 	if (!args_open(s->t, r, &reader)) {
-		graph_fail_unknown_argument(s, index, 0);
+		graph_fail_stale(s, index, "its arguments make no sense: the record is damaged");
 		return;
 	}
 	sh_fence();
@@ -316,7 +321,7 @@ static void graph_finish(struct scheduler *s, uint32_t index)
 		return;
 	if (r->terms)
 		limits_forget(s, index);
-	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
+	if (word_retriable(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
 		retain_note(s, index, word);
 		return; /* a holder may want to run the task again */
 	}

@@ -22,8 +22,8 @@ void graph_cancel(struct scheduler *s, uint32_t index);
 void graph_cancel_arguments(struct scheduler *s, struct record *r);
 /* A RESERVED record will never settle: fails the dependants. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
-/* Ends a task owned by no worker: WAITING, or RUNNING with a dead owner. flags: 0 or FLAG_DEAD.
- * message may be NULL. */
+/* Ends a task owned by no worker: WAITING, or RUNNING with a dead owner. flags: 0 or
+ * FLAG_RETRIABLE. message may be NULL. */
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
     uint32_t flags, const char *message);
 

@@ -148,28 +148,28 @@ static uint32_t hints_read_some(struct scheduler *s, uint32_t process)
 		last = hints_read_ring(s, process);
 		n += last;
 	} while (last == READ_BATCH && ++rounds < READ_ROUNDS);
-	/* Not emptied: ring for the producer, which rings no second time. */
+	/* Not emptied: set the bit for the producer, which sets it no second time. */
 	if (last == READ_BATCH)
-		sh_or(&s->t->control->rung[process / 64], (uint64_t)1 << process % 64);
+		sh_or(&s->t->control->unread[process / 64], (uint64_t)1 << process % 64);
 	nested_look(s, process);
 	room_refresh(s, process);
 	return n;
 }
 
-/* Clear the bells, then read: a hint pushed later rings again (tell_scheduler). */
-static uint64_t hints_take_bells(shared64 *bells)
+/* Clear the bits, then read: a hint pushed later sets its bit again (tell_scheduler). */
+static uint64_t hints_take_unread(shared64 *unread)
 {
-	return sh_peek(bells) ? sh_swap(bells, 0, "bells") : 0;
+	return sh_peek(unread) ? sh_swap(unread, 0, "unread") : 0;
 }
 
 uint32_t hints_read(struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t word = 0; word < tables_slots(s->t) / PROCESSES_STEP; word++) {
-		uint64_t rung = hints_take_bells(&s->t->control->rung[word]) |
-		    hints_take_bells(&s->t->control->quiet[word]);
-		for (; rung; rung &= rung - 1)
-			n += hints_read_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
+	for (uint32_t word = 0; word < tables_slots(s->t) / EXTENSION_SLOTS; word++) {
+		uint64_t rings = hints_take_unread(&s->t->control->unread[word]) |
+		    hints_take_unread(&s->t->control->unread_quiet[word]);
+		for (; rings; rings &= rings - 1)
+			n += hints_read_some(s, word * 64 + (uint32_t)__builtin_ctzll(rings));
 	}
 	graph_spread(s);
 	place_flush(s);

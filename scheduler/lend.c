@@ -34,7 +34,7 @@ static void lend_count(struct scheduler *s)
 	memset(l->seats, 0, sizeof l->seats);
 	memset(l->still, 0, sizeof l->still);
 	l->any = l->queued = false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint32_t borrower = lent_to(s->worker_process[p].booked);
 		uint64_t lent = lend_word_of(s, p);
 		l->queued |= s->worker_process[p].generation && ready_outstanding(s, p) > 1 &&
@@ -66,7 +66,7 @@ static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 
 static uint32_t lend_find_idle(const struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (lend_is_idle(s, p))
 			return p;
 	return 0;
@@ -136,7 +136,7 @@ uint32_t lend_short(struct scheduler *s)
 	if (!s->t->control->jobserver)
 		return 0;
 	lend_count(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->loans.seats[p] < lent_claim(lend_word_of(s, p)))
 			return p;
 	return 0;
@@ -163,7 +163,7 @@ static bool lend_is_lent_to(const struct scheduler *s, uint32_t process, uint32_
 static uint32_t lend_find_lent(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (lend_is_lent_to(s, p, borrower) &&
 		    (!best || lend_use_of(s, p) > lend_use_of(s, best)))
 			best = p;
@@ -186,7 +186,7 @@ static bool lend_take_back(struct scheduler *s, uint32_t borrower, uint32_t keep
 static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 {
 	uint32_t claim = lent_claim(lend_word_of(s, borrower)), useful = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		useful += lend_is_lent_to(s, p, borrower) && lend_use_of(s, p) != BUSY;
 	return lend_take_back(s, borrower, useful > claim ? useful : claim);
 }
@@ -195,7 +195,7 @@ static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t has = lent_claim(lend_word_of(s, borrower));
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (p != borrower && !s->worker_process[p].leaving &&
 		    lent_wants(lend_word_of(s, p)) && lent_claim(lend_word_of(s, p)) < has)
 			return true;
@@ -228,7 +228,7 @@ static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 static uint32_t lend_first_to_get(const struct scheduler *s)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint64_t lent = lend_word_of(s, p);
 		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
 		if (!lent_wants(lent) || s->worker_process[p].leaving || s->loans.seats[p] >= most)
@@ -255,7 +255,7 @@ static bool lend_is_fresh(struct scheduler *s, uint32_t process)
 static void lend_ask_back(struct scheduler *s, uint32_t hungry)
 {
 	uint32_t has = s->loans.seats[hungry];
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint64_t lent = lend_word_of(s, p);
 		uint32_t out = lent_out(lent);
 		if (p == hungry || !lent_limit(lent))
@@ -285,11 +285,11 @@ static void lend_idle(struct scheduler *s)
 static void lend_see_who_wants(struct scheduler *s)
 {
 	uint32_t any = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		any |= lent_wants(lend_word_of(s, p));
-	if (sh_peek(&s->t->control->slots_wanted) == any)
+	if (sh_peek(&s->t->control->cpus_wanted) == any)
 		return;
-	sh_store(&s->t->control->slots_wanted, any);
+	sh_store(&s->t->control->cpus_wanted, any);
 	sh_fence();
 }
 
@@ -302,7 +302,7 @@ bool lend_look(struct scheduler *s)
 	s->loans.next_ns = DEADLINE_NEVER;
 	lend_count(s);
 	bool wait = lend_tasks_wait(s), came_back = false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		came_back |= lend_settle(s, p, wait);
 	lend_see_who_wants(s);
 	if (!wait)

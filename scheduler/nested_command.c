@@ -27,7 +27,7 @@ static void nested_set_bit(struct scheduler *s, uint32_t process, bool waits)
 static void nested_choose(struct scheduler *s, uint32_t host)
 {
 	uint32_t best = 0;
-	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
+	for (uint32_t w = 0; w < tables_slots(s->t) / EXTENSION_SLOTS; w++)
 		for (uint64_t bits = s->nested.client[w]; bits; bits &= bits - 1) {
 			uint32_t p = w * 64 + (uint32_t)__builtin_ctzll(bits);
 			if (waits_host(s, p) != host || waits_is_served(s, p))
@@ -57,7 +57,7 @@ void nested_look(struct scheduler *s, uint32_t process)
 
 void nested_look_again(struct scheduler *s)
 {
-	for (uint32_t w = 0; s->nested.n && w < tables_slots(s->t) / PROCESSES_STEP; w++)
+	for (uint32_t w = 0; s->nested.n && w < tables_slots(s->t) / EXTENSION_SLOTS; w++)
 		for (uint64_t bits = s->nested.client[w]; bits; bits &= bits - 1)
 			nested_look(s, w * 64 + (uint32_t)__builtin_ctzll(bits));
 }
@@ -67,7 +67,7 @@ void nested_forget(struct scheduler *s, uint32_t process)
 	if (!nested_bit(s, process))
 		return;
 	nested_set_bit(s, process, false);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && s->worker_process[p].sleeper == process)
 			nested_choose(s, p);
 }

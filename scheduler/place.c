@@ -166,7 +166,7 @@ static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n
  * otherwise scheduler and workers would wake each other as long as tasks are queued. */
 static void place_wake_blocked(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && sh_load(&s->t->process[p].waiting_ns))
 			process_post_all(s->t, p);
 }
@@ -219,7 +219,7 @@ void place_rebuild(struct scheduler *s)
 void place_tell_demand(struct scheduler *s)
 {
 	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || seats_pending(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && !wait; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t) && !wait; p++)
 		wait = s->worker_process[p].generation && ready_outstanding(s, p) > 1 &&
 		    ready_has_queue(s, p);
 	wait = wait && !(s->admission & ADMISSION_PAUSED);
@@ -234,7 +234,7 @@ bool place_idle(const struct scheduler *s)
 {
 	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings.n)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && ready_outstanding(s, p))
 			return false;
 	return true;

@@ -57,7 +57,7 @@ static bool pressure_runs_a_task(const struct scheduler *s, uint32_t p)
 static void pressure_note_running(struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		n += pressure_runs_a_task(s, p);
 	s->pressure.running = n;
 	sh_poke(&s->t->control->memory_running, n);
@@ -76,7 +76,7 @@ static void pressure_take_census(struct scheduler *s, struct census *ret)
 {
 	uint64_t word;
 	*ret = (struct census){ 0 };
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		struct tree_use use = { 0 };
 		s->pressure.used[p] = 0;
 		if (!pressure_runs_a_task(s, p))
@@ -104,7 +104,7 @@ static struct victim pressure_choose(const struct scheduler *s, const struct cen
 {
 	struct victim best = { 0 };
 	uint64_t word;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint64_t used = s->pressure.used[p];
 		const struct record *r = used ? pressure_task_of(s, p, &word) : NULL;
 		if (!r || used < c->ours / VICTIM_SHARE)
@@ -305,5 +305,5 @@ void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word)
 		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	memory_describe(s->t, r, message, sizeof message);
-	graph_fail(s, index, &failure, FLAG_DEAD, message);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, message);
 }

@@ -1,8 +1,9 @@
 /* repair.c - new processes, dead processes, and the state left behind by the dead.
  *
  * The manager alone declares a death, after the kernel did. Everything owned by a dead process is
- * found by the process slot in the words of the records: one scan. The scan at the start of a
- * scheduler takes the same steps. */
+ * found by the process slot in the words of the records: one scan, then a pass over tied tasks. A
+ * client that left nothing behind (`unclean` is 0) needs neither. The scans at the start of a
+ * scheduler take the same steps. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t wo
 	int signal = 0;
 	repair_describe_death(s, r, owner, message, sizeof message, &signal);
 	failure.signal = (uint8_t)signal;
-	graph_fail(s, index, &failure, FLAG_DEAD, message);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, message);
 }
 
 /* A task whose worker was killed because the task ran too long fails like any other. If the
@@ -268,8 +269,8 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 		return; /* stays DEAD; buried again when the record is free */
 	ring_reset(&up);
 	ring_reset(&down);
-	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));
-	sh_and(&s->t->control->quiet[process / 64], ~((uint64_t)1 << process % 64));
+	sh_and(&s->t->control->unread[process / 64], ~((uint64_t)1 << process % 64));
+	sh_and(&s->t->control->unread_quiet[process / 64], ~((uint64_t)1 << process % 64));
 	process_step(p, &word, PROCESS_FREE);
 }
 
@@ -331,7 +332,7 @@ void repair_look(struct scheduler *s)
 	if (changes == s->changes)
 		return;
 	s->changes = changes;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < s->t->limits.processes; p++) {
 		uint64_t word = sh_load(&s->t->process[p].state);
 		if (process_state(word) == PROCESS_DEAD)
 			repair_bury(s, p);
@@ -373,7 +374,7 @@ static void repair_derive_graph_locked(struct scheduler *s)
 		struct record *r = &s->t->record[i];
 		enum record_state state = word_state(sh_load(&r->state));
 		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING ||
-		    word_dead(sh_load(&r->state)))
+		    word_retriable(sh_load(&r->state)))
 			repair_count_uses(s, r);
 	}
 	edges_rebuild(s->t);
@@ -447,8 +448,8 @@ void scheduler_rebuild(struct scheduler *s)
 	if (s->owed.pool || pool_rebuild(&s->t->pool) < 0)
 		owed_note_pool(s);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
-		sh_store(&s->t->control->rung[w],
-		    ~(uint64_t)0);                      /* hints may wait whose bell was taken */
+		sh_store(&s->t->control->unread[w],
+		    ~(uint64_t)0);                      /* hints may wait whose bit was taken */
 	s->changes = ~sh_load(&s->t->control->changes); /* look once, in any case */
 }
 

@@ -67,8 +67,8 @@ void scheduler_close(struct scheduler *s)
 	shelf_close(s);
 }
 
-/* Runs before all hints are read, rung or not. free.c tells the waiting process if these hints free
- * a record; if not, the process asks again and nothing is to be done until then. */
+/* Runs before all hints are read, quiet hints too. free.c tells the waiting process if these hints
+ * free a record; if not, the process asks again and nothing is to be done until then. */
 static void scheduler_see_room_wanted(struct scheduler *s)
 {
 	uint32_t asked = ROOM_ASKED;
@@ -130,8 +130,8 @@ uint32_t scheduler_step(struct scheduler *s)
 static bool scheduler_something_to_do(void *scheduler)
 {
 	const struct scheduler *s = scheduler;
-	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
-		if (sh_load(&s->t->control->rung[w]))
+	for (uint32_t w = 0; w < tables_slots(s->t) / EXTENSION_SLOTS; w++)
+		if (sh_load(&s->t->control->unread[w]))
 			return true;
 	return floor_may_sink(s) || sh_load(&s->t->control->changes) != s->changes ||
 	    tables_admission(s->t) != s->admission ||

@@ -61,7 +61,7 @@ void seats_end(struct scheduler *s, struct booking *b)
 	memmove(b, b + 1, younger * sizeof *b); /* keeps the order of beginning */
 	if (main && s->worker_process[main].booked == ref)
 		seats_free(s, main);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation && s->worker_process[p].booked == ref)
 			seats_free(s, p);
 }

@@ -88,7 +88,7 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 /* A booked spare rests after its task. */
 static void spares_stop_surplus(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		const struct worker_process *w = &s->worker_process[p];
 		if (spares_serves(s, p) && spares_process_at(s, p)->spare && !w->booked &&
 		    !spares_is_away(s, p) &&
@@ -99,7 +99,7 @@ static void spares_stop_surplus(struct scheduler *s)
 
 void spares_start(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (spares_is_due(s, p))
 			spares_set_rest(s, p, false);
 }
@@ -125,7 +125,7 @@ static void spares_fetch_awaited(struct scheduler *s, uint32_t sleeper)
 static void spares_fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint32_t sleeper = s->worker_process[p].generation ? waits_sleeper(s, p) : 0;
 		if (sleeper)
 			spares_fetch_awaited(s, sleeper);
@@ -198,7 +198,7 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 	if (!(s->admission & ADMISSION_PAUSED))
 		ret->queued =
 		    heap_length(&s->t->task_heap) + s->ready.n + !shelf_empty(s) + seats_pending(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		uint64_t word = sh_load(&spares_process_at(s, p)->state);
 		ret->free += process_state(word) == PROCESS_FREE;
 		ret->joining +=
@@ -222,7 +222,7 @@ static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 /* Takes the spare from a process without a wait. */
 static void spares_make_room(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (tables_relieved(s->t, p) && !waits_unserved(s, p) &&
 		    clock_ns() - s->worker_process[p].waited_ns >= ROOM_NS) {
 			spares_set_relief(s, p, false);
@@ -247,7 +247,7 @@ static bool spares_is_to_be_relieved(
 static void spares_ask(struct scheduler *s, const struct scene *scene)
 {
 	uint32_t coming = s->relief.bits > scene->spares ? s->relief.bits - scene->spares : 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && coming < scene->queued;
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t) && coming < scene->queued;
 	     p++) {
 		if (!spares_is_to_be_relieved(s, p, scene))
 			continue;
@@ -263,7 +263,7 @@ static void spares_ask(struct scheduler *s, const struct scene *scene)
 
 static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		struct worker_process *w = &s->worker_process[p];
 		if (!tables_relieved(s->t, p))
 			continue;
@@ -293,7 +293,7 @@ static bool spares_nobody_goes_on(const struct scheduler *s, const struct scene 
 {
 	if (!scene->queued || !scene->waiting || scene->at_work || scene->joining)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (s->worker_process[p].generation &&
 		    ((s->worker_process[p].leaving && !waits_unserved(s, p)) ||
 			spares_awaits_a_pause(s, p)))

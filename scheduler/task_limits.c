@@ -168,7 +168,7 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	due_describe(s->t, r, word, limit, message, sizeof message);
-	graph_fail(s, index, &failure, FLAG_DEAD, message);
+	graph_fail(s, index, &failure, FLAG_RETRIABLE, message);
 }
 
 /* If the scheduler dies in between, the next makes the task READY again, and finds the time over.

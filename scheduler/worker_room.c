@@ -209,7 +209,7 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
  * another worker is idle. */
 bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
 		const struct worker_process *w = &s->worker_process[p];
 		if (w->generation == 0 || w->leaving || w->worker == worker)
 			continue;
@@ -298,7 +298,7 @@ static bool room_serves(const struct worker_process *w)
 
 static bool room_somebody_is_idle(const struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (room_serves(&s->worker_process[p]) && room_is_idle(&s->worker_process[p]))
 			return true;
 	return false;
@@ -328,7 +328,7 @@ void room_look_for_stuck(struct scheduler *s)
 	bool wanted = room_somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
 	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->room.newly_stuck = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (room_serves(&s->worker_process[p]))
 			queued |= room_look_at(s, p, wanted);
 	if (!s->room.newly_stuck)

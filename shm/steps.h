@@ -1,5 +1,7 @@
-/* steps.h - every touch of shared memory that another process can see, in one place.
+/* steps.h - every touch of a shared word by which processes meet, in one place.
  *
+ * Payload needs no step: the state word permits a single process to write it (start_ms of a RUNNING
+ * record), and a step publishes it afterwards.
  * Where: inline, in every process.  Who may call: any code.  Death: a process dies before or after
  * a step, never inside.  Blocks: only sh_futex_wait().
  *
@@ -12,9 +14,9 @@
  * explorer wants (verify/explore/).
  *
  * Labels: the lists of the tests name a step "MODULE: OPERATION FIELD", e.g. "record: cas state":
- * MODULE is the source file without its ending, FIELD the last member that the first argument
+ * MODULE is the source file without its ending, FIELD the last field that the first argument
  * names. A last argument "NAME" stands for FIELD: write one where the first argument names no
- * member, or where two steps of a file must be told apart. So no rename of a function or of a local
+ * field, or where two steps of a file must be told apart. So no rename of a function or of a local
  * variable changes a list.
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas

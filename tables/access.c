@@ -49,16 +49,16 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word)
 static shared64 *access_hold_word(const struct tables *t, uint32_t index, uint32_t process)
 {
 	CHECK(index < t->limits.records && process < t->limits.processes);
-	if (process < PROCESSES_STEP)
+	if (process < EXTENSION_SLOTS)
 		return &t->record[index].holds;
-	char *step = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes;
-	return (shared64 *)(void *)step + index;
+	char *extension = t->extensions + (process / EXTENSION_SLOTS - 1) * t->extension_bytes;
+	return (shared64 *)(void *)extension + index;
 }
 
 /* The number of hold words to look at: most records have no holder beyond the first word. */
 static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 {
-	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / PROCESSES_STEP : 1;
+	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / EXTENSION_SLOTS : 1;
 }
 
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
@@ -119,9 +119,10 @@ static char *access_rings_of(const struct tables *t, uint32_t process)
 {
 	CHECK(process < t->limits.processes);
 	char *rings = t->rings;
-	if (process >= PROCESSES_STEP)
-		rings = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes + t->step_rings;
-	return rings + process % PROCESSES_STEP * plan_ring_bytes();
+	if (process >= EXTENSION_SLOTS)
+		rings = t->extensions + (process / EXTENSION_SLOTS - 1) * t->extension_bytes +
+		    t->extension_rings;
+	return rings + process % EXTENSION_SLOTS * plan_ring_bytes();
 }
 
 struct ring ring_up(const struct tables *t, uint32_t process)
@@ -192,10 +193,10 @@ uint32_t tell_scheduler(
 	bool urgent = wake || ring_used(&ring) > UP_RING_ENTRIES / 4;
 	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
 	sh_fence();
-	shared64 *bell = &(urgent ? t->control->rung : t->control->quiet)[process / 64];
+	shared64 *unread = &(urgent ? t->control->unread : t->control->unread_quiet)[process / 64];
 	uint64_t bit = (uint64_t)1 << process % 64;
-	if (!(sh_peek(bell) & bit))
-		sh_or(bell, bit, "bell");
+	if (!(sh_peek(unread) & bit))
+		sh_or(unread, bit, "unread");
 	if (urgent)
 		access_post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
@@ -363,7 +364,7 @@ uint32_t tables_host(const struct tables *t, const struct process *client)
 {
 	uint64_t inside = sh_load(&client->inside_word);
 	uint32_t index = sh_peek(&client->inside), host = word_owner(inside);
-	if (inside == 0 || index >= t->limits.records || host < SLOT_FIRST_MEMBER ||
+	if (inside == 0 || index >= t->limits.records || host < SLOT_FIRST_SHARED ||
 	    host >= t->limits.processes)
 		return 0;
 	return word_without_flags(sh_load(&t->record[index].state)) == inside ? host : 0;
@@ -371,7 +372,7 @@ uint32_t tables_host(const struct tables *t, const struct process *client)
 
 uint32_t tables_waits_inside(const struct tables *t, uint32_t process)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) == KIND_CLIENT && process_present(word) &&

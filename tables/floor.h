@@ -9,7 +9,8 @@
  * the floor stays: a task below an old floor goes once through the scheduler, which lowers the
  * floor. Exempt: tasks that a waiting task waits for, tasks with a booking, and tasks that have
  * waited as long as --ageing says (scheduler/ageing.c gives those a share of the placements).
- * Where: a word of the control page.  Who may call: the scheduler and the workers.
+ * Where: a word of the control page.  Who may call: the scheduler, the workers, and a
+ * client that hands over a task (handover.c).
  * Death: the word is derived. While no scheduler is LIVE the workers ignore the floor, so rings
  * drain; the next scheduler begins with 0 and raises the floor from the queued tasks.
  * Blocks: never. Cost: a load of a line that seldom changes. */

@@ -27,7 +27,7 @@ enum durability durability_of(const char *name)
 uint32_t journal_slot(const struct tables *t)
 {
 	uint32_t slot = sh_once(t->control->journal.slot);
-	return slot < PROCESSES_STEP ? slot : 0;
+	return slot < EXTENSION_SLOTS ? slot : 0;
 }
 
 bool journal_wants(const struct tables *t, const struct record *r)

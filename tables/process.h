@@ -53,8 +53,8 @@ enum {
 	GRACE_INTERRUPTS = 4
 }; /* spread over the second half of the grace; then the worker is killed */
 
-/* From SLOT_FIRST_MEMBER on: workers, the journal and clients. */
-enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
+/* The process slots from SLOT_FIRST_SHARED on are given to workers, the journal and clients. */
+enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_SHARED = 2 };
 
 enum { /* waiter.awaiting */
 	AWAITING_NOTHING = 0,
@@ -100,9 +100,10 @@ struct process {
 	shared32 tasks_sleep; /* W: self. 1: its tasks sleep, and leave the core to others. */
 	shared32 blocked; /* W: self. 1: the task waits, and no other task can run in its place. */
 	shared32 node;    /* W: self. NUMA node of the process. */
-	shared32 cpu;     /* W: self, clients too. Core of the last spin; a worker: of the last task. */
-	shared64 handed;  /* W: another worker or a client (0 to a hint, by CAS), self (to 0, after
-			     the task). Not 0: busy (handover.h). */
+	shared32 cpu; /* W: self, clients too. Core of the last spin; a worker: of the last task. */
+	shared64 handed; /* W: the giver, another worker or a client (0 to a hint by CAS; by CAS
+			    back to 0, to withdraw the hint); self (0 to HAND_CLOSED; to 0, after
+			    the task). Not 0: busy (handover.h). */
 	shared64 booked; /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler. Reference
 			    of the task that the process is booked for, 0: none. A booked process
 			    claims no other task (booking.c). */

@@ -15,8 +15,10 @@
  *    |
  *    +--- no holds, no task needs the record: from DONE, FAILED, CANCELLED; RESERVED if abandoned
  *
- * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING to RUNNING
- * (the scheduler fails the task); RESERVED to PART.
+ * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING and READY to
+ * RUNNING by the scheduler (to fail the task); RUNNING to RUNNING (a flag, or the scheduler takes
+ * over from a dead owner); READY to READY (the scheduler clears FLAG_MEMORY); RESERVED to PART, and
+ * PART to FREE.
  *
  * A PART is the 2nd, 3rd... result of a task. The word of the task speaks for its parts, so that
  * a single CAS commits all results, and all results live as long as the task is held. */
@@ -32,7 +34,7 @@ enum record_state {
 	RECORD_FREE,      /* no owner */
 	RECORD_RESERVED,  /* owner: the process that fills the record */
 	RECORD_WAITING,   /* submitted with futures as arguments, not found ready yet */
-	RECORD_READY,     /* the process that moves the word to RUNNING runs the task */
+	RECORD_READY,     /* the worker that moves the word to RUNNING runs the task */
 	RECORD_RUNNING,   /* owner: the worker of the attempt, or the scheduler that settles the
 			     record */
 	RECORD_DONE,      /* value readable until the record is freed; also a sealed object */
@@ -43,11 +45,11 @@ enum record_state {
 };
 
 enum {
-	FLAG_CANCEL = 1,  /* of RUNNING: asked to stop */
-	FLAG_OBJECT = 2,  /* put, not computed: for people */
-	FLAG_LATE = 4,    /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
-	FLAG_DEAD = 8,    /* of FAILED: plm_retry() may want the task once more, so the record keeps
-			     the arguments as long as a process holds it. */
+	FLAG_CANCEL = 1,    /* of RUNNING: asked to stop */
+	FLAG_OBJECT = 2,    /* put, not computed: for people */
+	FLAG_LATE = 4,      /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
+	FLAG_RETRIABLE = 8, /* of FAILED: plm_retry() may want the task once more, so the record
+			  keeps the arguments as long as a process holds it. */
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop and to go back into the queue. Of READY: the
 			     last attempt ended so, and counts as no try. */
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, end at once.
@@ -106,8 +108,9 @@ struct record {
 	/* line 1: touched by some tasks only */
 	shared64 dependents; /* W: under the graph's lock. First edge of the waiting dependants;
 				derived (edges.h). */
-	shared32 uses; /* W: scheduler. How many arguments of unsettled tasks name the record or its
-			  parts. USES_COUNTED: the record's own arguments are counted. Derived. */
+	shared32 uses; /* W: scheduler. How many arguments of tasks, unsettled or retriable, name
+			  the record or its parts. USES_COUNTED: the record's own arguments are
+			  counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
@@ -263,9 +266,9 @@ static inline uint32_t demand_code(uint64_t bytes)
 }
 
 /* A failed task that can be submitted again, with its arguments kept. */
-static inline bool word_dead(uint64_t word)
+static inline bool word_retriable(uint64_t word)
 {
-	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;
+	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_RETRIABLE;
 }
 
 /* The name that the submitter gave to the work; false: no name, or no task. */

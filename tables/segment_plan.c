@@ -42,7 +42,7 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	p.process = plan_place(&end, limits->processes * sizeof(struct process));
 	p.registry = plan_place(&end, sizeof(struct registry_shm));
 	p.terms = plan_place(&end, sizeof(struct terms_shm));
-	p.rings = plan_place(&end, PROCESSES_STEP * plan_ring_bytes());
+	p.rings = plan_place(&end, EXTENSION_SLOTS * plan_ring_bytes());
 	p.worker_heap = plan_place(&end, heap_bytes(limits->processes));
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
 	p.record = plan_place(&end, limits->records * sizeof(struct record));
@@ -56,12 +56,12 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	p.arena_pages = (uint32_t)(limits->store_bytes / limits->nodes / STORE_PAGE_BYTES);
 	for (uint32_t i = 0; i < limits->nodes; i++)
 		p.arena[i] = plan_place(&end, arena_bytes(p.arena_pages));
-	p.step = plan_whole_pages(end);
+	p.extension = plan_whole_pages(end);
 	end = 0;
 	plan_place(&end, (size_t)limits->records * sizeof(uint64_t));
-	p.step_rings = plan_place(&end, PROCESSES_STEP * plan_ring_bytes());
-	p.step_bytes = plan_whole_pages(end);
-	p.total = p.step + (limits->processes / PROCESSES_STEP - 1) * p.step_bytes;
+	p.extension_rings = plan_place(&end, EXTENSION_SLOTS * plan_ring_bytes());
+	p.extension_bytes = plan_whole_pages(end);
+	p.total = p.extension + (limits->processes / EXTENSION_SLOTS - 1) * p.extension_bytes;
 	p.store_total =
 	    SEGMENT_HEADER_BYTES + (uint64_t)p.arena_pages * STORE_PAGE_BYTES * limits->nodes;
 	*ret = p;
@@ -69,11 +69,11 @@ void plan_make(const struct limits *limits, struct plan *ret)
 
 int tables_check_limits(const struct limits *l)
 {
-	if (l->processes == 0 || l->processes % PROCESSES_STEP || l->processes > PROCESSES_MAX)
+	if (l->processes == 0 || l->processes % EXTENSION_SLOTS || l->processes > PROCESSES_MAX)
 		return why(-EINVAL, "--processes wants a multiple of %d up to %d, not %u",
-		    PROCESSES_STEP, PROCESSES_MAX, l->processes);
+		    EXTENSION_SLOTS, PROCESSES_MAX, l->processes);
 	if (l->workers == 0 || l->workers > WORKERS_MAX ||
-	    l->workers + SLOT_FIRST_MEMBER >= l->processes)
+	    l->workers + SLOT_FIRST_SHARED >= l->processes)
 		return why(-EINVAL,
 		    "--workers wants 1 to %d worker processes, and fewer than the "
 		    "%u of --processes, not %u",

@@ -10,10 +10,10 @@ struct plan {
 	size_t control, process, registry, terms, record, pool, task_heap, worker_heap;
 	size_t rings, grace, news, recorded, left;
 	size_t arena[ARENAS_MAX];
-	/* For each further PROCESSES_STEP process slots, at the end of the segment: a word of hold
+	/* For each further EXTENSION_SLOTS process slots, at the end of the segment: a word of hold
 	 * bits for each record, then the rings. Memory is reserved when the first of these process
 	 * slots is taken (tables_open_slot()). */
-	size_t step, step_rings, step_bytes;
+	size_t extension, extension_rings, extension_bytes;
 	size_t total;         /* bytes of the control segment */
 	uint32_t arena_pages; /* of each arena */
 	uint64_t store_total; /* bytes of the store segment */

@@ -25,7 +25,7 @@ uint32_t spin_awake(const struct tables *t)
 bool spin_may_help(const struct tables *t)
 {
 	uint32_t busy = 0, slots = tables_slots(t);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < slots; p++) {
+	for (uint32_t p = SLOT_FIRST_SHARED; p < slots; p++) {
 		if (p == t->self || !process_awake(t, p))
 			continue;
 		if (sh_peek(&t->process[p].average_ns) <= SPIN_TASK_NS)

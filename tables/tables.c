@@ -141,10 +141,10 @@ static void tables_place(struct tables *t, const struct plan *plan)
 	t->record = (struct record *)(void *)(base + plan->record);
 	t->rings = base + plan->rings;
 	t->grace = (shared64 *)(void *)(base + plan->grace);
-	t->steps = base + plan->step;
-	t->step = plan->step;
-	t->step_rings = plan->step_rings;
-	t->step_bytes = plan->step_bytes;
+	t->extensions = base + plan->extension;
+	t->extension = plan->extension;
+	t->extension_rings = plan->extension_rings;
+	t->extension_bytes = plan->extension_bytes;
 	t->news = (shared64 *)(void *)(base + plan->news);
 	t->recorded = (shared64 *)(void *)(base + plan->recorded);
 	t->left = (shared32 *)(void *)(base + plan->left);
@@ -200,7 +200,7 @@ static void tables_start_control(struct tables *t, const char *name)
 		.cpus = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
-	sh_poke(&c->slots, PROCESSES_STEP);
+	sh_poke(&c->slots, EXTENSION_SLOTS);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: the time is unlike
@@ -217,7 +217,7 @@ static int tables_create_segments(const char *name, const struct plan *plan, str
 	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", control);
 	tables_segment_name(name, "store", store);
-	int r = segment_create(control, plan->total, plan->step, &t->control_segment);
+	int r = segment_create(control, plan->total, plan->extension, &t->control_segment);
 	if (r < 0)
 		return r;
 	/* The store is reserved as it fills (arena_alloc()), so a large store costs nothing at
@@ -305,12 +305,12 @@ int tables_open_slot(const struct tables *t, uint32_t slot)
 {
 	shared32 *slots = &t->control->slots;
 	CHECK(slot < t->limits.processes);
-	for (uint32_t n = tables_slots(t); n <= slot; n += PROCESSES_STEP) {
-		size_t step = t->step + (n / PROCESSES_STEP - 1) * t->step_bytes;
-		int r = segment_reserve(t->control_segment.fd, step, t->step_bytes);
+	for (uint32_t n = tables_slots(t); n <= slot; n += EXTENSION_SLOTS) {
+		size_t extension = t->extension + (n / EXTENSION_SLOTS - 1) * t->extension_bytes;
+		int r = segment_reserve(t->control_segment.fd, extension, t->extension_bytes);
 		if (r < 0)
 			return r;
-		sh_store(slots, n + PROCESSES_STEP, "slots");
+		sh_store(slots, n + EXTENSION_SLOTS, "slots");
 	}
 	return 0;
 }

@@ -109,8 +109,8 @@ struct control { /* the first page of the control segment, after the segment's o
 	    lent_changes; /* W: a borrower; moves when the scheduler must look at loans (lent.h). */
 	shared32 outer;   /* W: manager. 1: workers are started while tasks wait and an outer
 			     jobserver has tokens. */
-	shared32 tasks_wait; /* W: scheduler, with `outer`. 1: tasks wait and no worker is idle. */
-	shared32 slots_wanted; /* W: scheduler. 1: a borrower could use a cpu that becomes idle. */
+	shared32 tasks_wait;  /* W: scheduler, with `outer`. 1: tasks wait and no worker is idle. */
+	shared32 cpus_wanted; /* W: scheduler. 1: a borrower could use a cpu that becomes idle. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
 	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
@@ -126,10 +126,11 @@ struct control { /* the first page of the control segment, after the segment's o
 	shared32 room_wanted; /* W: a waiting client (ROOM_ASKED); the scheduler: ROOM_SEEN when it
 				 looks for room, 0 and a post after it freed some, ROOM_NONE if it
 				 found nothing to free */
-	/* Bit p: process p's up ring has news. Set by p, swapped to 0 by the scheduler. News in
-	 * `quiet` wait for news in `rung`: the scheduler neither wakes nor stays awake for them. */
-	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
-	_Alignas(CACHE_LINE_BYTES) shared64 quiet[PROCESSES_MAX / 64];
+	/* Bit p: process p's up ring has unread hints. Set by p, swapped to 0 by the scheduler.
+	 * Hints told by `unread_quiet` wait for hints told by `unread`: the scheduler neither wakes
+	 * nor stays awake for quiet hints. */
+	_Alignas(CACHE_LINE_BYTES) shared64 unread[PROCESSES_MAX / 64];
+	_Alignas(CACHE_LINE_BYTES) shared64 unread_quiet[PROCESSES_MAX / 64];
 	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each process its own byte, or the process
 					      that wakes it; the scheduler and the manager clear the
 					      bytes of the dead. */
@@ -150,10 +151,10 @@ struct tables { /* filled in place and never copied, since its locks point insid
 	struct control *control;
 	struct process *process;
 	struct record *record;
-	shared64 *grace; /* [record] (grace.h) */
-	char *steps;     /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
-	size_t step, step_rings, step_bytes; /* see segment_plan.h */
-	shared64 *news, *recorded;           /* a bit for each record (journal_state.h) */
+	shared64 *grace;  /* [record] (grace.h) */
+	char *extensions; /* [processes / 64 - 1]: hold bits, rings of process slots from 64 on */
+	size_t extension, extension_rings, extension_bytes; /* see segment_plan.h */
+	shared64 *news, *recorded; /* a bit for each record (journal_state.h) */
 	shared32 *left; /* [record] W: scheduler. Generation of the record's last life that the
 			   retention rules ended (retention.h); 0: none. */
 	struct registry registry;
@@ -202,7 +203,8 @@ int tables_check_name(const char *name);
 int tables_check_limits(const struct limits *limits);
 
 /* The last records of an almost full table are kept for processes with fewer futures than this
- * number, so that a client which floods the table leaves room for the others (client/slots.c). */
+ * number, so that a client which floods the table leaves room for the others (client/reserved.c).
+ */
 static inline uint32_t tables_last_records(const struct tables *t)
 {
 	enum { LAST_SHARE = 10, LAST_MAX = 4096 };
@@ -255,9 +257,9 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word);
  * and unused process slots need no memory. */
 static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
 {
-	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_MEMBER;
+	bool from_back = kind == KIND_WORKER && n < EXTENSION_SLOTS - SLOT_FIRST_SHARED;
 	(void)t;
-	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_MEMBER + n;
+	return from_back ? EXTENSION_SLOTS - 1 - n : SLOT_FIRST_SHARED + n;
 }
 
 /* All process slots ever taken lie below this number, where a scan of the process table may stop.
@@ -265,7 +267,7 @@ static inline uint32_t process_nth_slot(const struct tables *t, enum process_kin
 static inline uint32_t tables_slots(const struct tables *t)
 {
 	uint32_t slots = sh_peek(&t->control->slots), most = t->limits.processes;
-	return slots < PROCESSES_STEP ? (uint32_t)PROCESSES_STEP : slots < most ? slots : most;
+	return slots < EXTENSION_SLOTS ? (uint32_t)EXTENSION_SLOTS : slots < most ? slots : most;
 }
 
 /* By the manager, before it gives out this process slot: reserves memory for the rings and holds.
@@ -311,7 +313,8 @@ struct ring ring_down(const struct tables *t, uint32_t process);
 /* A hint says "look at record index of this generation, because ..." */
 enum hint_kind {
 	HINT_NONE,
-	HINT_SUBMITTED, /* the record is READY or WAITING. In a down ring: run it if READY */
+	HINT_SUBMITTED, /* look at the record: submitted, READY again, or begun with a run limit.
+			   In a down ring or a hand: run the task if READY. */
 	HINT_SETTLED,   /* dependants may go on; arguments may be let go */
 	HINT_DROPPED,   /* the sender drops its hold */
 	HINT_KEPT,      /* the runtime shall hold the record */

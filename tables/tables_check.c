@@ -10,7 +10,7 @@ static const char *check_processes(const struct tables *t)
 		uint64_t word = sh_load(&t->process[i].state);
 		if ((word & 0xff) >= PROCESS_STATES || (word >> 8 & 0xff) >= KINDS)
 			return "processes: a slot is in no known state";
-		bool fixed = i < SLOT_FIRST_MEMBER;
+		bool fixed = i < SLOT_FIRST_SHARED;
 		enum process_kind kind = process_kind(word);
 		if (process_present(word) &&
 		    (fixed != (kind == KIND_MANAGER || kind == KIND_SCHEDULER) ||
@@ -61,7 +61,7 @@ static const char *check_record(const struct tables *t, const struct record *r)
  * successor. */
 static bool tables_check_slot_is_free(const struct tables *t, uint32_t process)
 {
-	return process >= SLOT_FIRST_MEMBER && process != journal_slot(t) &&
+	return process >= SLOT_FIRST_SHARED && process != journal_slot(t) &&
 	    process_state(sh_load(&t->process[process].state)) == PROCESS_FREE;
 }
 
@@ -76,7 +76,7 @@ static const char *check_ownership(const struct tables *t, uint32_t index)
 	bool owned = state == RECORD_RESERVED || state == RECORD_RUNNING;
 	if (owned && tables_check_slot_is_free(t, word_owner(word)))
 		return "records: a process that is gone owns a reserved or running record";
-	for (uint32_t p = SLOT_FIRST_MEMBER; hold_any(t, index) && p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; hold_any(t, index) && p < t->limits.processes; p++)
 		if (hold_test(t, index, p) && tables_check_slot_is_free(t, p))
 			return "records: a process that is gone holds a record";
 	return NULL;

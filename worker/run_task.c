@@ -100,7 +100,7 @@ static enum record_state run_task_commit_failure(
 		.root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
 	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure, call->message);
-	return run_task_commit(w, call, RECORD_FAILED, FLAG_DEAD);
+	return run_task_commit(w, call, RECORD_FAILED, FLAG_RETRIABLE);
 }
 
 /* A limit was over: the limit counts, even against a good result. */

@@ -42,7 +42,7 @@ static bool steal_from_anybody(struct worker *w)
 {
 	uint32_t slot = w->rt.self, seen = 0, slots = tables_slots(&w->rt.tables);
 	for (uint32_t i = 0; i < slots && seen < VICTIMS; i++) {
-		slot = slot + 1 < slots ? slot + 1 : SLOT_FIRST_MEMBER;
+		slot = slot + 1 < slots ? slot + 1 : SLOT_FIRST_SHARED;
 		if (!steal_is_other_worker(w, slot))
 			continue;
 		seen++;

@@ -198,7 +198,7 @@ static bool worker_work_waits(void *worker)
 static void worker_tell_if_wanted(struct worker *w)
 {
 	sh_fence();
-	if (sh_load(&w->rt.tables.control->slots_wanted) && !sh_load(&w->rt.me->booked))
+	if (sh_load(&w->rt.tables.control->cpus_wanted) && !sh_load(&w->rt.me->booked))
 		w->untold = w->urgent = true;
 }
 
@@ -214,7 +214,7 @@ static void worker_rest(struct worker *w)
 	w->dry.missed |= w->dry.saw_task;
 	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
-	if (spin_until(&rt->tables, worker_work_waits, w))
+	if (spin_may_help(&rt->tables) && spin_until(&rt->tables, worker_work_waits, w))
 		return;
 	if (rt->tables.control->jobserver)
 		worker_tell_if_wanted(w);

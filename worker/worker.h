@@ -1,4 +1,4 @@
-/* worker.h - the role that runs tasks, one at a time.
+/* worker.h - the role of a worker process: runs tasks, one at a time.
  *
  * Where: a process forked by the manager; or a thread, in tests. A worker is a client of the
  * runtime too: functions submit and wait through the worker's handle.
@@ -26,7 +26,7 @@ struct worker {
 	uint64_t private_at_first;     /* bytes, before the first task */
 	uint64_t growth_look_ns;       /* when to measure growth again */
 	struct plm_call *call;         /* the innermost running task */
-	uint64_t report[WORKER_BATCH]; /* settled, and not yet told to the scheduler */
+	uint64_t report[WORKER_BATCH]; /* hints not yet told to the scheduler */
 	uint32_t reports;
 	bool untold; /* the scheduler was not told of room in our ring */
 	bool urgent; /* somebody waits for the effect of a report */

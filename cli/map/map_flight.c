@@ -26,7 +26,7 @@ void flight_begin(struct flight *f, struct context *context, const struct comman
 	*f = (struct flight){ .context = context,
 		.request = request,
 		.template = template,
-		.bell = -1,
+		.settled_fd = -1,
 		.begun_ns = clock_ns() };
 	f->last_refused = &f->refused;
 	f->drop = calloc(PLM_COMMAND_RESULTS * BATCH, sizeof *f->drop);
@@ -185,15 +185,15 @@ static int flight_wait_for_the_middle(struct flight *f, int timeout_ms)
 
 static int flight_wait_for_anything(struct flight *f, const struct flight_wake *wake)
 {
-	if (f->bell < 0)
-		f->bell = plm_fd(f->context->rt);
-	if (f->bell < 0)
-		return f->bell;
-	struct pollfd wakes[] = { { .fd = f->bell, .events = POLLIN },
+	if (f->settled_fd < 0)
+		f->settled_fd = plm_fd(f->context->rt);
+	if (f->settled_fd < 0)
+		return f->settled_fd;
+	struct pollfd wakes[] = { { .fd = f->settled_fd, .events = POLLIN },
 		{ .fd = signals_fd(), .events = POLLIN }, { .fd = wake->input, .events = POLLIN } };
-	uint64_t rings;
+	uint64_t times;
 	if (poll(wakes, COUNT_OF(wakes), wake->timeout_ms) > 0 && wakes[0].revents &&
-	    read(f->bell, &rings, sizeof rings) < 0 && errno != EAGAIN)
+	    read(f->settled_fd, &times, sizeof times) < 0 && errno != EAGAIN)
 		return -errno;
 	return 0;
 }
@@ -215,7 +215,7 @@ int flight_wait(struct flight *f, const struct flight_wake *wake)
 	if (f->drops)
 		flight_drop_gathered(f);
 	flight_tell_waiting(f, f->jobs || f->refused);
-	bool learning = f->bell < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
+	bool learning = f->settled_fd < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
 	bool busy = f->jobs > 0 && (learning || f->jobs > wake->workers);
 	return busy && wake->input < 0 ? flight_wait_for_the_middle(f, wake->timeout_ms)
 				       : flight_wait_for_anything(f, wake);

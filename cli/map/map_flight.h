@@ -23,7 +23,7 @@ struct flight {
 	struct job *refused, **last_refused; /* by a full table, to be submitted again */
 	uint64_t average_us;                 /* of the latest jobs; 0: no job has ended */
 	uint64_t begun_ns;
-	int bell;          /* of plm_fd(); -1: not needed so far */
+	int settled_fd;    /* of plm_fd(); -1: not needed so far */
 	struct text words; /* of a batch */
 	struct text starts, args, tasks;
 	plm_ref *drop;

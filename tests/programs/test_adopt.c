@@ -313,7 +313,7 @@ START_TEST(what_the_command_of_an_adopted_worker_left_is_ended_with_it)
 	ck_assert_int_eq(kill(left, 0), 0); /* the worker lives, so its command does */
 	plm *handle = host_connect();
 	const struct tables *t = plm_tables(handle);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++)
 		if (sh_peek(&t->process[i].running))
 			kill(t->process[i].pid, SIGKILL);
 	ck_assert(wait_for_death(left));

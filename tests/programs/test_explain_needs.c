@@ -169,7 +169,7 @@ START_TEST(damaged_values_never_crash_it)
 	host_join();
 	struct tables *t = plm_tables(client);
 	kill(member_pid("scheduler"), SIGSTOP);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++)
 		if (process_kind(sh_load(&t->process[p].state)) == KIND_WORKER)
 			kill(t->process[p].pid, SIGSTOP);
 	for (int round = 0; round < DAMAGES; round++) {

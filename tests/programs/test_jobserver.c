@@ -177,7 +177,7 @@ static uint32_t slots_lent(void)
 {
 	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++)
 		n += process_state(sh_load(&t->process[p].state)) == PROCESS_LIVE &&
 		    lent_to(sh_load(&t->process[p].booked)) != 0;
 	return n;
@@ -187,7 +187,7 @@ static uint32_t borrowers_that_want(void)
 {
 	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++)
 		n += lent_wants(sh_load(&t->process[p].lent));
 	return n;
 }
@@ -196,7 +196,7 @@ static uint32_t borrowers_that_want(void)
 static const struct process *worker_that(bool borrows)
 {
 	const struct tables *t = plm_tables(client);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++)
 		if (borrows ? lent_open(sh_load(&t->process[p].lent))
 			    : lent_to(sh_load(&t->process[p].booked)) != 0)
 			return &t->process[p];

@@ -400,11 +400,11 @@ END_TEST
 /* A client can guess the record of its next task, and so the reference, before the submission. */
 static plm_ref next_reference(const plm *from)
 {
-	for (int i = 0; i < SLOT_CACHES; i++) {
-		const struct slot_cache *cache = &from->cache[i];
+	for (int i = 0; i < RESERVED_CACHES; i++) {
+		const struct reserved_cache *cache = &from->cache[i];
 		if (cache->count == 0)
 			continue;
-		uint32_t index = cache->slot[cache->count - 1];
+		uint32_t index = cache->index[cache->count - 1];
 		uint64_t word = sh_load(&from->tables.record[index].state);
 		return ref_public(from, record_ref(index, word_generation(word)));
 	}

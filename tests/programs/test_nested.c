@@ -442,7 +442,7 @@ static void kill_scheduler(void)
 static void kill_a_spare(void)
 {
 	const struct tables *t = plm_tables(client);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) == KIND_WORKER && is_spare(p) &&

@@ -48,7 +48,7 @@ static uint32_t running(void)
 {
 	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes; p++)
 		n += process_present(sh_load(&t->process[p].state)) &&
 		    sh_load(&t->process[p].running) != 0;
 	return n;

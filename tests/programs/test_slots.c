@@ -415,7 +415,7 @@ static bool all_have_begun(void *context)
 static const struct process *find_still(plm_ref task)
 {
 	const struct tables *t = plm_tables(client);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		if (sh_load(&p->booked) == task.id && sh_load(&p->booked_way) == 0 &&
 		    process_state(sh_load(&p->state)) == PROCESS_LIVE && sh_load(&p->running) == 0)
@@ -435,7 +435,7 @@ static uint32_t count_workers(void)
 {
 	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		n += process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
 	}

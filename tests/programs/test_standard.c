@@ -98,13 +98,13 @@ START_TEST(libplm_takes_none_of_the_numbers)
 		close(fd);
 	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	close(STDERR_FILENO);
-	int r = plm_connect(&handle, NULL), bell = r == 0 ? plm_fd(handle) : -1;
+	int r = plm_connect(&handle, NULL), readable = r == 0 ? plm_fd(handle) : -1;
 	bool taken = false;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		taken |= fcntl(fd, F_GETFD) == 0;
 	dup2(saved, STDERR_FILENO);
 	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	ck_assert_int_gt(bell, STDERR_FILENO);
+	ck_assert_int_gt(readable, STDERR_FILENO);
 	ck_assert_msg(!taken, "something was opened as a standard descriptor");
 	plm_disconnect(&handle);
 }

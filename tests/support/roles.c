@@ -43,7 +43,7 @@ static void roles_claim(struct roles *r, uint32_t slot, enum process_kind kind)
 /* A process slot is free again after the scheduler has buried the process. */
 static uint32_t claim_member(struct roles *r, enum process_kind kind)
 {
-	uint32_t slots = r->tables.limits.processes - SLOT_FIRST_MEMBER, slot, i = 0;
+	uint32_t slots = r->tables.limits.processes - SLOT_FIRST_SHARED, slot, i = 0;
 	pthread_mutex_lock(&r->slots_mutex);
 	do {
 		slot = process_nth_slot(&r->tables, kind, i);
@@ -163,7 +163,7 @@ static void stop_worker(struct roles *r, struct roles_worker *w)
 static bool all_buried(void *context)
 {
 	const struct roles *r = context;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < r->tables.limits.processes; i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < r->tables.limits.processes; i++)
 		if (process_state(sh_load(&r->tables.process[i].state)) != PROCESS_FREE)
 			return false;
 	return true;

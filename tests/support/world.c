@@ -76,7 +76,7 @@ static void open_scheduler(void)
 
 void world_boot(void)
 {
-	world_boot_for(PROCESSES_STEP);
+	world_boot_for(EXTENSION_SLOTS);
 }
 
 void world_boot_for(uint32_t processes)
@@ -120,7 +120,8 @@ size_t world_regions(struct sweep_region *ret)
 	plan_make(&limits, &plan);
 	ret[0] = (struct sweep_region){ base, plan.registry };
 	ret[1] = (struct sweep_region){ base + plan.rings, WORLD_SLOTS * plan_ring_bytes() };
-	ret[2] = (struct sweep_region){ base + plan.worker_heap, plan.step - plan.worker_heap };
+	ret[2] =
+	    (struct sweep_region){ base + plan.worker_heap, plan.extension - plan.worker_heap };
 	ret[3] = (struct sweep_region){ world.tables.store_write, IMAGE_STORE_BYTES };
 	return 4;
 }
@@ -349,7 +350,7 @@ static const char *judge_end(void)
 	}
 	if (!why && bytes_used(t) != 0)
 		why = "when all have left the store is not empty";
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes && !why; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < t->limits.processes && !why; p++)
 		if (process_state(sh_load(&t->process[p].state)) != PROCESS_FREE)
 			why = "when all have left a slot is taken";
 	return why;

@@ -12,7 +12,7 @@
 #include "tests/support/sweep.h"
 #include "worker/worker.h"
 
-enum { WORLD_WORKER = SLOT_FIRST_MEMBER, WORLD_A, WORLD_B, WORLD_JOINING, WORLD_SLOTS };
+enum { WORLD_WORKER = SLOT_FIRST_SHARED, WORLD_A, WORLD_B, WORLD_JOINING, WORLD_SLOTS };
 
 struct world {
 	struct tables tables; /* of the manager */
@@ -37,7 +37,7 @@ extern struct world world;
 	}
 
 void world_boot(void);
-void world_boot_for(uint32_t processes);        /* PROCESSES_STEP process slots, or twice as many */
+void world_boot_for(uint32_t processes); /* EXTENSION_SLOTS process slots, or twice as many */
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 
 void world_learn(void);                         /* registers functions, like the loader */

@@ -19,7 +19,7 @@ static struct { /* at the start */
 	uint64_t word;
 	uint32_t event, waiter;
 	bool lives;
-} before[PROCESSES_STEP];
+} before[EXTENSION_SLOTS];
 static uint32_t room;
 static uint64_t changes;
 
@@ -206,7 +206,7 @@ static const char *judge_the_missing(void)
 {
 	struct vacancy vacancy;
 	uint32_t serving = 0, spares = 0, journal = journal_slot(&world.tables);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < world.tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < world.tables.limits.processes; i++) {
 		uint64_t word = sh_load(&reign_slot(i)->state);
 		if (process_kind(word) != KIND_WORKER || !process_present(word))
 			continue;
@@ -259,7 +259,7 @@ static void come_to_life(void)
 	if (process_state(word) == PROCESS_STARTING)
 		world_born(SLOT_SCHEDULER);
 	word = sh_load(&reign_slot(world.worker.rt.self)->state);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < world.tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < world.tables.limits.processes; i++) {
 		uint64_t born = sh_load(&reign_slot(i)->state);
 		if (process_state(word) == PROCESS_DEAD && process_kind(born) == KIND_WORKER &&
 		    process_state(born) == PROCESS_STARTING) {

@@ -179,7 +179,7 @@ static uint32_t come_to_life(const struct manager *m)
 	tables_share(&m->tables, &world.tables);
 	if (process_state(sh_load(&world.tables.process[SLOT_SCHEDULER].state)) == PROCESS_STARTING)
 		world_born(SLOT_SCHEDULER);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < m->tables.limits.processes; i++) {
 		uint64_t word = sh_load(&world.tables.process[i].state);
 		if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_STARTING)
 			world_born(worker = i);
@@ -385,7 +385,7 @@ static const char *judge(void *unused)
 		return why;
 	uint32_t worker = come_to_life(&next);
 	sh_store(&world.tables.control->mode, MODE_UP);
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < world.tables.limits.processes; i++)
+	for (uint32_t i = SLOT_FIRST_SHARED; i < world.tables.limits.processes; i++)
 		if (i != worker)
 			world_declare_dead(i);
 	world_settle();

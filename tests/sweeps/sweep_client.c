@@ -10,7 +10,7 @@
 #include "tests/support/meanwhile.h"
 #include "tests/support/sleeper_case.h"
 
-enum { BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000, STORE_PART_BYTES = 1 << 18 };
+enum { BATCH = 2, HANDY = EXTENSION_SLOTS - 1, LOOK_MS = 2000, STORE_PART_BYTES = 1 << 18 };
 
 static const char *judge_gone(void *image)
 {

@@ -73,7 +73,7 @@ static void read_all(void *image)
 	world_settle();
 	struct ring up = ring_up(&world.tables, WORLD_B);
 	if (ring_used(&up))
-		sweep_fail("hints are left unread, and nobody rings again");
+		sweep_fail("hints are left unread, and no bit says so");
 }
 
 static const char *last_was_read(void)

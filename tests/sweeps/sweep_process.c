@@ -5,7 +5,7 @@
 #include "tables/segment_plan.h"
 #include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100, FAR = PROCESSES_STEP };
+enum { LARGE_BYTES = 100, FAR = EXTENSION_SLOTS };
 
 static char large[LARGE_BYTES];
 static struct plm joining;
@@ -19,7 +19,7 @@ static void boot_for(uint32_t processes)
 
 static void boot(void)
 {
-	boot_for(PROCESSES_STEP);
+	boot_for(EXTENSION_SLOTS);
 }
 
 /* ---- join ---- */
@@ -120,7 +120,7 @@ static const char *judge_leaving(void *image)
 static void setup_far(void *image)
 {
 	(void)image;
-	boot_for(2 * PROCESSES_STEP);
+	boot_for(2 * EXTENSION_SLOTS);
 	of_b = world_put(&world.b, large, sizeof large);
 	joining = (struct plm){ .socket = -1 };
 	tables_share(&world.tables, &joining.tables);
@@ -134,8 +134,8 @@ static size_t far_regions(struct sweep_region *ret)
 {
 	const struct tables *t = &world.tables;
 	size_t n = world_regions(ret), holds = t->limits.records * sizeof(uint64_t);
-	ret[n] = (struct sweep_region){ t->steps, holds };
-	ret[n + 1] = (struct sweep_region){ t->steps + t->step_rings, plan_ring_bytes() };
+	ret[n] = (struct sweep_region){ t->extensions, holds };
+	ret[n + 1] = (struct sweep_region){ t->extensions + t->extension_rings, plan_ring_bytes() };
 	return n + 2;
 }
 
@@ -143,7 +143,7 @@ static size_t far_regions(struct sweep_region *ret)
 static void setup_opening(void *image)
 {
 	(void)image;
-	boot_for(2 * PROCESSES_STEP);
+	boot_for(2 * EXTENSION_SLOTS);
 	of_b = world_put(&world.b, large, sizeof large);
 	joining = (struct plm){ .socket = -1 };
 	tables_share(&world.tables, &joining.tables);

@@ -15,7 +15,7 @@
 
 enum { WORKERS = 3 };
 
-static const struct limits limits = { .processes = PROCESSES_STEP,
+static const struct limits limits = { .processes = EXTENSION_SLOTS,
 	.workers = WORKERS,
 	.records = 64,
 	.nodes = 1,

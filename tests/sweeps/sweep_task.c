@@ -395,7 +395,8 @@ static void setup_dead(void *image)
 	    (plm_arg[]){ PLM_BYTES(large, sizeof large), PLM_FUTURE(object) }, 2, 1, 1, 0);
 	plm_drop(&world.b, object);
 	world_work();
-	SWEEP_REQUIRE(word_dead(sh_load(&record_at(&world.tables, ref_index(task.id))->state)));
+	SWEEP_REQUIRE(
+	    word_retriable(sh_load(&record_at(&world.tables, ref_index(task.id))->state)));
 	SWEEP_REQUIRE(world_state_of(object) == RECORD_DONE);
 }
 

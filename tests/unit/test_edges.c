@@ -19,7 +19,7 @@ static const struct limits limits = {
 static void set_state(uint32_t index, uint32_t generation, enum record_state state)
 {
 	sh_store(
-	    &tables.record[index].state, word_make(generation, SLOT_FIRST_MEMBER, 0, state, 0));
+	    &tables.record[index].state, word_make(generation, SLOT_FIRST_SHARED, 0, state, 0));
 }
 
 static uint64_t ref_of(uint32_t index)
@@ -35,7 +35,7 @@ static void create(void)
 	tables_case_create(&limits);
 	/* The owner that the words below name. */
 	ck_assert(
-	    process_claim(&tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
+	    process_claim(&tables.process[SLOT_FIRST_SHARED], KIND_WORKER, getpid(), "worker"));
 	uint32_t slots[TASK + 1], n; /* claimed: a rebuild skips free records */
 	ck_assert_int_eq(pool_take(&tables.pool, slots, TASK + 1, &n), 0);
 	set_state(FIRST, GENERATION, RECORD_READY);
@@ -110,10 +110,10 @@ START_TEST(a_taken_edge_makes_only_the_life_ready_it_was_taken_of)
 	uint64_t word = edges[0].word;
 	ck_assert_uint_eq(word, sh_load(&task->state));
 	set_state(TASK, GENERATION + 1, RECORD_WAITING);
-	ck_assert(!record_step(task, &word, RECORD_READY, SLOT_FIRST_MEMBER, 0, 0));
+	ck_assert(!record_step(task, &word, RECORD_READY, SLOT_FIRST_SHARED, 0, 0));
 	word = edges[0].word;
 	set_state(TASK, GENERATION, RECORD_WAITING);
-	ck_assert(record_step(task, &word, RECORD_READY, SLOT_FIRST_MEMBER, 0, 0));
+	ck_assert(record_step(task, &word, RECORD_READY, SLOT_FIRST_SHARED, 0, 0));
 }
 END_TEST
 

@@ -72,15 +72,15 @@ START_TEST(a_drop_with_room_in_the_ring_is_told_at_once)
 }
 END_TEST
 
-START_TEST(only_a_drop_worth_a_wake_rings_the_loud_bell)
+START_TEST(only_a_drop_worth_a_wake_sets_the_bit_that_wakes)
 {
 	boot();
 	uint64_t drop = drop_of(RECORD), bit = (uint64_t)1 << WORLD_A;
 	const struct control *c = world.tables.control;
 	untold_tell(&world.a, &drop, 1, false);
-	ck_assert(!(sh_load(&c->rung[0]) & bit) && sh_load(&c->quiet[0]) & bit);
+	ck_assert(!(sh_load(&c->unread[0]) & bit) && sh_load(&c->unread_quiet[0]) & bit);
 	untold_tell(&world.a, &drop, 1, true);
-	ck_assert(sh_load(&c->rung[0]) & bit);
+	ck_assert(sh_load(&c->unread[0]) & bit);
 }
 END_TEST
 
@@ -228,7 +228,7 @@ int main(void)
 	TCase *tests = tcase_create("drops without room in the ring");
 	tcase_set_timeout(tests, DEADLINE_S);
 	tcase_add_test(tests, a_drop_with_room_in_the_ring_is_told_at_once);
-	tcase_add_test(tests, only_a_drop_worth_a_wake_rings_the_loud_bell);
+	tcase_add_test(tests, only_a_drop_worth_a_wake_sets_the_bit_that_wakes);
 	tcase_add_test(tests, a_drop_without_room_is_remembered_and_told_later);
 	tcase_add_test(tests, remembered_drops_are_told_first_and_in_their_order);
 	tcase_add_test(tests, only_the_first_drop_without_room_waits_for_room);

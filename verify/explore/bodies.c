@@ -72,7 +72,7 @@ void body_born(struct proc *self)
 
 void body_client(struct proc *self)
 {
-	uint32_t i = self->slot - SLOT_FIRST_MEMBER;
+	uint32_t i = self->slot - SLOT_FIRST_SHARED;
 	w.scenario->client[i](&image->client[i]);
 	handle_close(&image->client[i]);
 }
@@ -95,7 +95,7 @@ static void look_for_dead(struct manager *m)
 			continue;
 		}
 		m->slot[slot].pidfd = -1;
-		members_gone(m, slot, 0);
+		watched_gone(m, slot, 0);
 	}
 }
 

@@ -103,12 +103,12 @@ static void boot_members(const struct scenario *scenario)
 		MUST(worker_open(&image->worker[i], slot) == 0);
 	}
 	for (uint32_t i = 0; i < CLIENTS_MAX && scenario->client[i]; i++) {
-		uint32_t process = image_watched(KIND_CLIENT, SLOT_FIRST_MEMBER + i, body_client);
+		uint32_t process = image_watched(KIND_CLIENT, SLOT_FIRST_SHARED + i, body_client);
 		w.proc[process].is_waited_for = true;
 		w.waited_for++;
 		image->client[i].socket = -1;
 		tables_share(&image->tables, &image->client[i].tables);
-		MUST(handle_open(&image->client[i], SLOT_FIRST_MEMBER + i) == 0);
+		MUST(handle_open(&image->client[i], SLOT_FIRST_SHARED + i) == 0);
 	}
 }
 
@@ -137,7 +137,7 @@ static void image_settle(void)
 
 static void image_boot(const struct scenario *scenario)
 {
-	struct limits limits = { .processes = PROCESSES_STEP,
+	struct limits limits = { .processes = EXTENSION_SLOTS,
 		.workers = scenario->workers ? scenario->workers : 2,
 		.records = RECORDS_MIN,
 		.nodes = 1,

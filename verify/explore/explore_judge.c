@@ -31,7 +31,7 @@ static void judge_records(const struct tables *t)
 
 static void judge_processes(const struct tables *t)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		enum process_state state = process_state(word);
 		if (state != PROCESS_FREE &&

@@ -347,9 +347,9 @@ static void print_state(void)
 			    (unsigned long long)sh_load(&p->booked),
 			    sh_load(&p->waiter[0].awaiting));
 	}
-	printf("    rung %#llx quiet %#llx, task heap %u\n",
-	    (unsigned long long)sh_load(&t->control->rung[0]),
-	    (unsigned long long)sh_load(&t->control->quiet[0]), heap_length(&t->task_heap));
+	printf("    unread %#llx quiet %#llx, task heap %u\n",
+	    (unsigned long long)sh_load(&t->control->unread[0]),
+	    (unsigned long long)sh_load(&t->control->unread_quiet[0]), heap_length(&t->task_heap));
 }
 
 static void tell_hang(void)

@@ -25,7 +25,7 @@ static bool make_way(struct tables *t)
 
 static void end_the_dead(struct tables *t)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+	for (uint32_t i = SLOT_FIRST_SHARED; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		if (process_present(word))
 			process_step(&t->process[i], &word, PROCESS_DEAD);

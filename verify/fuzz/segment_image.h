@@ -20,7 +20,7 @@
 enum { PATCH_BYTES = 8, PATCHES_MAX = 64, IMAGE_REFS_MAX = 32, IMAGE_PATH_BYTES = 32 };
 
 enum {                                         /* slots of the image */
-	IMAGE_JOINING = SLOT_FIRST_MEMBER + 3, /* STARTING: the process slot of a client that
+	IMAGE_JOINING = SLOT_FIRST_SHARED + 3, /* STARTING: the process slot of a client that
 						* attaches */
 };
 

@@ -137,7 +137,7 @@ end:
 	skip
 }
 
-/* manager/members.c:members_gone(): marks the process slot DEAD, then wakes all (event_bump()). */
+/* manager/members.c:watched_gone(): marks the process slot DEAD, then wakes all (event_bump()). */
 proctype manager()
 {
 end:	do
