@@ -66,7 +66,7 @@ void cores_part_after_wake(struct tables *t)
 	if (t->control->cores < 2 || clock_ns() < t->may_move_ns)
 		return;
 	uint32_t core = sh_peek(&t->process[t->self].cpu), slots = tables_slots(t);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < slots; p++)
+	for (uint32_t p = SLOT_FIRST_SHARED; p < slots; p++)
 		if (p != t->self && process_awake(t, p) && sh_peek(&t->process[p].cpu) == core &&
 		    cores_is_worker(t, p)) {
 			cores_leave(t, clock_ns());
