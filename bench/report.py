@@ -5,7 +5,8 @@
 
 Fills every block of the page between <!-- figures: NAME --> and <!-- end --> with the table of that
 name, and draws docs/plots/*.svg with gnuplot. Text outside of the blocks is left as it is. A figure
-that was not measured is a dash.
+that was not measured is a dash; a block whose part of the bench did not run is left as it is, so
+that a run of one part (`make bench BENCH_FLAGS='--only graphs'`) brings that part up to date.
 """
 
 import os
@@ -13,7 +14,16 @@ import re
 import subprocess
 import sys
 
-from targets import CROWDS, LENGTHS, TARGET_HEAD, figure, metg, read_rows, targets
+from targets import (
+    CROWDS,
+    LENGTHS,
+    TARGET_HEAD,
+    figure,
+    metg,
+    read_rows,
+    targets,
+    targets_of_graphs,
+)
 
 QUEUES = (
     "plm",
@@ -49,11 +59,17 @@ def table(head, rows):
     return "\n".join(lines)
 
 
-def table_targets(run):
-    bold = [
-        [*row[:-1], f"**{row[-1]}**" if row[-1] == "MISSED" else row[-1]] for row in targets(run)
-    ]
+def targets_page(run, rows):
+    bold = [[*row[:-1], f"**{row[-1]}**" if row[-1] == "MISSED" else row[-1]] for row in rows]
     return f"{run.machine()}\n\n" + table(TARGET_HEAD, bold)
+
+
+def table_targets(run):
+    return targets_page(run, targets(run))
+
+
+def table_machine_targets(run):
+    return targets_page(run, targets_of_graphs(run))
 
 
 def table_limits(run):
@@ -294,8 +310,22 @@ def table_idle(run):
 TABLES = {name[6:]: of for name, of in list(globals().items()) if name.startswith("table_")}
 
 
+GRAPH_TABLES = ("graphs", "graphs_machine", "machine_targets", "overhead", "crowd")
+PROGRAMS = dict.fromkeys(GRAPH_TABLES, "graphs") | {
+    "limits": "bench_limits",
+    "peers": "peers",
+    "missing": "peers",
+    "objects": "objects",
+    "commands": "commands",
+}
+
+
 def fill(text, run, tables):
+    ran = {program for program, _ in run.rows}
+
     def block(match):
+        if PROGRAMS.get(match[1], "bench_plm") not in ran:
+            return match[0]
         return f"<!-- figures: {match[1]} -->\n{tables[match[1]](run)}\n<!-- end -->"
 
     return re.sub(r"<!-- figures: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.S)
