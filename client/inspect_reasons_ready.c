@@ -130,8 +130,8 @@ static int reasons_ready_place_in_front(const struct look *l, uint32_t process)
 	uint32_t n = hints[0] != 0;
 	n += ring_look(&ring, hints + n, DOWN_RING_ENTRIES);
 	for (uint32_t i = 0; i < n; i++)
-		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
-		    (uint32_t)hints[i] == ref_index(l->ref) && hint_fits(hints[i], l->word))
+		if (hint_kind(hints[i]) == HINT_LOOK && (uint32_t)hints[i] == ref_index(l->ref) &&
+		    hint_fits(hints[i], l->word))
 			return (int)i;
 	return -1;
 }

@@ -447,10 +447,10 @@ size_t plm_nargs(const plm_call *call);
 /* Argument i in place, read-only, until the function returns. NULL with length 0: no such argument,
  * or an empty one. */
 const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len);
-/* Room for the result in the store; write all len bytes. NULL: the store is full (waits a second
- * for room, or as plm_patience() says), or the task has no such result: return plm_fail() with
- * plm_why(). A function that asks for no room yields an empty result. If it asks again, the last
- * call counts. */
+/* Room for the result in shared memory; write all len bytes. NULL: the store is full (waits a
+ * second for room, or as plm_patience() says), or the task has no such result: return plm_fail()
+ * with plm_why(). A function that asks for no room yields an empty result. If it asks again, the
+ * last call counts. */
 void *plm_result(plm_call *call, size_t len);
 /* The same for result number `which`, from 0 on, of a task with several results. */
 void *plm_result_at(plm_call *call, unsigned which, size_t len);

@@ -306,7 +306,7 @@ static void submit_filled(struct plm *rt, struct chunk *chunk, const struct subm
 {
 	submit_publish(rt, index, s);
 	atomic_store_explicit(&rt->mine[index], ref_generation(ref.id), memory_order_relaxed);
-	uint64_t hint = hint_make(HINT_SUBMITTED, ref.id);
+	uint64_t hint = hint_make(HINT_LOOK, ref.id);
 	if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint) == HANDOVER_GIVEN)
 		turns_give_back(&rt->next_turn, turn);
 	else

@@ -96,10 +96,11 @@ static int wait_park(
 		wait_cell_announce(rt, cell, target);
 		wait_goes_on(rt, since_ns);
 		uint32_t seen = event_prepare(event);
+		/* Before the look: all that a stopping runtime has settled is seen. */
+		int r = handle_runtime_gone(rt);
 		uint32_t again = look(rt, context);
 		if (again == AWAITING_NOTHING)
 			return 0;
-		int r = handle_runtime_gone(rt);
 		if (r == 0 && atomic_load_explicit(&rt->interrupted, memory_order_relaxed))
 			r = why(-EINTR, "a signal interrupted the wait");
 		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))

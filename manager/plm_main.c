@@ -127,17 +127,25 @@ static int plm_main_run_daemon(struct options *options)
 		return EXIT_CANNOT_BOOT;
 	}
 	off_t from = lseek(log, 0, SEEK_END);
+	/* A signal that comes while nobody would pass it on waits. */
+	sigset_t ending, before;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ending, &before);
 	pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
 	if (child < 0) {
 		fprintf(stderr, "plm: cannot start the daemon process: %s\n", strerror(errno));
 		return EXIT_CANNOT_BOOT;
 	}
 	if (child == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		close(ends[0]);
 		return plm_main_become_daemon(options, ends[1], log);
 	}
 	close(ends[1]);
 	plm_main_pass_signals_on(child);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return plm_main_await_daemon(child, ends[0], log, from);
 }
 

@@ -242,7 +242,7 @@ static bool booking_all_keep_still(const struct scheduler *s, const struct booki
 
 static void booking_give(struct scheduler *s, struct booking *b)
 {
-	uint64_t hint = hint_make(HINT_SUBMITTED, b->ref);
+	uint64_t hint = hint_make(HINT_LOOK, b->ref);
 	struct ring ring = ring_down(s->t, b->main);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;

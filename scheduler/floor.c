@@ -40,7 +40,7 @@ enum { QUICK_NS = 100000, AHEAD_NS = 20000 };
 static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
 {
 	uint32_t index = (uint32_t)hint;
-	if (hint_kind(hint) != HINT_SUBMITTED || index >= t->limits.records)
+	if (hint_kind(hint) != HINT_LOOK || index >= t->limits.records)
 		return false;
 	const struct record *r = record_at(t, index);
 	uint64_t word = sh_load(&r->state);

@@ -10,7 +10,7 @@ enum { READ_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, READ_ROUN
  * come, however much of the ring was read before it was full. */
 _Static_assert(UP_RING_ENTRIES >= 2 * READ_BATCH - 1, "behind part of a batch comes a whole one");
 
-static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
+static void hints_on_look(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	if (record_at(s->t, index)->terms)
 		limits_look(s, index);
@@ -86,7 +86,7 @@ static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 	uint64_t word = sh_load(&record_at(s->t, index)->state);
 	if (hint_fits(hint, word)) {
 		switch (hint_kind(hint)) {
-		case HINT_SUBMITTED: hints_on_submitted(s, index, word); break;
+		case HINT_LOOK: hints_on_look(s, index, word); break;
 		case HINT_SETTLED: hints_on_settled(s, index, word); break;
 		case HINT_DROPPED: hints_on_dropped(s, process, index, word); break;
 		case HINT_KEPT: hints_on_held(s, SLOT_MANAGER, index, word); break;

@@ -124,7 +124,7 @@ static bool place_pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 	room_take(s, process);
 	if (key_turn(task.key) > s->turn)
 		s->turn = key_turn(task.key);
-	*ret = (struct pick){ process, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
+	*ret = (struct pick){ process, hint_make(HINT_LOOK, record_ref(task.id, task.tag)) };
 	return true;
 }
 

@@ -63,8 +63,7 @@ void ready_note_again(struct scheduler *s, uint32_t process)
 	hints[n] = sh_load(&s->t->process[process].handed);
 	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
-		    (uint32_t)hints[i] < s->t->limits.records)
+		if (hint_kind(hints[i]) == HINT_LOOK && (uint32_t)hints[i] < s->t->limits.records)
 			ready_add(s, (uint32_t)hints[i]); /* unless claimed meanwhile */
 }
 
@@ -76,7 +75,7 @@ bool ready_has_queue(const struct scheduler *s, uint32_t process)
 	hints[n++] = sh_load(&s->t->process[process].handed);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t index = (uint32_t)hints[i];
-		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= s->t->limits.records)
+		if (hint_kind(hints[i]) != HINT_LOOK || index >= s->t->limits.records)
 			continue;
 		word = sh_load(&record_at(s->t, index)->state);
 		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)

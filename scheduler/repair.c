@@ -235,8 +235,8 @@ static void repair_forget_worker(struct scheduler *s, uint32_t process)
 	*w = (struct worker_process){ .pidfd = -1 };
 }
 
-/* Recovers every lock held by the dead process now, not at its next use. A lock held by another
- * process is not waited for. */
+/* Recovers the locks of the pool, the graph and the arenas now, if the dead process held them; the
+ * other locks at their next use. A lock held by another process is not waited for. */
 static void repair_heal_locks(struct scheduler *s)
 {
 	struct lock *locks[ARENAS_MAX + 2] = { &s->t->pool.lock, &s->t->graph_lock };

@@ -17,8 +17,8 @@
 
 enum handover {
 	HANDOVER_GIVEN,
-	/* No idle worker near the front of the process table, a task heap with tasks, or a paused
-	 * queue. */
+	/* No idle worker among the first 16, a task heap with tasks, a paused queue, or a task
+	 * below the floor. */
 	HANDOVER_REFUSED,
 	/* Idle workers sleep, while quick workers use every core: one more worker awake would only
 	 * take time from them. */

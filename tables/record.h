@@ -284,8 +284,8 @@ bool record_step_legal(enum record_state from, enum record_state to);
 bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_t owner,
     uint32_t attempt, uint32_t flags);
 
-/* A CAS: a waiting task becomes CANCELLED, a running task is asked to stop. 0; -EAGAIN: the word
- * moved, and *seen is the new word; -EALREADY: already settled. */
+/* A CAS: a WAITING or READY task becomes CANCELLED, a running task is asked to stop. 0; -EAGAIN:
+ * the word moved, and *seen is the new word; -EALREADY: already settled. */
 int record_cancel(struct record *r, uint64_t *seen, uint32_t by);
 
 /* A CAS: a running task is asked to stop and to go back into the queue. 0, also for a queued task;

@@ -313,8 +313,8 @@ struct ring ring_down(const struct tables *t, uint32_t process);
 /* A hint says "look at record index of this generation, because ..." */
 enum hint_kind {
 	HINT_NONE,
-	HINT_SUBMITTED, /* look at the record: submitted, READY again, or begun with a run limit.
-			   In a down ring or a hand: run the task if READY. */
+	HINT_LOOK,      /* look at the record: submitted, READY again, or begun with a run limit.
+				In a down ring or a hand: run the task if READY. */
 	HINT_SETTLED,   /* dependants may go on; arguments may be let go */
 	HINT_DROPPED,   /* the sender drops its hold */
 	HINT_KEPT,      /* the runtime shall hold the record */

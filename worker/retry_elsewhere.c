@@ -44,7 +44,7 @@ static bool retry_elsewhere_another_is_free(const struct worker *w, uint64_t ref
 	const struct tables *t = &w->rt.tables;
 	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(t); p++)
 		if (t->process[p].worker != w->rt.me->worker &&
-		    retry_elsewhere_is_free(t, p, hint_make(HINT_SUBMITTED, ref)))
+		    retry_elsewhere_is_free(t, p, hint_make(HINT_LOOK, ref)))
 			return true;
 	return false;
 }

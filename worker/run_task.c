@@ -197,8 +197,8 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 		sh_poke(count, sh_peek(count) + 1, "done or failed");
 	if (state == RECORD_READY) {
 		if (journal_wants(&rt->tables, call->record))
-			journal_tell(&rt->tables, index);  /* the task does not run any more */
-		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
+			journal_tell(&rt->tables, index); /* the task does not run any more */
+		worker_tell(w, HINT_LOOK, ref, true);     /* to be run again */
 		return;
 	}
 	wake_holders(&rt->tables, index);
@@ -254,7 +254,7 @@ static void run_task_tell_start(struct worker *w, const struct record *r, uint64
 	if (!terms || !terms->run_ms)
 		return;
 	uint32_t index = record_index(&w->rt.tables, r);
-	worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+	worker_tell(w, HINT_LOOK, record_ref(index, word_generation(word)), true);
 	worker_report(w);
 }
 
@@ -274,7 +274,7 @@ static bool run_task_may_claim(
 	    (w->call || !floor_refuses(&w->rt.tables, r)) &&
 	    !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
 		return true;
-	worker_tell(w, HINT_SUBMITTED, ref, true);
+	worker_tell(w, HINT_LOOK, ref, true);
 	return false;
 }
 

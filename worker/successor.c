@@ -49,7 +49,7 @@ static bool successor_give(struct worker *w, uint64_t hint)
 
 static void successor_place(struct worker *w, uint32_t index, uint64_t ref)
 {
-	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
+	uint64_t hint = hint_make(HINT_LOOK, ref);
 	const struct record *r = record_at(&w->rt.tables, index);
 	/* The scheduler places tasks with terms. */
 	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w) ||
@@ -57,7 +57,7 @@ static void successor_place(struct worker *w, uint32_t index, uint64_t ref)
 	if (!ordered && successor_may_keep(w))
 		w->next = index;
 	else if (ordered || !successor_give(w, hint))
-		worker_tell(w, HINT_SUBMITTED, ref, true);
+		worker_tell(w, HINT_LOOK, ref, true);
 }
 
 static void successor_tell_one(struct worker *w, struct edge_taken edge)

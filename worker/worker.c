@@ -91,7 +91,7 @@ static void worker_give_back(struct worker *w, uint32_t index)
 {
 	uint64_t word = sh_load(&record_at(&w->rt.tables, index)->state);
 	if (word_state(word) == RECORD_READY)
-		worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+		worker_tell(w, HINT_LOOK, record_ref(index, word_generation(word)), true);
 }
 
 static void worker_run_kept(struct worker *w)
@@ -108,7 +108,7 @@ static void worker_run_kept(struct worker *w)
 
 static bool worker_names_task(const struct tables *t, uint64_t hint)
 {
-	return hint_kind(hint) == HINT_SUBMITTED && (uint32_t)hint < t->limits.records &&
+	return hint_kind(hint) == HINT_LOOK && (uint32_t)hint < t->limits.records &&
 	    hint_fits(hint, sh_load(&record_at(t, (uint32_t)hint)->state));
 }
 

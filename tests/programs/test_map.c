@@ -108,7 +108,7 @@ START_TEST(output_keeps_the_order_of_inputs_when_asked_to)
 	check_shell(0, "3\n2\n1\n", "", "plmctl map -k -j3 'sleep 0.{}; echo {}' ::: 3 2 1");
 	check_shell(0, "1\n2\n3\n", "",
 	    "plmctl map -j3 'until [ {} = 1 ] || [ -e $(({} - 1)) ]; do sleep 0.01; done; echo "
-	    "{}; sleep 0.1; touch {}' ::: 3 2 1");
+	    "{}; sleep 1; touch {}' ::: 3 2 1");
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, FLOOD = 2000 };
+enum { TEST_TIMEOUT_S = 60, FLOOD = 6000 };
 
 static void order_boot(const char *ageing)
 {

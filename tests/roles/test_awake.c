@@ -61,7 +61,7 @@ static uint64_t ready_task(const plm_terms *terms)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		sh_store(&row(i)->handed, 0);
 	process_set_awake(tables, stage_worker(0), false);
-	return hint_make(HINT_SUBMITTED, ref.id);
+	return hint_make(HINT_LOOK, ref.id);
 }
 
 /* ---- a task by hand ---- */

@@ -14,7 +14,7 @@ enum { DEADLINE_S = 20 };
 static uint64_t hint_of(const char *function, const char *text)
 {
 	plm_arg arg = { .data = text, .len = 3 };
-	return hint_make(HINT_SUBMITTED, world_submit(&world.a, function, &arg, 1, 1, 0, 0).id);
+	return hint_make(HINT_LOOK, world_submit(&world.a, function, &arg, 1, 1, 0, 0).id);
 }
 
 static void *take_a_step(void *worker)

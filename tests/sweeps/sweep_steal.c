@@ -72,7 +72,7 @@ static void setup_handed(void *image)
 	submit(1);
 	/* As tables/handover.c does, which looks for workers from the other end of the process
 	 * table. */
-	sh_store(&world.tables.process[WORLD_WORKER].handed, hint_make(HINT_SUBMITTED, task[0].id));
+	sh_store(&world.tables.process[WORLD_WORKER].handed, hint_make(HINT_LOOK, task[0].id));
 }
 
 /* A worker runs the first task, without end; the rest waits in the worker's ring. A second
