@@ -127,8 +127,8 @@ void death_of_member(struct manager *m, uint32_t slot)
 		death_plan_restart(m, slot, kind, end);
 		death_count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
-	/* Before the death is told: no worker repeats the task while processes started by the dead
-	 * worker still run. */
+	/* Before the death is told: processes started by the dead worker are killed, and waited for
+	 * (100 ms at most), so that as a rule none still runs when the task is repeated. */
 	orphans_end(m);
 	orphans_await(m);
 	if (m->slot[slot].adopted && kind == KIND_WORKER)

@@ -3,7 +3,7 @@
  * Off by default: a task may be long and right. A worker beats at the begin of a task, when the
  * task calls plm_cancelled(), and at each safety tick of a sleep, for want of work or in a task
  * that waits for another task. A worker held by SIGSTOP does not beat: a suspect until the time is
- * over, with the task in hand.
+ * over, if a task runs.
  * Silence is measured in running time of the manager, so a suspended
  * machine, or a runtime held by SIGSTOP as a whole, goes on as before. Time counts between two
  * steps of the manager's loop as near as the timer says; a longer gap counts nothing. The kill is

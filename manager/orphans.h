@@ -6,8 +6,8 @@
  * go to another process, and are found by PLM_TASK and PLM_SLOT in the environments of the user's
  * processes, and in the cgroups of process slots where cgroups exist. Without cgroups an orphan
  * with a cleared environment is not found.
- * Where: the manager.  Blocks: orphans_await() as stated; orphans_of() until killed processes have
- * ended.
+ * Where: the manager.  Blocks: orphans_await() as stated; orphans_of() for each killed process,
+ * two seconds at most.
  * Death of the manager: the next manager searches again (adopt.c). */
 #ifndef PLM_ORPHANS_H
 #define PLM_ORPHANS_H
@@ -31,7 +31,7 @@ struct orphans { /* killed, and not yet reported dead */
 void orphans_adopt(void);                         /* makes the manager a child subreaper */
 void orphans_end(struct manager *m);              /* kills all children but members */
 void orphans_ended(struct manager *m, int pidfd); /* an orphan has ended, and may leave orphans */
-/* Waits for the killed orphans, 100 ms at most: a death is told after the orphans. */
+/* Waits for the killed orphans, 100 ms at most; then the death is told all the same. */
 void orphans_await(struct manager *m);
 void orphans_reap(struct manager *m); /* children already ended */
 /* Kills the processes of a runtime, found by environment. lives: marks process slots to be spared;

@@ -3,7 +3,7 @@
  * A worker has a number, and the number tells the kind. At boot the kinds are numbered one after
  * another; later workers of the first kind get numbers behind all kinds, so that growth renumbers
  * no worker. When the first kind has too many workers, those with the highest numbers leave: each
- * ends the task in hand and takes no further task. A worker drained by number leaves in the same
+ * ends its running task and takes no further task. A worker drained by number leaves in the same
  * way and stays away until resumed.
  * Where: the manager.  Blocks: never.
  * Death: all numbers are read from the control page and the process table, so the next manager goes

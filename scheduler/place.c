@@ -4,8 +4,8 @@
  * the heap. So a ring is filled only as deep as a millisecond of work at the worker's recent pace
  * (process_depth): hundreds of tiny tasks, one or two long ones. The worker asks for more at half
  * of that, so that a wake of the scheduler serves many tasks. Priorities hold all the same: a claim
- * looks at the floor (floor.c), and gives back a task below the floor. If a worker does not get to
- * a task, because the task before turned out long or sleeps, the scheduler gives the task to
+ * looks at the floor (tables/floor.h), and gives back a task below the floor. If a worker does not
+ * get to a task, because the task before turned out long or sleeps, the scheduler gives the task to
  * another worker as well: a hint is an order only for the first worker that claims the record. */
 #include "scheduler/placing.h"
 
@@ -96,8 +96,8 @@ static void place_avoid_failed(
 		room_choose_other(s, s->worker_process[*process].worker, process);
 }
 
-/* Takes the next task by priority and turn, or a due task; none while a higher task is unclaimed.
- */
+/* Takes the next task by priority and turn, or a due task; none while a higher task
+ * stands unclaimed behind another in front of a worker (floor.c). */
 static bool place_take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
 {
 	struct heap *heap = &s->t->task_heap;
@@ -171,7 +171,7 @@ static void place_wake_blocked(struct scheduler *s)
 			process_post_all(s->t, p);
 }
 
-/* A booking withdraws tasks from the processes it takes; these go back to the heap. */
+/* A booking notes the tasks in front of the processes it takes again; these go back to the heap. */
 static uint32_t place_booked(struct scheduler *s)
 {
 	uint32_t begun = booking_place(s);

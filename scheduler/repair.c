@@ -87,9 +87,9 @@ static bool repair_may_run_again(struct scheduler *s, struct record *r, uint64_t
 }
 
 /* The attempt is over. The task runs once more if it was returned, if `retries` allow (a time limit
- * was over), or if crash_retries allow (any other death); a cancelled task never does. Otherwise
- * the task ends. Only flags set by clients still move the word; then the word is looked
- * at again. */
+ * was over, or the task did not fit into memory), or if crash_retries allow (any other death); a
+ * cancelled task never does. Otherwise the task ends. Only flags set by clients still move the
+ * word; then the word is looked at again. */
 static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
@@ -157,7 +157,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		graph_check(s, index); /* or the dead process was to make the task ready */
 		break;
 	case RECORD_READY:
-		/* Submitted, the hint never sent; or kept for later by a dead worker. */
+		/* Submitted, the hint never sent; or the task stood in the ring or the hand of a
+		 * dead worker, or was its next, while the word names the submitter. */
 		if (its_own || process_kind(sh_load(&s->t->process[dead].state)) == KIND_WORKER)
 			ready_add(s, index);
 		break;

@@ -40,8 +40,9 @@ struct ready {          /* ready.c; place.c empties the list */
 	uint32_t n, room;
 };
 
-struct floor_state {    /* floor.c */
-	bool kept_back; /* the next task waits until all higher tasks are claimed */
+struct floor_state { /* floor.c */
+	bool
+	    kept_back; /* the next task waits for higher tasks that stand unclaimed behind others */
 };
 
 struct shelf { /* tasks with the same terms, largest key first */

@@ -24,8 +24,9 @@ static bool handover_is_idle(const struct tables *t, uint32_t process)
 /* Gives the hint to an idle worker; false if the worker is not idle after all. The worker looks
  * into its hand first, then into the ring. The scheduler may have pushed a task into the ring
  * meanwhile, which the worker may now run for long, and our task must not lie behind: so take it
- * back. The scheduler withdraws hints pushed later, but cannot withdraw from the hand of a worker
- * asked to leave meanwhile. */
+ * back. Of hints pushed later the scheduler takes care: it gives the task to another worker as
+ * well. But the scheduler looks once at the tasks of a worker that was asked to leave: so take the
+ * task back from such a worker, too. */
 static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;

@@ -94,7 +94,7 @@ static void worker_give_back(struct worker *w, uint32_t index)
 		worker_tell(w, HINT_LOOK, record_ref(index, word_generation(word)), true);
 }
 
-static void worker_run_kept(struct worker *w)
+static void worker_run_next(struct worker *w)
 {
 	while (w->next != NO_RECORD) {
 		uint32_t index = w->next;
@@ -115,7 +115,7 @@ static bool worker_names_task(const struct tables *t, uint64_t hint)
 bool worker_run_hint(struct worker *w, uint64_t hint)
 {
 	bool ran = worker_names_task(&w->rt.tables, hint) && worker_run_counted(w, (uint32_t)hint);
-	worker_run_kept(w);
+	worker_run_next(w);
 	return ran;
 }
 
