@@ -2,6 +2,9 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "client/plm_inspect.h"
 #include "tests/support/run_suite.h"
@@ -65,9 +68,23 @@ START_TEST(a_plan_puts_workers_where_plm_would)
 }
 END_TEST
 
+/* To find GPUs hwloc loads the libraries of their makers, and unloads them: libOpenCL loses a
+ * kilobyte on the way, in a place without a name for a suppression. */
+static plm_machine *this_machine(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_disable();
+#endif
+	plm_machine *machine = machine_of(NULL);
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_enable();
+#endif
+	return machine;
+}
+
 START_TEST(this_machine_has_the_cpus_of_this_process)
 {
-	plm_machine *machine = machine_of(NULL);
+	plm_machine *machine = this_machine();
 	plm_part_row row;
 	plm_cpus mine;
 	uint64_t cursor = 0;
