@@ -124,7 +124,8 @@ _Noreturn static void become_manager(const struct demo *d, int out, pid_t parent
 {
 	char path[PATH_BYTES], store[32];
 	program_path(d, "plm", path);
-	snprintf(store, sizeof store, "%zuM", (d->large_bytes + d->large_bytes / 4) / MIB);
+	/* An object may fill three quarters of a store: the rest is for results. */
+	snprintf(store, sizeof store, "%zuM", (d->large_bytes + d->large_bytes / 2) / MIB);
 	dup2(out, STDOUT_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() == parent)
