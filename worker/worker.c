@@ -214,7 +214,7 @@ static void worker_rest(struct worker *w)
 	w->dry.missed |= w->dry.saw_task;
 	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
-	if (spin_may_help(&rt->tables) && spin_until(&rt->tables, worker_work_waits, w))
+	if (spin_until(&rt->tables, worker_work_waits, w))
 		return;
 	if (rt->tables.control->jobserver)
 		worker_tell_if_wanted(w);
