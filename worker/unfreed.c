@@ -20,7 +20,7 @@ enum {
 	UNFREED_MOST = 1 << 20, /* ... and at most so many bytes */
 	UNFREED_TIMES = 8,      /* so many times more may be told and not read */
 	UNFREED_NAP_MS = 1,
-	UNFREED_WAIT_MS = 10, /* a living scheduler reads within microseconds */
+	UNFREED_WAIT_MS = 100, /* a living scheduler reads within microseconds, if it has a core */
 };
 
 void unfreed_open(struct worker *w)

@@ -64,8 +64,7 @@ static void expect_end_of_chain(plm_ref last)
 /* Alive are an argument and a result. */
 START_TEST(a_chain_of_large_values_holds_what_is_alive_and_a_little)
 {
-	/* A worker waits 10 ms at most for a scheduler that others keep from its core. */
-	enum { PEAK = 2 * 2 * VALUE_BYTES + 8 * STORE_CHUNK_BYTES };
+	enum { PEAK = 2 * 2 * VALUE_BYTES + 2 * STORE_CHUNK_BYTES };
 	boot("2", "1G");
 	expect_end_of_chain(chain_of(LINKS));
 	ck_assert_uint_le(store_peak(), PEAK);
@@ -82,7 +81,7 @@ END_TEST
 /* Nobody wants the results. */
 START_TEST(dropped_results_leave_at_once)
 {
-	enum { PEAK = 8 * STORE_CHUNK_BYTES, TASKS = 200 };
+	enum { PEAK = 2 * STORE_CHUNK_BYTES, TASKS = 200 };
 	boot("1", "1G");
 	for (int i = 0; i < TASKS; i++)
 		plm_drop(client, submit_text(client, "probe.fill", "2097152"));
