@@ -13,8 +13,9 @@ static bool task_sleep_seen(struct task_sleep *sleep)
 		return false;
 	uint64_t switches = (uint64_t)usage.ru_nvcsw;
 	uint64_t own = switches - sleep->switches;
+	bool first = sleep->looked_ns == 0; /* the birth of the worker is no sleep of a task */
 	sleep->switches = switches;
-	return own > sleep->parks && own - sleep->parks >= (sleep->tasks + 1) / 2;
+	return !first && own > sleep->parks && own - sleep->parks >= (sleep->tasks + 1) / 2;
 }
 
 void task_sleep_note(struct worker *w)
