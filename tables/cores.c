@@ -17,19 +17,19 @@ void cores_note(struct tables *t)
 		sh_poke(noted, core, "cpu");
 }
 
-/* Of two workers on a core, one moves. Clients are not ours to move. */
-static bool cores_makes_way_for(const struct tables *t, uint32_t other)
-{
-	return other != t->self && other != SLOT_SCHEDULER &&
-	    (process_kind(sh_load(&t->process[other].state)) == KIND_CLIENT || other > t->self);
-}
-
 bool cores_quick(const struct tables *t, uint32_t process)
 {
 	const struct process *p = &t->process[process];
 	uint32_t average_ns = sh_peek(&p->average_ns);
 	return process_awake(t, process) && average_ns && average_ns <= CORES_QUICK_NS &&
 	    !sh_peek(&p->tasks_sleep);
+}
+
+/* Of two workers on a core, one moves. Clients are not ours to move. */
+static bool cores_makes_way_for(const struct tables *t, uint32_t other)
+{
+	return other != t->self && other != SLOT_SCHEDULER &&
+	    (process_kind(sh_load(&t->process[other].state)) == KIND_CLIENT || other > t->self);
 }
 
 bool cores_shared(struct tables *t, uint64_t now)
@@ -62,14 +62,15 @@ void cores_leave(struct tables *t, uint64_t now)
 /* A busy worker has no time to make way. */
 void cores_part_after_wake(struct tables *t)
 {
+	uint64_t now = clock_ns();
 	cores_note(t);
-	if (t->control->cores < 2 || clock_ns() < t->may_move_ns)
+	if (t->control->cores < 2 || now < t->may_move_ns)
 		return;
 	uint32_t core = sh_peek(&t->process[t->self].cpu), slots = tables_slots(t);
 	for (uint32_t p = SLOT_FIRST_SHARED; p < slots; p++)
 		if (p != t->self && process_awake(t, p) && sh_peek(&t->process[p].cpu) == core &&
 		    cores_is_worker(t, p)) {
-			cores_leave(t, clock_ns());
+			cores_leave(t, now);
 			return;
 		}
 }

@@ -2,8 +2,12 @@
  *
  * The kernel likes to wake a process on the core of its waker, where the woken worker waits until
  * its waker rests, while the other core idles. So a worker that finds a busy worker on its core
- * after a wake, or another waiting process in a spin, leaves the core. Where: `cpu` of a process
- * slot, the private affinity of the process. Who may call: the process itself; only workers move.
+ * after a wake, or another waiting process in a spin, leaves the core.
+ *
+ * Where: `cpu` of a process slot, the private affinity of the process.
+ *
+ * Who may call: the process itself; only workers move.
+ *
  * Blocks: never.  Death: the affinity ends with the process; a stale `cpu` costs time. */
 #ifndef PLM_CORES_H
 #define PLM_CORES_H

@@ -84,8 +84,9 @@ struct control { /* the first page of the control segment, after the segment's o
 	shared32 admission;                       /* W: manager.  R: anyone. ADMISSION_ bits */
 	shared32 floor; /* W: scheduler. key_rank() of the lowest priority that may start (floor.h);
 			   0 at a scheduler's start. */
-	shared32 looks; /* W: scheduler. 1: the scheduler will look for tasks stuck behind long
-			   ones. */
+	shared32 looks; /* W: scheduler, in each round. 1: the scheduler will look for tasks stuck
+			   behind long ones. A worker misled by it loses a second at most
+			   (SAFETY_TICK_MS). */
 	shared32 kept_back; /* W: scheduler. 1: the next queued task waits until workers have
 			       claimed the tasks of higher priority before them. */
 	shared32 staff; /* W: manager. Wanted workers of the first kind; kind[0].count at boot. */

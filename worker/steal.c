@@ -58,11 +58,10 @@ static bool steal_finds_ready(const struct tables *t, uint32_t process)
 	struct ring ring = ring_down(t, process);
 	uint32_t n = ring_used(&ring) ? ring_look(&ring, hints, GLANCE_AHEAD) : 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t index = (uint32_t)hints[i];
-		if (hint_kind(hints[i]) != HINT_LOOK || index >= t->limits.records)
+		if (!worker_names_task(t, hints[i]))
 			continue;
-		uint64_t word = sh_load(&record_at(t, index)->state);
-		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
+		uint64_t word = sh_load(&record_at(t, (uint32_t)hints[i])->state);
+		if (word_state(word) == RECORD_READY)
 			return true;
 	}
 	return false;

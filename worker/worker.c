@@ -106,7 +106,7 @@ static void worker_run_next(struct worker *w)
 	}
 }
 
-static bool worker_names_task(const struct tables *t, uint64_t hint)
+bool worker_names_task(const struct tables *t, uint64_t hint)
 {
 	return hint_kind(hint) == HINT_LOOK && (uint32_t)hint < t->limits.records &&
 	    hint_fits(hint, sh_load(&record_at(t, (uint32_t)hint)->state));

@@ -81,6 +81,8 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 /* Sends what is in report[]. */
 void worker_report(struct worker *w);
 
+/* False: a stale hint, or no hint of a task. */
+bool worker_names_task(const struct tables *t, uint64_t hint);
 /* Runs the task of a hint, which may be stale, and then the successors that we keep. */
 bool worker_run_hint(struct worker *w, uint64_t hint);
 

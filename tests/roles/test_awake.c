@@ -76,37 +76,40 @@ START_TEST(a_worker_that_is_awake_gets_the_task_before_workers_that_sleep)
 }
 END_TEST
 
+/* A task to be given while the first `busy` workers run tasks of such a length. */
+static uint64_t task_beside_busy(uint32_t busy, uint32_t average_ns)
+{
+	boot(average_ns);
+	uint64_t hint = ready_task(NULL);
+	for (uint32_t i = 0; i < busy; i++)
+		keep_busy(i);
+	return hint;
+}
+
+static void expect_wake_of(uint32_t i, uint64_t hint)
+{
+	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_uint_eq(sh_load(&row(i)->handed), hint);
+}
+
 START_TEST(no_worker_is_woken_while_quick_workers_use_every_core)
 {
-	boot(QUICK_NS);
-	uint64_t hint = ready_task(NULL);
-	for (uint32_t i = 0; i < STAGE_CORES; i++)
-		keep_busy(i);
+	uint64_t hint = task_beside_busy(STAGE_CORES, QUICK_NS);
 	ck_assert_int_eq(handover(tables, hint), HANDOVER_NOT_WORTH_A_WAKE);
 	sh_store(&row(0)->tasks_sleep, 1); /* its core is free most of the time */
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
-	ck_assert_uint_eq(sh_load(&row(STAGE_CORES)->handed), hint);
+	expect_wake_of(STAGE_CORES, hint);
 }
 END_TEST
 
 START_TEST(a_worker_is_woken_beside_workers_with_long_tasks)
 {
-	boot(SLOW_NS);
-	uint64_t hint = ready_task(NULL);
-	for (uint32_t i = 0; i < STAGE_CORES; i++)
-		keep_busy(i);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
-	ck_assert_uint_eq(sh_load(&row(STAGE_CORES)->handed), hint);
+	expect_wake_of(STAGE_CORES, task_beside_busy(STAGE_CORES, SLOW_NS));
 }
 END_TEST
 
 START_TEST(without_an_idle_worker_the_task_is_refused)
 {
-	boot(QUICK_NS);
-	uint64_t hint = ready_task(NULL);
-	for (uint32_t i = 0; i < WORKERS; i++)
-		keep_busy(i);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_REFUSED);
+	ck_assert_int_eq(handover(tables, task_beside_busy(WORKERS, QUICK_NS)), HANDOVER_REFUSED);
 }
 END_TEST
 
