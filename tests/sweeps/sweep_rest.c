@@ -1,6 +1,7 @@
 /* sweep_rest.c - an idle worker and an idle scheduler, killed around their sleep: the work that
  * woke the sleeper is done all the same. */
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "tests/support/meanwhile.h"
@@ -74,6 +75,38 @@ static void rest_of_worker(void *image)
 		sweep_fail("it is at work, and counts as asleep");
 }
 
+/* ---- a worker whose task sleeps ---- */
+
+static int sleep_and_leave(plm_call *call)
+{
+	struct timespec moment = { .tv_nsec = 1000 };
+	nanosleep(&moment, NULL);
+	return echo_and_leave(call);
+}
+
+static void setup_sleeper(void *image)
+{
+	const plm_arg text = PLM_BYTES("x", 1);
+	(void)image;
+	world_boot();
+	world_crowd();
+	task = world_submit(&world.b, "probe.echo", &text, 1, 1, 0, 1);
+	world_settle();
+	const struct record *r = record_at(&world.tables, ref_index(task.id));
+	world.worker.functions.code[r->function] = sleep_and_leave;
+	world.worker.task_sleep.looked_ns = 1; /* a look before this task */
+}
+
+static void sleep_in_task(void *image)
+{
+	(void)image;
+	world_play(&world.worker.rt);
+	worker_run(&world.worker);
+	worker_report(&world.worker);
+	if (!sh_load(&world.tables.process[WORLD_WORKER].tasks_sleep))
+		sweep_fail("its task slept, and the scheduler cannot know");
+}
+
 /* ---- the scheduler ---- */
 
 static void end_it(void)
@@ -127,6 +160,17 @@ static const char *judge_worker(void *image)
 	return world_judge(WORLD_WORKER, task_is_done);
 }
 
+static const char *sleeper_is_done(void)
+{
+	return world_yields(task, "x", 1) ? NULL : "the task has no value";
+}
+
+static const char *judge_sleeper(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, sleeper_is_done);
+}
+
 static const char *judge_scheduler(void *image)
 {
 	(void)image;
@@ -136,6 +180,8 @@ static const char *judge_scheduler(void *image)
 static const struct sweep_op ops[] = {
 	LONG("a worker rests, and is woken", setup_worker, rest_of_worker, recover_worker,
 	    judge_worker),
+	LONG("a worker tells that its task slept", setup_sleeper, sleep_in_task, recover_worker,
+	    judge_sleeper),
 	LONG("the scheduler rests, and is woken", setup_scheduler, rest_of_scheduler,
 	    recover_scheduler, judge_scheduler),
 };
