@@ -214,7 +214,7 @@ static void manager_announce(struct manager *m)
 		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
 	notify_say(
 	    m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name, staff_workers(m));
-	if (m->options->daemon) {
+	if (m->ready != STDOUT_FILENO) {
 		close(m->ready);
 		m->ready = -1;
 	}

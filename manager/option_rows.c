@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/option_table.h"
@@ -14,7 +15,7 @@
 #include "policy/policy.h"
 #include "spec/spec.h"
 
-enum { TIME_MAX_MS = 1 << 30, MODULE_LIMIT_LEAST_MS = 1 };
+enum { READY_FD_MAX = 1 << 20, TIME_MAX_MS = 1 << 30, MODULE_LIMIT_LEAST_MS = 1 };
 
 #define AGE_MAX_MS (UINT64_C(86400000) * 365 * 100)
 #define SIZE_MAX_BYTES (UINT64_C(1) << 62)
@@ -299,6 +300,11 @@ const struct option_row option_rows[] = {
 	{ "daemon", NULL, NULL, OPTION_FLAG,
 	    .help = "go to the background when ready; the log is NAME.log in the runtime directory",
 	    OPTION_FIELD(struct options, daemon) },
+	{ "ready", NULL, NULL, OPTION_NUMBER, .word = "FD",
+	    .help = "write the ready line to the open descriptor FD, then close it, instead of to "
+		    "stdout; for programs that start plm",
+	    OPTION_FIELD(struct options, ready_fd), .least = STDERR_FILENO + 1,
+	    .most = READY_FD_MAX },
 	{ "help", NULL, NULL, OPTION_TEXT, .optional = true, .help = "show this text",
 	    .take = option_rows_help },
 	{ "version", NULL, NULL, OPTION_FLAG, .help = "show the version",

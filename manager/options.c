@@ -1,6 +1,7 @@
 #include "manager/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -116,6 +117,19 @@ static int options_fit_spares(struct options *o)
 	    o->spares, o->limits.workers, room - 1);
 }
 
+static int options_check_ready(const struct options *o)
+{
+	if (!o->ready_fd)
+		return 0;
+	if (o->daemon || o->guard)
+		return why(-EINVAL, "--ready and %s cannot be combined",
+		    o->daemon ? "--daemon" : "--guard");
+	if (fcntl((int)o->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return why(-EINVAL, "--ready %u: no such descriptor is open: %s", o->ready_fd,
+		    strerror(errno));
+	return 0;
+}
+
 static int options_check_tie(const struct options *o)
 {
 	if (!o->tied || (!o->daemon && !o->guard))
@@ -129,7 +143,8 @@ static int options_check_tie(const struct options *o)
 /* Makes the options agree with each other. 0 or -EINVAL. */
 static int options_fit(struct options *o)
 {
-	if (options_check_tie(o) < 0 || options_fit_workers(o) < 0 || memory_plan(o) < 0)
+	if (options_check_tie(o) < 0 || options_check_ready(o) < 0 || options_fit_workers(o) < 0 ||
+	    memory_plan(o) < 0)
 		return -EINVAL;
 	if (o->durability_given && !o->state)
 		return why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",

@@ -158,5 +158,6 @@ int main(int argc, char **argv)
 		return r - 1;
 	if (options.daemon)
 		return plm_main_run_daemon(&options);
-	return plm_main_run(&(struct service){ .options = &options, .ready = STDOUT_FILENO });
+	int ready = options.ready_fd ? (int)options.ready_fd : STDOUT_FILENO;
+	return plm_main_run(&(struct service){ .options = &options, .ready = ready });
 }

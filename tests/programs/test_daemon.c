@@ -84,6 +84,21 @@ static void expect_descriptors(pid_t pid)
 }
 
 /* program_run() reads both outputs to the end: a daemon with either output would block the test. */
+/* Checked at the start: a program that waits for the line must not wait for ever. */
+START_TEST(a_ready_line_for_a_closed_descriptor_is_refused)
+{
+	setup();
+	struct output_of o = program_run(
+	    &host, "plm", (const char *const[]){ "--ready", "1000", NULL }, NULL, 0);
+	ck_assert_msg(o.code == 64 && strstr(o.err, "no such descriptor"), "%d: %s", o.code, o.err);
+	output_free(&o);
+	o = program_run(
+	    &host, "plm", (const char *const[]){ "--ready", "3", "--daemon", NULL }, NULL, 0);
+	ck_assert_msg(o.code == 64 && strstr(o.err, "cannot be combined"), "%d: %s", o.code, o.err);
+	output_free(&o);
+}
+END_TEST
+
 START_TEST(a_daemon_and_all_its_processes_have_the_log_alone)
 {
 	daemon_boot(_i ? "--guard" : NULL);
@@ -191,6 +206,7 @@ int main(void)
 	TCase *tcase = tcase_create("daemon");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_loop_test(tcase, a_daemon_and_all_its_processes_have_the_log_alone, 0, 2);
+	tcase_add_test(tcase, a_ready_line_for_a_closed_descriptor_is_refused);
 	tcase_add_test(tcase, what_stops_the_boot_of_a_daemon_is_said_and_logged);
 	tcase_add_test(tcase, a_restart_that_fails_for_a_while_is_tried_again);
 	tcase_add_test(tcase, a_signal_between_two_tries_ends_the_runtime);

@@ -1,0 +1,412 @@
+"""Executor: concurrent.futures.Executor over a runtime.
+
+`plm.Executor()` boots a runtime that ends with this process; `plm.Executor(name=...)` joins one.
+Calls, exceptions and texts are those of ProcessPoolExecutor, with three differences that users ask
+for: a dead worker fails the one task it ran, cancel() also stops a running task, and a future among
+the arguments is a dependency.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from concurrent.futures import Executor as StandardExecutor
+from concurrent.futures._base import LOGGER
+from typing import Any, TypeVar
+
+from . import _core, _functions, _values
+from ._errors import InitializerFailed
+from ._futures import Future
+from ._runtime import Runtime
+from ._session import Session
+
+T = TypeVar("T")
+
+WORKERS_MOST = 1000
+LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
+_numbers = itertools.count(1)
+
+
+class Executor(StandardExecutor):
+    """Runs functions in the workers of a runtime."""
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: object = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        name: str | None = None,
+        max_tasks_per_child: int | None = None,
+        preload: Sequence[str] = (),
+        python: str | None = None,
+    ) -> None:
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if max_workers is not None and max_workers > WORKERS_MOST:
+            raise ValueError(f"max_workers must be <= {WORKERS_MOST}")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if max_tasks_per_child is not None:
+            if not isinstance(max_tasks_per_child, int):
+                raise TypeError("max_tasks_per_child must be an integer")
+            if max_tasks_per_child <= 0:
+                raise ValueError("max_tasks_per_child must be >= 1")
+        if name is not None and (max_workers, max_tasks_per_child, tuple(preload)) != (
+            None,
+            None,
+            (),
+        ):
+            raise ValueError(
+                "an executor that joins a runtime takes its workers as they are: "
+                "give max_workers, max_tasks_per_child and preload to plm"
+            )
+        self._runtime: Runtime | None = None
+        self._max_workers = max_workers or len(os.sched_getaffinity(0))
+        if name is None:
+            options = ["--recycle-tasks", str(max_tasks_per_child)] if max_tasks_per_child else []
+            self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
+        self._session = Session(_core.connect(name or self._runtime_name()), python)
+        self._initializer = self._pickled_initializer(initializer, initargs)
+        self._lock = threading.Lock()
+        self._shutdown = False
+        self._broken: str | bool = False
+        self._end = weakref.finalize(self, _end, self._session, self._runtime)
+        self._end.atexit = False
+        _executors.add(self)
+
+    def _runtime_name(self) -> str:
+        assert self._runtime is not None
+        return self._runtime.name
+
+    @staticmethod
+    def _pickled_initializer(
+        initializer: Callable[..., object] | None, initargs: tuple[Any, ...]
+    ) -> tuple[int, bytes] | None:
+        if initializer is None:
+            return None
+        number = os.getpid() << 32 | next(_numbers)
+        return number, bytes(_values.dump((initializer, initargs)))
+
+    # ---- submitting ----
+
+    def _check_open(self) -> None:
+        if self._broken:
+            raise BrokenExecutor(self._broken)
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if _exiting:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    def _text(self, function: Callable[..., Any], mark: bytes = b"") -> bytes | _core.Ref:
+        """The text of a function, behind the initializer and the mark of a chunk."""
+        if not mark and self._initializer is None:
+            return self._session.text_of(function)
+        text = mark + _functions.encode(function)
+        if self._initializer is not None:
+            text = _functions.join_initializer(*self._initializer, text)
+        return self._session._short(text)
+
+    def _future(self, ref: Any) -> Future[Any]:
+        kind = Future if self._initializer is None else _FutureOfInitialized
+        future: Future[Any] = kind(self._session, ref)
+        if self._initializer is not None:
+            future.executor = weakref.ref(self)  # type: ignore[attr-defined]
+        self._session.watch_future(future)
+        return future
+
+    def _submit(
+        self,
+        function: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: _core.Options | None,
+    ) -> Future[T]:
+        with self._lock:
+            self._check_open()
+            try:
+                row = (self._text(function), *self._session.arguments(args, kwargs))
+            except Exception as error:  # an object that cannot be pickled is that task's error
+                return _failed(self._session, error)
+            return self._future(self._session.submit_row(row, options))
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Submits fn(*args, **kwargs), and returns its Future."""
+        return self._submit(fn, args, kwargs, None)
+
+    def options(self, **options: Any) -> Submitter:
+        """The executor with options for what it submits: needs=, priority=, retries=,
+        crash_retries=, run_limit=, ... (times in seconds)."""
+        return Submitter(self, self._session.options_of(options))
+
+    def submit_with(
+        self,
+        fn: Callable[..., T],
+        /,
+        *args: Any,
+        kwargs: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Future[T]:
+        """Submits fn(*args, **kwargs) with options, as of options()."""
+        return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
+
+    # ---- map ----
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """The results of fn for each row of the iterables, in order. chunksize: rows of one task.
+        buffersize: so many tasks are submitted ahead of the results taken."""
+        return self._map(fn, iterables, timeout, chunksize, buffersize, None)
+
+    def _map(
+        self,
+        fn: Callable[..., T],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        chunksize: int,
+        buffersize: int | None,
+        options: _core.Options | None,
+    ) -> Iterator[T]:
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            self._check_open()
+        rows = zip(*iterables, strict=False)
+        if chunksize > 1:
+            chunks = _chunks(rows, chunksize)
+            text = self._text(fn, _functions.FOR_EACH)
+            futures = self._submit_rows(text, chunks, buffersize, options)
+            return itertools.chain.from_iterable(_results(futures, deadline))
+        futures = self._submit_rows(self._text(fn), rows, buffersize, options)
+        return _results(futures, deadline)
+
+    def _submit_rows(
+        self,
+        text: bytes | _core.Ref,
+        rows: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+        options: _core.Options | None,
+    ) -> _Ahead:
+        put_once: dict[int, tuple[Any, Any]] = {}
+
+        def submit(row: tuple[Any, ...]) -> Future[Any]:
+            with self._lock:
+                self._check_open()
+                try:
+                    args = tuple(self._once(put_once, value) for value in row)
+                    task = (text, *self._session.arguments(args, {}))
+                except Exception as error:
+                    return _failed(self._session, error)
+                return self._future(self._session.submit_row(task, options))
+
+        return _Ahead(submit, rows, buffersize)
+
+    def _once(self, known: dict[int, tuple[Any, Any]], value: Any) -> Any:
+        """A large array among the arguments of a map, put into the store once."""
+        size = getattr(value, "nbytes", 0)
+        if not isinstance(size, int) or size < LARGE_BYTES:
+            return value
+        if id(value) not in known:
+            known[id(value)] = (value, self._session.put(value))  # the value keeps its id meanwhile
+        return known[id(value)][1]
+
+    # ---- the end ----
+
+    def _break(self, error: BaseException) -> None:
+        """The initializer failed: the executor takes no more tasks."""
+        with self._lock:
+            if self._broken:
+                return
+            self._broken = (
+                "A process in the process pool was terminated abruptly while the future was "
+                "running or pending."
+            )
+        LOGGER.critical("Exception in initializer:", exc_info=error.__cause__ or error)
+        for future in self._session.open_futures():
+            self._session.cancel_quietly([future.ref])
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the executor. Submitted tasks run to their end, but with cancel_futures those that
+        have not begun are cancelled. wait: return when all have ended."""
+        with self._lock:
+            self._shutdown = True
+        if not self._end.alive:
+            return
+        if cancel_futures:
+            for future in self._session.open_futures():
+                self._session.core.cancel(future.ref, 0, True)
+                future._follow()
+        if not wait:
+            return  # the futures hold the session; its end comes with theirs, or at exit
+        self._finish()
+
+    def _finish(self) -> None:
+        core = self._session.core
+        try:
+            for future in self._session.open_futures():
+                if not future.fetched:
+                    core.wait([future.ref], 1, -1)
+            core.wait_all(-1)
+            self._session.fetch_ended()
+        except _core.Error:
+            pass  # the runtime is gone, and with it what there was to wait for
+        self._end()
+
+
+class Submitter(StandardExecutor):
+    """An executor with options: Executor.options()."""
+
+    def __init__(self, executor: Executor, options: _core.Options) -> None:
+        self._executor = executor
+        self._options = options
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Submits fn(*args, **kwargs) with the options."""
+        return self._executor._submit(fn, args, kwargs, self._options)
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """As Executor.map(), with the options."""
+        return self._executor._map(fn, iterables, timeout, chunksize, buffersize, self._options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the executor behind."""
+        self._executor.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class _FutureOfInitialized(Future[T]):
+    """A future whose failure may be that of the executor's initializer."""
+
+    executor: Callable[[], Executor | None]
+
+    def _fetch(self, timeout: float | None) -> None:
+        super()._fetch(timeout)
+        if isinstance(self._error, InitializerFailed):
+            executor = self.executor()
+            if executor is not None:
+                executor._break(self._error)
+
+
+class _Failed(Future[Any]):
+    """A call that could not be submitted."""
+
+    def __init__(self, session: Session, error: BaseException) -> None:
+        super().__init__(session, None)  # type: ignore[arg-type]
+        self.fetched = True
+        self._error = error
+
+    def _follow(self) -> None:
+        self._tell()
+
+
+def _failed(session: Session, error: BaseException) -> Future[Any]:
+    return _Failed(session, error)
+
+
+def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
+    while chunk := list(itertools.islice(rows, size)):
+        yield (chunk,)
+
+
+class _Ahead:
+    """The futures of a map, submitted ahead of the results that are taken."""
+
+    def __init__(
+        self,
+        submit: Callable[[tuple[Any, ...]], Future[Any]],
+        rows: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+    ) -> None:
+        self._submit = submit
+        self._rows = rows
+        self.futures: deque[Future[Any]] = deque(
+            submit(row) for row in itertools.islice(rows, buffersize)
+        )
+
+    def next(self) -> Future[Any] | None:
+        """The oldest future; another one is submitted for it."""
+        if not self.futures:
+            return None
+        first = self.futures.popleft()
+        for row in itertools.islice(self._rows, 1):
+            self.futures.append(self._submit(row))
+        return first
+
+
+def _results(ahead: _Ahead, deadline: float | None) -> Iterator[Any]:
+    try:
+        while (future := ahead.next()) is not None:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                yield future.result(left)
+            finally:
+                if not future.done():
+                    future.cancel()
+            del future
+    finally:
+        for future in ahead.futures:
+            future.cancel()
+
+
+# ---- the end of executors ----
+
+_executors: weakref.WeakSet[Executor] = weakref.WeakSet()
+_exiting = False
+
+
+def _end(session: Session, runtime: Runtime | None) -> None:
+    """The executor is gone. Futures that live still have their session; without any, the runtime
+    of our own ends."""
+    if runtime is not None:
+        for future in session.open_futures():
+            if not future.done():
+                _left_alone.append((session, runtime))
+                return
+        session.fetch_ended()
+        session.close()
+        runtime.end()
+    elif not session.open_futures():
+        session.close()
+
+
+_left_alone: list[tuple[Session, Runtime]] = []
+
+
+def _at_exit() -> None:
+    """As concurrent.futures: submitted tasks end before the interpreter does."""
+    global _exiting
+    _exiting = True
+    for executor in list(_executors):
+        executor.shutdown(wait=True)
+    for session, _ in _left_alone:
+        try:
+            session.core.wait_all(-1)
+        except _core.Error:
+            continue
+
+
+threading._register_atexit(_at_exit)  # type: ignore[attr-defined]

@@ -1,0 +1,250 @@
+"""Future: a concurrent.futures.Future whose task lives in a runtime.
+
+Nothing of a Future is done before somebody asks: the state is one load of shared memory, the result
+is read by the thread that calls result(), and the lock is made for the first waiter. So a Future
+costs a fraction of the standard one, and no thread of this process handles results. A callback, and
+wait() and as_completed() of the standard library, which look into a Future, make the watcher
+(_watch.py) follow the task.
+
+A result that was read is kept in the Future, as with the standard one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as StandardFuture
+from concurrent.futures._base import (
+    CANCELLED,
+    CANCELLED_AND_NOTIFIED,
+    FINISHED,
+    LOGGER,
+    PENDING,
+    RUNNING,
+)
+from typing import Any, Generic, TypeVar, cast
+
+from . import _core
+from ._session import Ref, Session, milliseconds
+
+T = TypeVar("T")
+
+_NAMES = {
+    _core.WAITING: PENDING,
+    _core.READY: PENDING,
+    _core.RUNNING: RUNNING,
+    _core.DONE: FINISHED,
+    _core.FAILED: FINISHED,
+    _core.CANCELLED: CANCELLED_AND_NOTIFIED,
+    _core.GONE: FINISHED,
+}
+
+
+class Future(StandardFuture[T], Generic[T]):
+    """The result of a task to come; made by Executor.submit()."""
+
+    _plm_future = True
+
+    def __init__(self, session: Session, ref: Ref) -> None:
+        # Not the standard initialisation: lock, waiters and callbacks are made when asked for.
+        self.session = session
+        self.ref = ref
+        self.fetched = False
+        self._view: Any = None  # the value, not yet decoded
+        self._error: BaseException | None = None
+        self._value: Any = None
+        self._decoded = False
+        self._lock: threading.Condition | None = None
+        self._waiting: list[Any] | None = None
+        self._callbacks: list[Callable[[Any], object]] | None = None
+        self._told = False
+
+    # ---- what the standard library looks at ----
+
+    @property
+    def _condition(self) -> threading.Condition:
+        if self._lock is None:
+            with _making:
+                if self._lock is None:
+                    self._lock = threading.Condition()
+        return self._lock
+
+    @property
+    def _state(self) -> str:
+        if not self.fetched:
+            state = self.session.core.state(self.ref)
+            return _NAMES[state]
+        return CANCELLED_AND_NOTIFIED if isinstance(self._error, CancelledError) else FINISHED
+
+    @property
+    def _waiters(self) -> list[Any]:
+        if self._waiting is None:
+            self._waiting = []
+            self._follow()
+        return self._waiting
+
+    @property
+    def _done_callbacks(self) -> list[Callable[[Any], object]]:
+        if self._callbacks is None:
+            self._callbacks = []
+        return self._callbacks
+
+    @property
+    def _result(self) -> Any:
+        self._fetch(None)
+        return None if self._error else self._decode()
+
+    @property
+    def _exception(self) -> BaseException | None:
+        self._fetch(None)
+        return self._error
+
+    # ---- the result ----
+
+    def _fetch(self, timeout: float | None) -> None:
+        """Waits for the task, and takes the value or the exception."""
+        if self.fetched:
+            return
+        core = self.session.core
+        try:
+            self._view = core.get(self.ref, milliseconds(timeout))
+        except _core.TaskFailed:
+            self._error = self.session.exception(self.ref)
+        except _core.TaskCancelled:
+            self._error = CancelledError()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        self.fetched = True
+
+    def fetch_if_ended(self) -> bool:
+        """Takes the result if there is one. True: it was taken, now or before."""
+        if not self.fetched and self.session.core.state(self.ref) >= _core.DONE:
+            self._fetch(0)
+            if self._error is None and len(self._view) <= _SMALL_BYTES:
+                self._decode()
+        return self.fetched
+
+    def _decode(self) -> Any:
+        if not self._decoded:
+            try:
+                self._value = self.session.decode(self.ref, self._view)
+            except BaseException as error:
+                self._error = error
+                raise
+            self._decoded = True
+            self._view = None
+        return self._value
+
+    def result(self, timeout: float | None = None) -> T:
+        """The result of the task, as Future.result() of the standard library."""
+        try:
+            self._fetch(timeout)
+            if self._error is not None:
+                raise self._error
+            return cast(T, self._decode())
+        finally:
+            self = None  # type: ignore[assignment]  # the traceback must not keep the Future
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception of the task, or None."""
+        self._fetch(timeout)
+        if isinstance(self._error, CancelledError):
+            raise self._error
+        if self._error is None:
+            try:
+                self._decode()
+            except BaseException:
+                return self._error
+        return self._error
+
+    # ---- states ----
+
+    def done(self) -> bool:
+        """Tells whether the task has ended, in any way."""
+        return self.fetched or self.session.core.state(self.ref) >= _core.DONE
+
+    def running(self) -> bool:
+        """Tells whether the task runs just now."""
+        return self._state == RUNNING
+
+    def cancelled(self) -> bool:
+        """Tells whether the task was cancelled."""
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def cancel(self) -> bool:
+        """Cancels the task. A running task is stopped, too: TaskStopped is raised in it, and a
+        second later its worker is killed."""
+        if self.cancelled():
+            return True
+        if self.fetched or not self.session.core.cancel(self.ref):
+            return self.cancelled()
+        self._follow()
+        return True
+
+    # ---- who wants to be told ----
+
+    def _follow(self) -> None:
+        if self.done() and not self._callbacks and not self._waiting:
+            return
+        self.session.watcher.add(self.ref, self._tell)
+
+    def _tell(self) -> None:
+        """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""
+        self._fetch(0)
+        with self._condition:
+            if self._told:
+                return
+            self._told = True
+            waiters, callbacks = self._waiting or [], self._callbacks or []
+            for waiter in waiters:
+                if self.cancelled():
+                    waiter.add_cancelled(self)
+                elif self._error is not None:
+                    waiter.add_exception(self)
+                else:
+                    waiter.add_result(self)
+            self._condition.notify_all()
+        for callback in callbacks:
+            self._call_back(callback)
+
+    def _call_back(self, callback: Callable[[Any], object]) -> None:
+        try:
+            callback(self)
+        except Exception:
+            LOGGER.exception("exception calling callback for %r", self)
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Calls fn(self) when the task has ended, in the thread of the watcher; at once if it has
+        ended before."""
+        if not self.done():
+            with self._condition:
+                if not self._told:
+                    first = not self._done_callbacks
+                    self._done_callbacks.append(fn)
+                    if first:
+                        self._follow()
+                    return
+        self._call_back(fn)
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Only the runtime runs a task."""
+        raise RuntimeError("the task of this future runs in a runtime")
+
+    def set_result(self, result: T) -> None:
+        """Only the runtime sets a result."""
+        raise RuntimeError("the task of this future runs in a runtime")
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Only the runtime sets an exception."""
+        raise RuntimeError("the task of this future runs in a runtime")
+
+    def __repr__(self) -> str:
+        words = {CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "finished"}
+        state = self._state
+        return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
+
+
+_making = threading.Lock()
+_SMALL_BYTES = 64 * 1024

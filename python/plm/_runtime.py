@@ -1,0 +1,149 @@
+"""A runtime of our own: `plm --tied`, started by this process and ended with it.
+
+The runtime ends when this process ends, however that happens. Its workers write to the standard
+output of this process. The programs are found in the package, else in PATH.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import _core
+
+BOOT_PATIENCE_S = 30.0
+END_PATIENCE_S = 10.0
+
+
+def program(name: str) -> str:
+    """The path of one of the programs of plm."""
+    here = Path(__file__).resolve().parent
+    places = [Path(os.environ["PLM_BIN"])] if os.environ.get("PLM_BIN") else []
+    places += [here / "bin", *(Path(p) for p in os.environ.get("PATH", "").split(":") if p)]
+    for place in places:
+        path = place / name
+        if os.access(path, os.X_OK):
+            return str(path)
+    raise FileNotFoundError(
+        f"the program {name} was not found: neither in the package nor in PATH; "
+        "install plm, or set PLM_BIN to its directory"
+    )
+
+
+class Runtime:
+    """A runtime that this process has started."""
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        preload: Sequence[str] = (),
+        options: Sequence[str] = (),
+        python: str | None = None,
+    ) -> None:
+        self.name = f"py-{os.getpid()}-{secrets.token_hex(4)}"
+        self.owner = os.getpid()
+        self.pid = 0
+        self._pidfd = -1
+        count = workers if workers is not None else len(os.sched_getaffinity(0))
+        words = [
+            program("plm"),
+            *("--name", self.name, "--tied", "--fresh"),
+            *("--workers", str(count), "--python", python or sys.executable),
+            *options,
+        ]
+        if preload:
+            words += ["--preload", ",".join(preload)]
+        self._start(words)
+
+    def _start(self, words: list[str]) -> None:
+        ours, theirs = os.pipe()  # not inherited, but for the descriptor given below
+        try:
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+            for name in ("PLM_NAME", "PLM_WORKERS", "MAKEFLAGS"):
+                environment.pop(name, None)
+            ready = 9
+            self.pid = os.posix_spawn(
+                words[0],
+                [*words, "--ready", str(ready)],
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, theirs, ready),
+                ],
+                setpgroup=0,  # a Ctrl-C at the terminal is for this process alone
+                setsigmask=[],
+                setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
+            )
+            self._pidfd = os.pidfd_open(self.pid)
+        finally:
+            os.close(theirs)
+        try:
+            self._await_ready(ours)
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            os.close(ours)
+        _own.append(self)
+
+    def _await_ready(self, fd: int) -> None:
+        deadline = time.monotonic() + BOOT_PATIENCE_S
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise _core.Error(110, f"plm was not ready within {BOOT_PATIENCE_S:.0f} s")
+            more = os.read(fd, 4096)
+            if not more:
+                raise _core.Error(111, "plm could not boot: it wrote the reason above")
+            line += more
+
+    def end(self) -> None:
+        """Ends the runtime at once, and waits for the end."""
+        if self._pidfd < 0 or self.owner != os.getpid():
+            return
+        # Two signals of different kinds: two equal ones might merge.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._signal(number)
+        if not select.select([self._pidfd], [], [], END_PATIENCE_S)[0]:
+            self._signal(signal.SIGKILL)
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:  # the program waits for all its children itself
+            pass
+        os.close(self._pidfd)
+        self._pidfd = -1
+        if self in _own:
+            _own.remove(self)
+
+    def _signal(self, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            return
+
+
+_own: list[Runtime] = []
+_default: Runtime | None = None
+
+
+def boot() -> Runtime:
+    """The runtime of this process for the functional face: booted once."""
+    global _default
+    if _default is None or _default._pidfd < 0 or _default.owner != os.getpid():
+        _default = Runtime()
+    return _default
+
+
+@atexit.register
+def _end_all() -> None:
+    for runtime in list(_own):
+        runtime.end()

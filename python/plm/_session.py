@@ -1,0 +1,474 @@
+"""A connection of this process to a runtime, and the references that the connection gives out.
+
+A session turns Python calls into tasks `py.call`: the text of the function, the pickled arguments,
+and the futures among the arguments, which the worker reads from the store. The process has one
+current session; in a worker this is the handle of the worker itself.
+
+A fork leaves the child without sessions: handles belong to the process that opened them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _core, _errors, _functions, _values
+
+if TYPE_CHECKING:
+    from ._watch import Watcher
+
+# Longer arguments get an object of the store; a task's own bytes are copied twice.
+INLINE_MOST = 32 * 1024
+# A longer text of a function is put into the store once; the tasks name the object.
+TEXT_INLINE_MOST = 512
+# How long a submission waits for room in a full table or store, and how long at a time.
+ROOM_PATIENCE_S = 60.0
+ROOM_STEP_MS = 200
+OPTION_NAMES = frozenset(
+    "priority retries crash_retries keep tied needs queue_limit run_limit total_limit backoff "
+    "backoff_max grace keep_for replicas".split()
+)
+_SECONDS = {
+    "queue_limit": "queue_ms",
+    "run_limit": "run_ms",
+    "total_limit": "total_ms",
+    "backoff": "backoff_ms",
+    "backoff_max": "backoff_max_ms",
+    "grace": "grace_ms",
+    "keep_for": "keep_ms",
+}
+
+
+def milliseconds(timeout: float | None) -> int:
+    """A timeout in seconds, as the core takes it: None waits for ever."""
+    if timeout is None:
+        return -1
+    return max(0, min(int(timeout * 1000 + 0.999), 2**31 - 1))
+
+
+class Ref(_core.Ref):
+    """The name of a future value in a runtime: of a task, or of an object.
+
+    A Ref holds the value as long as the Ref lives. A Ref can be an argument of a task, can be
+    pickled, and can be awaited. `plm.get(ref)` gives the value.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.text, _pickled(self))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.text}>"
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        from ._aio import result_of
+
+        return result_of(self).__await__()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value, when the task has ended; raises what the task raised."""
+        return session_of(self).value(self, timeout)
+
+    def done(self) -> bool:
+        """Tells whether the task has ended, in any way."""
+        return session_of(self).core.state(self) >= _core.DONE
+
+    def cancel(self) -> bool:
+        """Cancels the task, also a running one. False: the task has ended before."""
+        return session_of(self).core.cancel(self)
+
+    def explain(self) -> str:
+        """Why the task has not ended, or what became of it."""
+        return session_of(self).core.explain(self)
+
+
+class RawRef(Ref):
+    """The name of a value that is bytes, not a pickle: of a C function, a command, or a file."""
+
+    __slots__ = ()
+
+
+class Slot:
+    """Stands among the pickled arguments for a future; the worker puts the value there."""
+
+    __slots__ = ("index", "raw")
+
+    def __init__(self, index: int, raw: bool) -> None:
+        self.index = index
+        self.raw = raw
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Slot, (self.index, self.raw)
+
+
+class Keywords(dict[str, Any]):
+    """The keyword arguments of a task, behind the tuple of the others."""
+
+
+# ---- references inside of pickles ----
+
+# The references pickled while the arguments or the result of a task are being written: the task
+# has to hold them, or the reader could find them gone.
+_collector = threading.local()
+
+
+class Collecting:
+    """While entered, pickled references of the thread are collected in `refs`."""
+
+    __slots__ = ("kept", "outer", "refs")
+
+    def __init__(self, kept: bool) -> None:
+        self.refs: list[_core.Ref] = []
+        self.kept = kept
+        self.outer: Collecting | None = None
+
+    def __enter__(self) -> Collecting:
+        self.outer = getattr(_collector, "now", None)
+        _collector.now = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _collector.now = self.outer
+
+
+def _pickled(ref: Ref) -> bool:
+    """Notes a reference that is pickled. True: the runtime keeps the value until the reader holds
+    the reference."""
+    now: Collecting | None = getattr(_collector, "now", None)
+    if now is not None:
+        now.refs.append(ref)
+    kept = now is None or now.kept
+    if kept:
+        ref.client.keep(ref)
+    return kept
+
+
+def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
+    session = current()
+    ref = session.core.hold(text, kind)
+    if kept:
+        session.core.forget(ref)
+    assert isinstance(ref, Ref)
+    return ref
+
+
+# ---- sessions ----
+
+
+class Session:
+    """What a program does with one runtime."""
+
+    def __init__(self, core: _core.Client, python: str | None = None) -> None:
+        self.core = core
+        self.name = core.name
+        self.needs = self._needs_of(python)
+        self.plain = self.options_of({})
+        self._options: dict[tuple[Any, ...], _core.Options] = {}
+        self._texts: dict[Any, bytes | _core.Ref] = {}
+        self._watcher: Watcher | None = None
+        self._lock = threading.Lock()
+        self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
+        self._prune_at = 1024
+        if not core.worker:
+            core.patience(ROOM_STEP_MS)
+        _sessions[id(core)] = self
+
+    def _needs_of(self, python: str | None) -> str | None:
+        """What a Python task asks for, so that a worker with the right interpreter runs it."""
+        pythons = self.core.pythons()
+        if not pythons:
+            return ""
+        wanted = python or sys.executable
+        at = next((i for i, row in enumerate(pythons) if row[0] == wanted), None)
+        if at is None and (python or len(pythons) > 1):
+            names = ", ".join(row[0] for row in pythons)
+            raise _core.Error(
+                errno.ENOENT,
+                f"runtime {self.core.name!r} has no workers with the interpreter {wanted}; "
+                f"it has {names}: name one by plm.connect(python=...)",
+            )
+        at = at or 0
+        if pythons[at][2]:
+            return None
+        return "python=1" if at == 0 else f"python{at + 1}=1"
+
+    # ---- options ----
+
+    def options_of(self, given: dict[str, Any], results: int = 1) -> _core.Options:
+        """The options of a Python task from keywords; times are in seconds."""
+        unknown = given.keys() - OPTION_NAMES
+        if unknown:
+            raise TypeError(
+                f"unknown option {', '.join(sorted(unknown))}: there are "
+                f"{', '.join(sorted(OPTION_NAMES))}"
+            )
+        words: dict[str, Any] = {"results": results}
+        for name, value in given.items():
+            if name in _SECONDS:
+                words[_SECONDS[name]] = milliseconds(value)
+            else:
+                words[name] = value
+        if self.needs:
+            # Alternatives are separated by "|": the interpreter belongs to each.
+            ways = (words.get("needs") or "").split("|")
+            words["needs"] = "|".join(
+                f"{way.strip()},{self.needs}" if way.strip() else self.needs for way in ways
+            )
+        return _core.Options(**words)
+
+    # ---- submitting ----
+
+    def text_of(self, function: Callable[..., Any]) -> bytes | _core.Ref:
+        """The text of a function, made once; a long text is an object of the store."""
+        try:
+            known = self._texts.get(function)
+        except TypeError:  # a callable that cannot be hashed
+            return self._short(_functions.encode(function))
+        if known is None:
+            if len(self._texts) >= _functions.REMEMBERED:
+                self._texts.clear()
+            known = self._texts[function] = self._short(_functions.encode(function))
+        return known
+
+    def _short(self, text: bytes) -> bytes | _core.Ref:
+        return text if len(text) <= TEXT_INLINE_MOST else self._patiently(self.core.put, text)
+
+    def _patiently(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Waits for room in a full table or store: fetches ended results, then tries again."""
+        deadline = 0.0
+        while True:
+            try:
+                return call(*args)
+            except _core.Error as error:
+                if error.errno != errno.ENOSPC or self.core.worker:
+                    raise
+                now = time.monotonic()
+                deadline = deadline or now + ROOM_PATIENCE_S
+                if now > deadline:
+                    raise
+            self.fetch_ended()
+
+    def write(self, value: bytes | _values.Frame) -> bytes | _core.Ref:
+        """Bytes as an argument of a task: long ones become an object of the store."""
+        if isinstance(value, bytes):
+            if len(value) <= INLINE_MOST:
+                return value
+            ref: _core.Ref = self._patiently(self.core.put, value)
+            return ref
+        if value.size <= INLINE_MOST:
+            return bytes(value)
+        room = self._patiently(self.core.create, value.size)
+        value.write(room.write)
+        sealed: _core.Ref = room.seal()
+        return sealed
+
+    def arguments(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[bytes | _core.Ref, ...]:
+        """The arguments of a task behind the function: a pickle, and the futures named in it."""
+        futures: list[_core.Ref] = []
+
+        def place(value: Any) -> Any:
+            ref = value if isinstance(value, Ref) else getattr(value, "ref", None)
+            if not isinstance(ref, Ref) or ref.client is not self.core:
+                return value
+            futures.append(ref)
+            return Slot(len(futures) + 1, isinstance(ref, RawRef))
+
+        for value in args:
+            if isinstance(value, Ref) or hasattr(value, "_plm_future"):
+                args = [
+                    place(v) if isinstance(v, Ref) or hasattr(v, "_plm_future") else v for v in args
+                ]
+                break
+        for name, value in kwargs.items():
+            if isinstance(value, Ref) or hasattr(value, "_plm_future"):
+                kwargs = {**kwargs, name: place(value)}
+        with Collecting(kept=False) as inner:
+            data = _values.dump((tuple(args), Keywords(kwargs)) if kwargs else tuple(args))
+        futures.extend(ref for ref in inner.refs if ref.client is self.core)
+        return self.write(data), *futures
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        options: _core.Options | None = None,
+    ) -> Any:
+        """Submits a call of a Python function: a Ref, or a tuple of several."""
+        row = (self.text_of(function), *self.arguments(args, kwargs))
+        return self.submit_row(row, options)
+
+    def submit_row(
+        self, row: tuple[bytes | _core.Ref, ...], options: _core.Options | None = None
+    ) -> Any:
+        """Submits a task made of a text and arguments."""
+        if self.needs == "":
+            raise _core.Error(
+                errno.ENOENT,
+                f"runtime {self.name!r} has no Python workers: boot it with "
+                f"`plm --python {sys.executable}`",
+            )
+        try:
+            return self.core.submit("py.call", row, options or self.plain)
+        except _core.Error as error:
+            if error.errno != errno.ENOSPC or self.core.worker:
+                raise
+        self.fetch_ended()
+        return self._patiently(self.core.submit, "py.call", row, options or self.plain)
+
+    # ---- values ----
+
+    def put(self, value: Any) -> Ref:
+        """Writes a value into the store."""
+        with Collecting(kept=True):
+            data = _values.dump(value)
+        if isinstance(data, bytes):
+            ref: Ref = self._patiently(self.core.put, data)
+            return ref
+        room = self._patiently(self.core.create, data.size)
+        data.write(room.write)
+        sealed = room.seal()
+        assert isinstance(sealed, Ref)
+        return sealed
+
+    def put_raw(self, data: Any) -> RawRef:
+        """Writes bytes into the store as they are, for C functions and commands."""
+        ref = self._patiently(self.core.put, data, RawRef)
+        assert isinstance(ref, RawRef)
+        return ref
+
+    def decode(self, ref: _core.Ref, view: Any) -> Any:
+        """The value in a view: of a raw reference the bytes themselves."""
+        return memoryview(view) if isinstance(ref, RawRef) else _values.load(view)
+
+    def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
+        """Waits for a value; raises the exception of a failed task."""
+        try:
+            view = self.core.get(ref, milliseconds(timeout))
+        except _core.TaskFailed:
+            raise self.exception(ref) from None
+        except _core.TaskCancelled:
+            raise _errors.CancelledError("the task was cancelled") from None
+        except KeyboardInterrupt:
+            self.cancel_quietly([ref])
+            raise
+        return self.decode(ref, view)
+
+    def exception(self, ref: _core.Ref) -> BaseException:
+        """The exception of a failed or cancelled task."""
+        return _errors.exception_of(self.core.failure(ref))
+
+    def cancel_quietly(self, refs: Iterable[_core.Ref]) -> None:
+        """Cancels what may still be cancelled."""
+        for ref in refs:
+            try:
+                self.core.cancel(ref)
+            except _core.Error:  # the value is gone, or the runtime
+                continue
+
+    # ---- futures that are still to be fetched ----
+
+    def watch_future(self, future: Any) -> None:
+        """Remembers a future, so that its result can make room."""
+        self._open.append(weakref.ref(future))
+        if len(self._open) >= self._prune_at:
+            self._prune()
+
+    def _prune(self) -> None:
+        with self._lock:
+            taken, self._open = self._open, []
+        alive = [w for w in taken if (f := w()) is not None and not f.fetched]
+        with self._lock:
+            self._open = alive + self._open
+            self._prune_at = max(1024, 2 * len(self._open))
+
+    def open_futures(self) -> list[Any]:
+        """The futures of this session that are still to be fetched."""
+        return [f for w in list(self._open) if (f := w()) is not None and not f.fetched]
+
+    def fetch_ended(self) -> None:
+        """Takes the results of ended futures out of the runtime, which frees their records."""
+        for future in self.open_futures():
+            future.fetch_if_ended()
+        self._prune()
+
+    @property
+    def watcher(self) -> Watcher:
+        """Tells of ended futures: by a thread, or in an event loop."""
+        with self._lock:
+            if self._watcher is None:
+                from ._watch import Watcher
+
+                self._watcher = Watcher(self.core)
+            return self._watcher
+
+    def close(self) -> None:
+        """Ends the connection; values that were read stay readable."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._texts.clear()
+        _sessions.pop(id(self.core), None)
+        self.core.close()
+
+
+# ---- the session of this process ----
+
+_sessions: dict[int, Session] = {}
+_current: Session | None = None
+_current_lock = threading.Lock()
+_boot_own: Callable[[], Session] | None = None
+
+
+def session_of(ref: _core.Ref) -> Session:
+    """The session that gave out a reference."""
+    session = _sessions.get(id(ref.client))
+    if session is None:
+        raise _core.Error(errno.EHOSTDOWN, "the connection of this reference was closed")
+    return session
+
+
+def current() -> Session:
+    """The session of this process: connects at first use."""
+    global _current
+    with _current_lock:
+        if _current is None or _current.core.closed:
+            _current = open_session(None, None)
+        return _current
+
+
+def open_session(name: str | None, python: str | None) -> Session:
+    """Connects to a runtime. Without a name, and if none is up, a runtime of our own is booted."""
+    try:
+        return Session(_core.connect(name), python)
+    except _core.Error as error:
+        if name is not None or os.environ.get("PLM_NAME") or error.errno != errno.ENOENT:
+            raise
+    from ._runtime import boot
+
+    return Session(_core.connect(boot().name), python)
+
+
+def set_current(session: Session | None) -> None:
+    """Makes a session the one that the functions of the package use."""
+    global _current
+    _current = session
+
+
+def _after_fork_in_child() -> None:
+    global _current, _current_lock
+    _current = None
+    _current_lock = threading.Lock()
+    _sessions.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+_core.set_types(Ref)

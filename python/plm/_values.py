@@ -1,0 +1,141 @@
+"""Values as bytes: pickle protocol 5, with large buffers beside the pickle.
+
+A value without large buffers is a plain pickle. Any other value is a frame: a head, the pickle, and
+each buffer at a multiple of 64 bytes. A frame lies in one object of the store, so a reader maps the
+buffers in place, read-only, and copies nothing.
+
+    head    4 bytes magic, 4 bytes number of buffers, 8 bytes offset and 8 bytes length of the
+            pickle, then 8 bytes offset and 8 bytes length of each buffer
+
+Where: any process; no state.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+MAGIC = b"PLM\x00"
+HEAD = struct.Struct("<4sIQQ")
+PLACE = struct.Struct("<QQ")
+ALIGNMENT = 64
+# A smaller buffer is copied into the pickle: a place of its own would cost more.
+BUFFER_LEAST = 1024
+PROTOCOL = 5
+
+_dumps = pickle.dumps
+_loads = pickle.loads
+
+
+class Unpicklable(TypeError):
+    """A value that cannot be sent to another process."""
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+class Frame:
+    """A value made of a pickle and buffers, not yet written."""
+
+    __slots__ = ("buffers", "data", "head", "places", "size")
+
+    def __init__(self, data: bytes, buffers: list[memoryview]) -> None:
+        self.data = data
+        self.buffers = buffers
+        at = HEAD.size + PLACE.size * len(buffers)
+        head = [HEAD.pack(MAGIC, len(buffers), at, len(data))]
+        at += len(data)
+        self.places: list[int] = []
+        for buffer in buffers:
+            at = _aligned(at)
+            self.places.append(at)
+            head.append(PLACE.pack(at, buffer.nbytes))
+            at += buffer.nbytes
+        self.head = b"".join(head)
+        self.size = at
+
+    def write(self, put: Callable[[int, Any], None]) -> None:
+        """Writes the frame by put(offset, bytes)."""
+        put(0, self.head + self.data)
+        for place, buffer in zip(self.places, self.buffers, strict=True):
+            put(place, buffer)
+
+    def __bytes__(self) -> bytes:
+        room = bytearray(self.size)
+
+        def put(offset: int, data: Any) -> None:
+            room[offset : offset + len(data)] = data
+
+        self.write(put)
+        return bytes(room)
+
+
+def _with_cloudpickle(
+    value: object, keep: Callable[[pickle.PickleBuffer], bool], trouble: BaseException | None
+) -> bytes:
+    try:
+        import cloudpickle
+    except ImportError:
+        what = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise Unpicklable(
+            f"a value of type {what} cannot be sent to another process: {trouble}; "
+            "define its functions and classes in a module, or install cloudpickle"
+        ) from trouble
+    data: bytes = cloudpickle.dumps(value, protocol=PROTOCOL, buffer_callback=keep)
+    return data
+
+
+def has_cloudpickle() -> bool:
+    """Tells whether functions and classes of __main__ can travel by value."""
+    if "cloudpickle" in sys.modules:
+        return True
+    from importlib.util import find_spec
+
+    return find_spec("cloudpickle") is not None
+
+
+def dump(value: object) -> bytes | Frame:
+    """The value as bytes, or as a frame if it has large buffers."""
+    buffers: list[memoryview] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < BUFFER_LEAST:
+            return True
+        buffers.append(raw)
+        return False
+
+    try:
+        data = _dumps(value, PROTOCOL, buffer_callback=keep)
+        by_name = b"__main__" in data
+    except RecursionError:
+        raise
+    except Exception as trouble:  # any class may refuse in its own way
+        buffers.clear()
+        data = _with_cloudpickle(value, keep, trouble)
+        by_name = False
+    if by_name and has_cloudpickle():
+        buffers.clear()
+        data = _with_cloudpickle(value, keep, None)
+    return Frame(data, buffers) if buffers else data
+
+
+def load(data: Any) -> Any:
+    """The value of bytes or of a view; buffers of a frame stay where they are."""
+    view = memoryview(data)
+    if view.nbytes < HEAD.size or view[:4] != MAGIC:
+        return _loads(view)
+    _, count, at, length = HEAD.unpack_from(view)
+    buffers = []
+    for i in range(count):
+        start, size = PLACE.unpack_from(view, HEAD.size + i * PLACE.size)
+        if start + size > view.nbytes:
+            raise pickle.UnpicklingError("a frame ends before its last buffer")
+        buffers.append(view[start : start + size])
+    if at + length > view.nbytes:
+        raise pickle.UnpicklingError("a frame ends before its pickle")
+    return _loads(view[at : at + length], buffers=buffers)

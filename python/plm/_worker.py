@@ -1,0 +1,193 @@
+"""One Python task in a worker: `handle` is called for every task of a Python function.
+
+The worker loop is C (python/core/): it claims the task, calls `handle`, commits the outcome. An
+exception of the task becomes the failure of the task. A request to stop the task (cancel, a time
+limit) interrupts system calls and raises TaskStopped in the main thread.
+
+Where: a worker process, forked from a zygote. Death: as of any worker.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import _arrays, _core, _errors, _functions, _session, _values
+
+_callables: dict[bytes, Callable[..., Any]] = {}
+_initialized: dict[int, BaseException | None] = {}
+
+
+class TaskStopped(BaseException):
+    """Raised in a task that was asked to stop: by a cancellation, or a time limit that is over."""
+
+
+# ---- what a task may have left changed ----
+
+
+class _Place:
+    """Directory, signal handlers and standard streams of the process, as each task finds them."""
+
+    def __init__(self) -> None:
+        self.directory = os.getcwd()
+        self.streams = (sys.stdin, sys.stdout, sys.stderr)
+        self.handlers: dict[int, Any] = {}
+        self.moved = False
+        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, signal.signal
+        os.chdir, os.fchdir = self.chdir, self.fchdir
+        signal.signal = self.signal
+
+    def chdir(self, path: Any) -> None:
+        self.moved = True
+        self._chdir(path)
+
+    def fchdir(self, fd: Any) -> None:
+        self.moved = True
+        self._fchdir(fd)
+
+    def signal(self, number: Any, handler: Any) -> Any:
+        former = self._signal(number, handler)
+        self.handlers.setdefault(int(number), former)
+        return former
+
+    def restore(self) -> None:
+        if self.moved:
+            self.moved = False
+            self._chdir(self.directory)
+        for number, former in self.handlers.items():
+            self._signal(number, former)
+        self.handlers.clear()
+        if (sys.stdin, sys.stdout, sys.stderr) != self.streams:
+            sys.stdin, sys.stdout, sys.stderr = self.streams
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+
+_place: _Place | None = None
+_running: list[_core.Call] = []
+
+
+def _on_interrupt(_number: int, _frame: object) -> None:
+    if _running and _running[-1].cancelled():
+        raise TaskStopped
+
+
+def begin(client: _core.Client) -> None:
+    """The first thing in a new worker process."""
+    global _place
+    _session.set_current(_session.Session(client))
+    signal.signal(_core.INTERRUPT, _on_interrupt)
+    _place = _Place()
+
+
+# ---- the function ----
+
+
+def _initialize(number: int, pickled: bytes) -> None:
+    if number not in _initialized:
+        try:
+            initializer, arguments = _values.load(pickled)
+            initializer(*arguments)
+            _initialized[number] = None
+        except BaseException as error:
+            _initialized[number] = error
+    failed = _initialized[number]
+    if failed is not None:
+        raise _errors.InitializerFailed from failed
+
+
+def _function(text: Any) -> Callable[..., Any]:
+    key = bytes(text)
+    known = _callables.get(key)
+    if known is not None:
+        return known
+    number, pickled, inner = _functions.split_initializer(key)
+    if number:
+        _initialize(number, pickled)
+    function = _functions.decode(inner)
+    if len(_callables) >= _functions.REMEMBERED:
+        _callables.clear()
+    _callables[key] = function
+    return function
+
+
+def _filled(value: Any, call: _core.Call) -> Any:
+    if not isinstance(value, _session.Slot):
+        return value
+    view = call.arg(value.index)
+    return memoryview(view) if value.raw else _values.load(view)
+
+
+def _arguments(call: _core.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    given = _values.load(call.arg(1))
+    args, kwargs = given, {}
+    if len(given) == 2 and type(given[0]) is tuple and type(given[1]) is _session.Keywords:
+        args, kwargs = given
+    if call.nargs > 2:
+        args = tuple(_filled(a, call) for a in args)
+        kwargs = {k: _filled(v, call) for k, v in kwargs.items()}
+    return args, kwargs
+
+
+def _reply(call: _core.Call, result: Any, which: int) -> None:
+    if _arrays.reply(call, result, which):
+        return
+    with _session.Collecting(kept=True):
+        data = _values.dump(result)
+    if isinstance(data, bytes):
+        call.reply(data, which)
+    else:
+        data.write(call.result(data.size, which).write)
+
+
+def _reply_all(call: _core.Call, result: Any) -> None:
+    if call.results == 1:
+        _reply(call, result, 0)
+        return
+    parts = tuple(result)
+    if len(parts) != call.results:
+        raise ValueError(f"the function returned {len(parts)} values, and has {call.results}")
+    for which, part in enumerate(parts):
+        _reply(call, part, which)
+
+
+def _fail(call: _core.Call, error: BaseException) -> None:
+    words, detail = _errors.describe(error)
+    code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
+    call.fail(code, words, detail)
+
+
+def _run(call: _core.Call) -> None:
+    if call.function == "py.call":
+        function = _function(call.arg(0))
+        args, kwargs = _arguments(call)
+        _reply_all(call, function(*args, **kwargs))
+        return
+    from ._modules import run_named
+
+    run_named(call)
+
+
+def handle(call: _core.Call) -> None:
+    """Runs one task. No exception leaves this function."""
+    _running.append(call)
+    try:
+        _run(call)
+    except BaseException as error:  # also SystemExit: the worker lives on
+        try:
+            _fail(call, error)
+        except TaskStopped:
+            call.fail(errno.ECANCELED, "the task was asked to stop")
+    finally:
+        _running.pop()
+        if not _running and _place is not None:
+            try:
+                _place.restore()
+            except Exception as error:  # a stream that was closed, a directory that is gone
+                call.fail(errno.EIO, f"the task left the worker unusable: {error}")

@@ -1,0 +1,120 @@
+"""plm.Executor under CPython's own tests for executors, where they are installed
+(Debian: libpython3.11-testsuite)."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+
+import support
+
+import plm
+
+try:
+    try:
+        from test import test_concurrent_futures as cpython  # 3.11
+        from test.test_concurrent_futures import (
+            AsCompletedTests,
+            ExecutorMixin,
+            ExecutorShutdownTest,
+            ExecutorTest,
+            FailingInitializerMixin,
+            InitializerMixin,
+            WaitTests,
+        )
+    except ImportError:
+        from test.test_concurrent_futures import util as cpython  # 3.12 and later
+        from test.test_concurrent_futures.executor import ExecutorTest
+        from test.test_concurrent_futures.test_as_completed import AsCompletedTests
+        from test.test_concurrent_futures.test_init import (
+            FailingInitializerMixin,
+            InitializerMixin,
+        )
+        from test.test_concurrent_futures.test_shutdown import ExecutorShutdownTest
+        from test.test_concurrent_futures.test_wait import WaitTests
+        from test.test_concurrent_futures.util import ExecutorMixin
+except ImportError as missing:
+    print(f"left out: CPython's tests for executors are not installed here ({missing})")
+    sys.exit(0)
+
+BaseTestCase = cpython.BaseTestCase
+
+
+class PlmMixin(ExecutorMixin):  # type: ignore[misc]
+    """Gives the tests of CPython our executor."""
+
+    executor_type = plm.Executor
+
+
+class Calls(PlmMixin, ExecutorTest, BaseTestCase):  # type: ignore[misc]
+    pass
+
+
+class Waits(PlmMixin, WaitTests, BaseTestCase):  # type: ignore[misc]
+    pass
+
+
+class Completions(PlmMixin, AsCompletedTests, BaseTestCase):  # type: ignore[misc]
+    pass
+
+
+class Initializers(PlmMixin, InitializerMixin, BaseTestCase):  # type: ignore[misc]
+    pass
+
+
+class FailingInitializers(PlmMixin, FailingInitializerMixin, BaseTestCase):  # type: ignore[misc]
+    pass
+
+
+BEGIN = """
+import atexit, time
+from plm import Executor
+def sleep_and_print(t, msg):
+    time.sleep(t)
+    print(msg)
+    import sys; sys.stdout.flush()
+import test.test_concurrent_futures as library
+"""
+
+
+class Shutdowns(PlmMixin, ExecutorShutdownTest, BaseTestCase):  # type: ignore[misc]
+    """The tests that run a program of their own import the executor from concurrent.futures by its
+    name, so these are written anew."""
+
+    def sleep_and_print(self, ending: str) -> None:
+        where = cpython.sleep_and_print.__module__
+        done = support.script(
+            f"from plm import Executor\nfrom {where} import sleep_and_print\n"
+            f"if __name__ == '__main__':\n    t = Executor(5)\n"
+            f"    t.submit(sleep_and_print, 0.3, 'apple')\n{ending}"
+        )
+        self.assertEqual(done.stdout.strip(), "apple")
+        self.assertEqual(done.stderr, "")
+
+    def test_interpreter_shutdown(self) -> None:
+        self.sleep_and_print("")
+
+    def test_hang_gh83386(self) -> None:
+        self.sleep_and_print("    t.shutdown(wait=False)\n")
+
+    def test_submit_after_interpreter_shutdown(self) -> None:
+        done = support.script(
+            "import atexit\n"
+            "@atexit.register\n"
+            "def run_last():\n"
+            "    try:\n"
+            "        t.submit(id, None)\n"
+            "    except RuntimeError:\n"
+            "        print('runtime-error')\n"
+            "        raise\n"
+            "from plm import Executor\n"
+            "if __name__ == '__main__':\n"
+            "    t = Executor(5)\n"
+            "    t.submit(id, 42).result()\n"
+        )
+        self.assertIn("RuntimeError: cannot schedule new futures", done.stderr)
+        self.assertEqual(done.stdout.strip(), "runtime-error")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
