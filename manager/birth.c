@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "manager/child.h"
 #include "manager/manager.h"
+#include "manager/nursery.h"
 #include "manager/places.h"
 #include "manager/spare_processes.h"
 #include "manager/staff.h"
@@ -93,24 +94,6 @@ static int birth_take_slot(struct manager *m, enum process_kind kind, uint32_t *
 	return 0;
 }
 
-static int birth_watch_child(struct manager *m, enum process_kind kind, uint32_t slot, pid_t pid)
-{
-	struct process *p = &m->tables.process[slot];
-	p->pid = pid;
-	p->start_time = process_start_time(pid);
-	uint64_t word = sh_load(&p->state);
-	m->slot[slot].pid = pid;
-	m->slot[slot].kind = kind;
-	m->slot[slot].generation = process_generation(word);
-	m->slot[slot].born_ns = clock_ns();
-	m->slot[slot].fenced = m->slot[slot].adopted = false;
-	m->slot[slot].beat_ns = 0; /* no beat was seen */
-	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (m->slot[slot].pidfd < 0)
-		return why(-errno, "pidfd_open: %s", strerror(errno));
-	return watching_add(m, m->slot[slot].pidfd, WATCH_PROCESS, slot);
-}
-
 int birth_spawn(struct manager *m, enum process_kind kind)
 {
 	/* The place comes first: the process slot still names the place of the former owner. */
@@ -122,11 +105,15 @@ int birth_spawn(struct manager *m, enum process_kind kind)
 	if (relieved && relieved < m->tables.limits.processes)
 		place = m->tables.process[relieved].place;
 	m->tables.process[slot].place = place;
+	if (kind == KIND_WORKER && nursery_python(m, slot) < PYTHONS_MAX) {
+		nursery_order(m, slot);
+		return 0;
+	}
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
 	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno))
-		    : birth_watch_child(m, kind, slot, pid);
+		    : members_watch_child(m, slot, kind, pid, -1);
 	if (r == 0)
 		return 0;
 	/* An unwatched child must not live: nothing would report the end of the child. */

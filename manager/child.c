@@ -16,9 +16,7 @@
 #include "manager/descriptors.h"
 #include "manager/manager.h"
 #include "scheduler/scheduler.h"
-#include "store/nodes.h"
-#include "spec/spec.h"
-#include "worker/needs.h"
+#include "worker/life.h"
 
 void child_begin(const int *keep, int n)
 {
@@ -43,7 +41,6 @@ void child_begin(const int *keep, int n)
 }
 
 /* The role to be stopped by the handler of SIGTERM. */
-static struct worker *this_worker;
 static struct scheduler *this_scheduler;
 static struct journal *this_journal;
 
@@ -55,8 +52,6 @@ static void child_on_interrupt(int signal)
 static void child_on_terminate(int signal)
 {
 	(void)signal;
-	if (this_worker)
-		atomic_store(&this_worker->stop, true);
 	if (this_scheduler)
 		atomic_store(&this_scheduler->stop, true);
 	if (this_journal)
@@ -92,50 +87,6 @@ static int child_scheduler_main(int control_fd, int store_fd, int joined)
 	return 0;
 }
 
-/* Before the worker touches private memory, so that the pages lie near. A worker in the wrong place
- * is slow and right, so a failure is only logged. */
-static void child_take_place(const struct place *place)
-{
-	if (place && place_take(place) < 0)
-		log_warn("%s; the worker runs where the kernel puts the process", why_text());
-}
-
-static uint32_t child_node_of(const struct place *place)
-{
-	return place && place->node >= 0 ? (uint32_t)place->node : nodes_here();
-}
-
-struct post { /* orders for a new worker */
-	uint32_t slot;
-	const struct injection *injection;
-	const struct place *place;
-	struct recycling recycling;
-};
-
-static int child_worker_main(int control_fd, int store_fd, int joined, const struct post *post)
-{
-	static struct worker worker;
-	worker.injection = post->injection;
-	worker.recycling = post->recycling;
-	child_take_place(post->place);
-	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
-	if (r == 0)
-		r = worker_open(&worker, post->slot);
-	if (r < 0) {
-		log_warn("cannot start: %s", why_text());
-		return 1;
-	}
-	needs_end(&worker);
-	sh_poke(&worker.rt.me->node, child_node_of(post->place));
-	this_worker = &worker;
-	slice_shorten();
-	eventfd_write(joined, 1);
-	command_begin(&worker.rt.tables, post->slot);
-	worker_run(&worker);
-	worker_close(&worker);
-	return 0;
-}
-
 static int child_journal_main(
     int control_fd, int store_fd, int joined, const struct journal_plan *plan)
 {
@@ -154,16 +105,56 @@ static int child_journal_main(
 	return 0;
 }
 
-static void child_name_role(const struct manager *m, enum process_kind kind, uint32_t slot)
+/* What the worker of the process slot is to be; a Python worker gets the order as a message. */
+void child_order(const struct manager *m, uint32_t slot, struct worker_order *ret)
 {
-	char role[40], title[32];
-	int n = snprintf(role, sizeof role, "%s", process_kind_name(kind));
-	if (kind == KIND_WORKER)
-		snprintf(role + n, sizeof role - (size_t)n, " %u, process slot %u",
-		    m->tables.process[slot].worker, slot);
+	const struct process *p = &m->tables.process[slot];
+	uint32_t kind = p->worker_kind % WORKER_KINDS_MAX;
+	const struct injection *injection =
+	    injection_for(&m->options->injections, m->options->kind[kind].generation);
+	*ret = (struct worker_order){ .slot = slot,
+		.generation = process_generation(sh_load(&p->state)),
+		.manager = getpid(),
+		.worker = p->worker,
+		.python = m->tables.control->kind[kind].python,
+		.tied = m->options->tied,
+		.recycling = m->options->recycling };
+	snprintf(ret->runtime, sizeof ret->runtime, "%s", m->options->name);
+	if (m->place) {
+		ret->place = m->place[p->place % m->tables.limits.workers];
+		ret->placed = 1;
+	}
+	if (injection) {
+		ret->injection = *injection;
+		ret->injected = 1;
+	}
+}
+
+static int child_begun(plm *rt)
+{
+	command_begin(&rt->tables, rt->self);
+	return 0;
+}
+
+static void child_name_role(const struct manager *m, enum process_kind kind)
+{
+	char title[32];
 	snprintf(title, sizeof title, "plm-%s", process_kind_name(kind));
-	log_open(m->options->name, role);
+	log_open(m->options->name, process_kind_name(kind));
 	prctl(PR_SET_NAME, title);
+}
+
+static void child_take_role(
+    const struct manager *m, enum process_kind kind, const struct worker_order *order)
+{
+	if (kind == KIND_WORKER) {
+		life_name(order);
+		life_take_signals();
+	} else {
+		child_name_role(m, kind);
+		signal(SIGTERM, child_on_terminate);
+		child_take_interrupts();
+	}
 }
 
 _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
@@ -172,23 +163,16 @@ _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t sl
 	int keep[3] = { fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
 		fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
 		fcntl(m->joined, F_DUPFD_CLOEXEC, 3) };
-	child_name_role(m, kind, slot);
-	signal(SIGTERM, child_on_terminate);
-	child_take_interrupts();
+	static struct worker_order order;
+	child_order(m, slot, &order);
+	child_take_role(m, kind, &order);
 	if (m->options->tied)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1); /* no process knows the child; claim_births() waits for the descriptor */
 	m->tables.process[slot].start_time = process_start_time(getpid());
 	m->tables.process[slot].pid = getpid();
-	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
-	struct post post = { .slot = slot,
-		.recycling = m->options->recycling,
-		.place = m->place
-		    ? &m->place[m->tables.process[slot].place % m->tables.limits.workers]
-		    : NULL,
-		.injection = injection_for(
-		    &m->options->injections, m->options->kind[worker_kind].generation) };
+	const struct life_files files = { keep[0], keep[1], keep[2], -1 };
 	const struct journal_plan journal = { .directory = m->state,
 		.slot = slot,
 		.durability = (enum durability)m->tables.control->journal.durability,
@@ -196,7 +180,7 @@ _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t sl
 		.count = m->options->history_count };
 	tables_detach(&m->tables); /* the manager's mapping; the role attaches anew */
 	child_begin(keep, 3);
-	int code = kind == KIND_WORKER ? child_worker_main(keep[0], keep[1], keep[2], &post)
+	int code = kind == KIND_WORKER ? worker_life(&order, &files, child_begun)
 	    : kind == KIND_JOURNAL     ? child_journal_main(keep[0], keep[1], keep[2], &journal)
 				       : child_scheduler_main(keep[0], keep[1], keep[2]);
 	_exit(code);

@@ -11,10 +11,14 @@
 #include "tables/tables.h"
 
 struct manager;
+struct worker_order;
 
 /* Keeps the n descriptors of `keep`, in ascending order, closes the rest, and resets the
  * signals. */
 void child_begin(const int *keep, int n);
+
+/* What the worker of the process slot, claimed already, is to be (worker/life.h). */
+void child_order(const struct manager *m, uint32_t slot, struct worker_order *ret);
 
 /* The whole life of a member. parent: the manager; if the manager dies before the child has said
  * its pid, the child ends. */

@@ -1,5 +1,6 @@
 #include "manager/death.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,7 +96,12 @@ static void death_plan_vacancy(struct manager *m, uint32_t slot)
 static bool death_take_status(int pidfd, int *ret)
 {
 	siginfo_t info = { 0 };
-	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	int r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+	if (r < 0 && errno == ECHILD) {
+		*ret = PROCESS_UNSEEN; /* a Python worker whose middle process (nursery.h) lives */
+		return true;
+	}
+	if (r < 0 || info.si_pid == 0)
 		return false;
 	*ret = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 	return true;

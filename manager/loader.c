@@ -59,13 +59,23 @@ static int loader_load_one(struct manager *m, const char *path)
 	return r;
 }
 
-/* One process loads both built-in modules, because each process costs boot time. */
+static bool loader_wants_python(const struct control *control)
+{
+	for (uint32_t i = 0; i < WORKER_KINDS_MAX; i++)
+		if (control->kind[i].python)
+			return true;
+	return false;
+}
+
+/* One process loads the built-in modules, because each process costs boot time. */
 static int loader_load(struct manager *m, const char *path)
 {
 	command_offer();
 	int r = loader_load_one(m, path);
 	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
 		r = loader_load_one(m, MODULE_COMMANDS);
+	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0 && loader_wants_python(m->tables.control))
+		r = loader_load_one(m, MODULE_PYTHON);
 	return r;
 }
 

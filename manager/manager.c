@@ -22,6 +22,7 @@
 #include "manager/instance.h"
 #include "manager/mode.h"
 #include "manager/notify.h"
+#include "manager/nursery.h"
 #include "manager/spare_processes.h"
 #include "manager/staff.h"
 #include "manager/state_directory.h"
@@ -132,6 +133,7 @@ static int manager_spawn_all(struct manager *m)
 		r = birth_spawn(m, KIND_JOURNAL);
 	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
 		r = birth_spawn(m, KIND_WORKER);
+	nursery_step(m);
 	return r;
 }
 
@@ -262,6 +264,16 @@ static void manager_on_loader(struct manager *m)
 	manager_announce_if_complete(m);
 }
 
+static void manager_on_zygote(struct manager *m, uint32_t python)
+{
+	orphans_end(m); /* processes started by modules that the zygote imported */
+	int r = nursery_ended(m, python);
+	if (r < 0 && !m->announced && !m->ending)
+		mode_boot_failed(m);
+	else if (r < 0)
+		log_warn("%s; trying again in %u ms", why_text(), nursery_delay_ms(m, python));
+}
+
 static void manager_on_event(struct manager *m, uint64_t what)
 {
 	uint32_t which = (uint32_t)what;
@@ -274,6 +286,8 @@ static void manager_on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: manager_on_loader(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_NURSERY: nursery_hear(m, which); break;
+	case WATCH_ZYGOTE: manager_on_zygote(m, which); break;
 	case WATCH_OUTER: break; /* manager_step() takes the token */
 	case WATCH_PARENT: manager_on_parent_gone(m); break;
 	}
@@ -302,6 +316,7 @@ static void manager_step(struct manager *m)
 	spare_processes_adjust(m);
 	outer_step(m);
 	birth_spawn_due(m);
+	nursery_step(m);
 	hang_look(m);
 	orphans_reap(m);
 	loader_overdue(m);
@@ -315,7 +330,8 @@ static int manager_next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
-		m->outer.look_ns, m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
+		m->outer.look_ns, nursery_due_ns(m),
+		m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
 		m->ending ? m->end_deadline_ns : m->hang.due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
@@ -324,7 +340,8 @@ static int manager_next_timeout_ms(const struct manager *m)
 
 static bool manager_is_over(const struct manager *m)
 {
-	return m->ending && members_count(m) == 0 && m->orphans.count == 0 && !m->loader.pid;
+	return m->ending && members_count(m) == 0 && m->orphans.count == 0 && !m->loader.pid &&
+	    nursery_is_empty(m);
 }
 
 int manager_run(struct manager *m)

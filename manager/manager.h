@@ -22,6 +22,7 @@
 #include "manager/hang.h"
 #include "manager/loader.h"
 #include "manager/members.h"
+#include "manager/nursery.h"
 #include "manager/options.h"
 #include "manager/orphans.h"
 #include "manager/outer.h"
@@ -52,6 +53,7 @@ struct manager {
 	struct loader loader;
 	struct orphans orphans;
 	struct outer outer;
+	struct nursery nursery;
 	struct hang hang;
 	struct backoff scheduler, workers, journal;
 

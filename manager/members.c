@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "base/why.h"
 #include "manager/manager.h"
 #include "manager/staff.h"
+#include "manager/watching.h"
 
 int members_make_slots(struct manager *m)
 {
@@ -18,6 +20,25 @@ int members_make_slots(struct manager *m)
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
 	return 0;
+}
+
+int members_watch_child(
+    struct manager *m, uint32_t slot, enum process_kind kind, pid_t pid, int pidfd)
+{
+	struct process *p = &m->tables.process[slot];
+	p->pid = pid;
+	p->start_time = process_start_time(pid);
+	uint64_t word = sh_load(&p->state);
+	m->slot[slot].pid = pid;
+	m->slot[slot].kind = kind;
+	m->slot[slot].generation = process_generation(word);
+	m->slot[slot].born_ns = clock_ns();
+	m->slot[slot].fenced = m->slot[slot].adopted = false;
+	m->slot[slot].beat_ns = 0; /* no beat was seen */
+	m->slot[slot].pidfd = pidfd >= 0 ? pidfd : (int)syscall(SYS_pidfd_open, pid, 0);
+	if (m->slot[slot].pidfd < 0)
+		return why(-errno, "pidfd_open: %s", strerror(errno));
+	return watching_add(m, m->slot[slot].pidfd, WATCH_PROCESS, slot);
 }
 
 /* ---- after a death ---- */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "manager/nursery.h"
 #include "tables/tables.h"
 
 struct manager;
@@ -28,6 +29,7 @@ struct watched { /* kept of each process slot */
 	uint64_t beat_judged_ns; /* ... and the same on the clock of hang.c */
 	bool fenced;  /* killed for giving no sign of life; the kernel has not reported the end */
 	bool adopted; /* the parent was a former manager */
+	enum order_state order; /* of a Python worker not born yet (nursery.h) */
 };
 
 struct backoff {         /* when to start missing members of a kind */
@@ -42,6 +44,9 @@ int members_make_slots(struct manager *m);
 /* Marks the process slot of a member or client DEAD; status: as the process table keeps the end of
  * a process. */
 void watched_gone(struct manager *m, uint32_t slot, int status);
+/* A child was born for the process slot, already claimed; takes over the pidfd, -1: opens one. */
+int members_watch_child(
+    struct manager *m, uint32_t slot, enum process_kind kind, pid_t pid, int pidfd);
 void members_wake(struct manager *m);               /* after a death: every process looks again */
 void members_signal(struct manager *m, int signal); /* all but the journal, which ends last */
 void members_dismiss_journal(struct manager *m, int signal);

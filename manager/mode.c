@@ -10,6 +10,7 @@
 #include "manager/loader.h"
 #include "manager/manager.h"
 #include "manager/members.h"
+#include "manager/nursery.h"
 #include "manager/notify.h"
 
 /* The modules of the boot: no ready line will come. */
@@ -70,6 +71,7 @@ void mode_end(struct manager *m)
 	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
+	nursery_end(m);
 	members_signal(m, SIGTERM);
 }
 

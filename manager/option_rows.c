@@ -158,9 +158,20 @@ const struct option_row option_rows[] = {
 	{ "workers", NULL, "PLM_WORKERS", OPTION_TEXT, .word = "N|SPEC", .standard = "one a core",
 	    .help = "N plain workers, or kinds of workers, e.g. 'gen=4,cpus=2 x2; gen=1,cpus=5 "
 		    "x2': generation 1 to 4, tasks at once, how many workers; gpus=N, mem=SIZE "
-		    "and resources of any NAME=N that tasks may ask for; @FILE reads the text "
+		    "and resources of any NAME=N that tasks may ask for; python=INTERPRETER "
+		    "makes Python workers; @FILE reads the text "
 		    "from a file",
 	    .take = option_rows_workers },
+	{ "python", NULL, "PLM_PYTHON", OPTION_FILE, .word = "INTERPRETER",
+	    .help = "run Python tasks: each worker is a process of this interpreter, which has "
+		    "the package plm. Kinds with their own 'python=INTERPRETER' in --workers keep "
+		    "it, so that some kinds can be Python workers and others not",
+	    OPTION_FIELD(struct options, python) },
+	{ "preload", NULL, "PLM_PRELOAD", OPTION_TEXT, .word = "MODULES",
+	    .help = "Python modules, separated by commas, that each interpreter imports once, "
+		    "before its workers are forked: a worker then has them without the time and "
+		    "memory of another import",
+	    OPTION_FIELD(struct options, preload) },
 	{ "spares", NULL, "PLM_SPARES", OPTION_NUMBER, .word = "N",
 	    .standard = "as many as worker processes, fewer if --processes is small",
 	    .help = "while tasks are queued, start up to N more processes in the place of workers "

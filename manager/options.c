@@ -150,6 +150,8 @@ static int options_fit(struct options *o)
 		return why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",
 		    durability_name(o->durability));
 	options_fit_processes(o);
+	if (interpreters_plan(o) < 0)
+		return -EINVAL;
 	if (devices_plan(o) < 0 || tables_check_limits(&o->limits) < 0)
 		return -EINVAL;
 	return options_fit_spares(o);

@@ -32,6 +32,8 @@ struct options {
 	uint32_t reserve_cores; /* left to other programs, of the cores plm may run on */
 	uint32_t policy;        /* number of the policy */
 	uint64_t seed;          /* of random draws */
+	const char *python;     /* interpreter of all kinds without one; NULL: C workers */
+	const char *preload;    /* modules that each interpreter imports first; NULL: none */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
 	uint64_t module_limit_ms;     /* for loading one module */
@@ -65,6 +67,10 @@ int memory_plan(struct options *o);
 
 /* ---- devices.c ---- */
 int devices_plan(struct options *o); /* 0 or -EINVAL */
+
+/* ---- interpreters.c ---- */
+/* Makes the paths of interpreters absolute, and deals --python. 0 or -EINVAL. */
+int interpreters_plan(struct options *o);
 
 /* ---- jobserver_form.c ---- */
 /* NULL: the form that the make of this machine knows. 0 or -EINVAL. */

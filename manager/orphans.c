@@ -21,6 +21,7 @@
 #include "base/group.h"
 #include "base/log.h"
 #include "manager/manager.h"
+#include "manager/nursery.h"
 #include "manager/watching.h"
 
 enum { SEARCHES_MAX = 16, VARIABLES_BYTES = 1 << 18, AWAIT_MS = 100 };
@@ -30,10 +31,10 @@ void orphans_adopt(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* A member, the loader, or an orphan killed already. */
-static bool orphans_is_known(const struct manager *m, pid_t pid)
+/* A member, the loader, a zygote, or an orphan killed already. */
+static bool orphans_is_listed(const struct manager *m, pid_t pid)
 {
-	if (pid == m->loader.pid)
+	if (pid == m->loader.pid || nursery_has(m, pid))
 		return true;
 	for (uint32_t i = 0; i < m->orphans.count; i++)
 		if (m->orphans.each[i].pid == pid)
@@ -42,6 +43,16 @@ static bool orphans_is_known(const struct manager *m, pid_t pid)
 		if (m->slot[i].pidfd >= 0 && m->slot[i].pid == pid)
 			return true;
 	return false;
+}
+
+/* A Python worker is announced before the worker becomes a child of the manager, but the manager
+ * may not have read of the worker yet. */
+static bool orphans_is_known(struct manager *m, pid_t pid)
+{
+	if (orphans_is_listed(m, pid))
+		return true;
+	nursery_hear_all(m);
+	return orphans_is_listed(m, pid);
 }
 
 static void orphans_end_one(struct manager *m, pid_t pid)

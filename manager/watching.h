@@ -17,9 +17,11 @@ enum watch { /* the subject of an epoll event; the low half holds a process slot
 	WATCH_PROCESS,  /* the pidfd of a process slot */
 	WATCH_SOCKET,   /* the connection of a client, by process slot */
 	WATCH_LOADER,
-	WATCH_ORPHAN, /* the pidfd of a process left by a dead worker */
-	WATCH_OUTER,  /* a token of the outer make may be free */
-	WATCH_PARENT, /* --tied: the pidfd of the starter */
+	WATCH_ORPHAN,  /* the pidfd of a process left by a dead worker */
+	WATCH_OUTER,   /* a token of the outer make may be free */
+	WATCH_NURSERY, /* the socket of a zygote, by the number of its interpreter */
+	WATCH_ZYGOTE,  /* the pidfd of a zygote, likewise */
+	WATCH_PARENT,  /* --tied: the pidfd of the starter */
 };
 
 int watching_add(struct manager *m, int fd, enum watch what, uint32_t which);

@@ -21,12 +21,21 @@ enum {
 	GENERATIONS = 4,
 	DEVICES_MAX = 64, /* GPUs of all workers together, so also the most of one worker */
 	DEVICE_ID_BYTES = 64,
+	PYTHONS_MAX = 5, /* interpreters: a named resource for each */
+	PYTHON_PATH_BYTES = 248,
 };
 
 enum { RESOURCE_CPUS, RESOURCE_MEMORY, RESOURCE_GPUS, RESOURCE_FIRST_NAMED };
 
+_Static_assert(PYTHONS_MAX == RESOURCES_MAX - RESOURCE_FIRST_NAMED, "a resource for each");
+
+struct python_names { /* interpreters of Python workers; "" from the first unused number on */
+	char path[PYTHONS_MAX][PYTHON_PATH_BYTES];
+};
+
 struct resource_names {
 	char name[RESOURCES_MAX][RESOURCE_NAME_BYTES]; /* "" from the first unused number on */
+	struct python_names pythons; /* number i has the resource "python", "python2"... */
 };
 
 struct worker_kind {         /* a group of equal workers */
@@ -34,6 +43,7 @@ struct worker_kind {         /* a group of equal workers */
 	uint32_t generation; /* 1 to 4 */
 	uint32_t cpus;       /* of each worker: tasks it runs at once, a process for each */
 	uint32_t inject;     /* 1 + number of the injection, 0: none */
+	uint32_t python;     /* 1 + number of the interpreter, 0: C workers */
 	uint64_t amount[RESOURCES_MAX]; /* of each worker; memory 0: not bounded here */
 };
 

@@ -13,7 +13,7 @@
 #include "base/scan.h"
 #include "base/why.h"
 
-enum { KNOWN_BYTES = 160, GIVEN_GENERATION = RESOURCES_MAX };
+enum { KNOWN_BYTES = 160, GIVEN_GENERATION = RESOURCES_MAX, GIVEN_PYTHON };
 
 static const struct range amounts = { AMOUNT_PLACES, 0, (uint64_t)AMOUNT_MAX *AMOUNT_UNIT };
 static const struct range wholes = { 0, 0, AMOUNT_MAX };
@@ -134,9 +134,22 @@ static int spec_read_cpus(const struct scan *s, const struct pair *p, struct wor
 	return r;
 }
 
+static int spec_read_python(const struct scan *s, const struct pair *p,
+    struct resource_names *names, struct worker_kind *kind)
+{
+	uint32_t number;
+	int r = spec_python_add(names, p->value.at, p->value.length, &number);
+	if (r < 0)
+		return scan_error(s, p->whole, "%s", why_text());
+	kind->python = number + 1;
+	return 0;
+}
+
 static int spec_read_resource(const struct scan *s, const struct pair *p,
     struct resource_names *names, struct worker_kind *kind, uint32_t *given)
 {
+	if (spec_python_is_reserved(p->key.at, p->key.length))
+		return scan_error(s, p->key, "interpreters have such names: python=PATH");
 	uint32_t which = spec_find_resource(names, p->key);
 	int r = which < RESOURCES_MAX ? 0 : spec_add_resource(s, names, p->key, &which);
 	if (r == 0)
@@ -160,7 +173,10 @@ static int spec_read_property(
 		return r;
 	if (piece_is(p.key, "inject"))
 		return scan_error(s, p.key, "faults have a text of their own");
-
+	if (piece_is(p.key, "python")) {
+		r = spec_take_once(s, &p, GIVEN_PYTHON, given);
+		return r < 0 ? r : spec_read_python(s, &p, names, kind);
+	}
 	if (piece_is(p.key, "gen")) {
 		r = spec_take_once(s, &p, GIVEN_GENERATION, given);
 		return r < 0 ? r : spec_read_generation(s, &p, kind);
@@ -205,6 +221,7 @@ static int spec_read_kind(struct scan *s, struct resource_names *names, struct w
 		if (r < 0)
 			return r;
 	} while (scan_take(s, ','));
+	spec_python_grant(names, kind);
 	struct piece times = scan_peek(s);
 	if (times.length < 2 || times.at[0] != 'x')
 		return 0;
@@ -320,6 +337,10 @@ static int spec_unknown_resource(
 {
 	char list[KNOWN_BYTES] = "";
 	size_t n = 0;
+	if (piece_is(key, "python") || spec_python_is_reserved(key.at, key.length))
+		return scan_error(s, key,
+		    "no worker runs that Python: boot with plm --python INTERPRETER, or with "
+		    "python=INTERPRETER in --workers");
 	for (uint32_t i = 0; i < RESOURCES_MAX && spec_resource_name(names, i); i++)
 		n += (size_t)snprintf(
 		    list + n, sizeof list - n, "%s%s", i ? ", " : "", spec_resource_name(names, i));

@@ -2,6 +2,8 @@
  *
  *	workers  gen=4,cpus=2,gpus=1,mem=8G,licence=2 x2; gen=1,cpus=5 x2
  *	         a number alone means plain workers: 4 is gen=1,cpus=1 x4
+ *	         python=/venv/bin/python makes Python workers; each interpreter brings a resource,
+ *	         "python", "python2"..., with as much on each of its workers as the worker has cpus
  *	needs    cpus=2,mem=1G,gpus=0.5,licence=1 | cpus=8
  *
  * A line may end in place of a ; and # begins a comment, so a file has the same grammar. The older
@@ -18,7 +20,7 @@
 
 enum {
 	SPEC_FILE_BYTES_MAX = 1 << 16,
-	SPEC_TEXT_BYTES = 320,   /* room for the text of any kind or demand */
+	SPEC_TEXT_BYTES = 640,   /* room for the text of any kind or demand */
 	AMOUNT_MAX = 1000000000, /* of a resource, in whole units */
 	GENERATION_PLAIN = 1,    /* of a worker without gen= */
 	AMOUNT_PLACES = 3,       /* decimals: AMOUNT_UNIT is a thousand */
@@ -33,6 +35,20 @@ int spec_workers(const char *text, struct resource_names *names,
 /* The same for the text in a file; -errno also if the file cannot be read. */
 int spec_workers_file(const char *path, struct resource_names *names,
     struct worker_kind kind[WORKER_KINDS_MAX], uint32_t *ret_kinds);
+
+/* ---- spec_python.c ---- */
+
+/* The number of the interpreter, added if new; its resource, too. A why: too many, too long. */
+int spec_python_add(struct resource_names *names, const char *path, size_t length, uint32_t *ret);
+/* A resource that an interpreter brings has such a name: not for the user to give away. */
+bool spec_python_is_reserved(const char *key, size_t length);
+/* The number of the resource of interpreter number i; RESOURCES_MAX: none. */
+uint32_t spec_python_resource(const struct resource_names *names, uint32_t i);
+/* Gives the kind as much of its interpreter's resource as the kind has cpus. */
+void spec_python_grant(const struct resource_names *names, struct worker_kind *kind);
+/* Each kind without an interpreter gets the interpreter of this path. 0 or -EINVAL. */
+int spec_python_everywhere(
+    const char *path, struct resource_names *names, struct worker_kind *kind, uint32_t kinds);
 
 /* Writes the alternatives of *ret, and leaves the limits untouched. 0 or -EINVAL. */
 int spec_needs(const char *text, const struct resource_names *names, struct terms *ret);

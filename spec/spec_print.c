@@ -24,13 +24,13 @@ __attribute__((format(printf, 2, 3))) static void spec_print_put(
 	out->length += (size_t)n;
 }
 
-static void spec_print_put_amounts(
-    struct out *out, const uint64_t *amount, const struct resource_names *names, uint32_t first)
+static void spec_print_put_amounts(struct out *out, const uint64_t *amount,
+    const struct resource_names *names, uint32_t first, uint32_t but)
 {
 	char text[DECIMAL_TEXT_BYTES];
 	for (uint32_t i = first; i < RESOURCES_MAX; i++) {
 		const char *name = spec_resource_name(names, i);
-		if (!name || amount[i] == 0)
+		if (!name || amount[i] == 0 || i == but)
 			continue;
 		spec_print_put(out, "%s%s=%s", out->length ? "," : "", name,
 		    i == RESOURCE_MEMORY ? size_text(amount[i], text)
@@ -43,7 +43,13 @@ size_t spec_print_kind(
 {
 	struct out out = { ret, size, 0 };
 	spec_print_put(&out, "gen=%" PRIu32 ",cpus=%" PRIu32, kind->generation, kind->cpus);
-	spec_print_put_amounts(&out, kind->amount, names, RESOURCE_CPUS + 1);
+	uint32_t python = kind->python && kind->python <= PYTHONS_MAX
+	    ? spec_python_resource(names, kind->python - 1)
+	    : (uint32_t)RESOURCES_MAX;
+	spec_print_put_amounts(&out, kind->amount, names, RESOURCE_CPUS + 1, python);
+	if (python < RESOURCES_MAX)
+		spec_print_put(&out, ",python=%.*s", PYTHON_PATH_BYTES - 1,
+		    names->pythons.path[kind->python - 1]);
 	spec_print_put(&out, " x%" PRIu32, kind->count);
 	return out.length;
 }
@@ -53,8 +59,9 @@ size_t spec_print_demand(
 {
 	struct out out = { ret, size, 0 };
 	if (!demand->says_cpus)
-		spec_print_put_amounts(&out, demand->amount, names, RESOURCE_CPUS + 1);
+		spec_print_put_amounts(
+		    &out, demand->amount, names, RESOURCE_CPUS + 1, RESOURCES_MAX);
 	if (out.length == 0)
-		spec_print_put_amounts(&out, demand->amount, names, RESOURCE_CPUS);
+		spec_print_put_amounts(&out, demand->amount, names, RESOURCE_CPUS, RESOURCES_MAX);
 	return out.length;
 }

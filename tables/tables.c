@@ -69,6 +69,8 @@ void tables_resource_names(const struct tables *t, struct resource_names *ret)
 	*ret = t->control->resources;
 	for (uint32_t i = 0; i < RESOURCES_MAX; i++)
 		ret->name[i][RESOURCE_NAME_BYTES - 1] = 0;
+	for (uint32_t i = 0; i < PYTHONS_MAX; i++)
+		ret->pythons.path[i][PYTHON_PATH_BYTES - 1] = 0;
 }
 
 /* ---- the truths from which derived structures are rebuilt ---- */

@@ -14,7 +14,8 @@ enum { BUILTIN_MAX = 4 };
 static struct builtin {
 	const char *path;
 	const plm_module *module;
-} builtin[BUILTIN_MAX] = { { MODULE_BUILTIN, &probe_module } };
+} builtin[BUILTIN_MAX] = { { MODULE_BUILTIN, &probe_module },
+	{ MODULE_PYTHON, &python_standin_module } };
 
 void module_offer(const char *path, const plm_module *module)
 {

@@ -12,6 +12,13 @@
 /* The registry's path for the built-in module `probe`. */
 #define MODULE_BUILTIN "(built in)"
 
+/* The registry's path for the module `py`: the extension plm._core of a Python worker has its code,
+ * and a worker without an interpreter has a stand-in that fails (python_standin.c). */
+#define MODULE_PYTHON "(python)"
+#define MODULE_PYTHON_NAME "py"
+#define MODULE_PYTHON_CALL "call"
+extern const plm_module python_standin_module;
+
 /* Makes a further built-in module known under a path, a text which no file is called. The manager,
  * which starts loader and workers, offers what they may run, before any thread opens a module.
  * Offering a path again changes nothing. */
