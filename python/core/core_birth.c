@@ -2,6 +2,7 @@
 #include "python/core/core_birth.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>

@@ -1,6 +1,7 @@
 /* core_module.c - the module plm._core: its types, constants and functions. */
 #include "python/core/core.h"
 
+#include "python/core/core_birth.h"
 #include "python/core/core_call.h"
 #include "python/core/core_client.h"
 #include "python/core/core_errors.h"
@@ -32,6 +33,7 @@ static PyMethodDef core_functions[] = {
 	    "connect(name=None, visit=False, timeout_ms=-1): a Client of a runtime." },
 	{ "set_types", core_set_types, METH_O,
 	    "set_types(ref_type): the subclass of Ref that Clients make from now on." },
+	CORE_BIRTH_METHODS,
 	{ 0 },
 };
 
