@@ -1,16 +1,21 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 static char prefix[64] = "plm";
+static bool quiet;
 
 void log_open(const char *runtime, const char *role)
 {
+	const char *wanted = getenv(LOG_QUIET);
 	snprintf(prefix, sizeof prefix, "plm[%s] %s", runtime, role);
+	quiet = wanted && wanted[0];
 }
 
 static void log_line(const char *level, const char *format, va_list args)
@@ -34,6 +39,8 @@ static void log_line(const char *level, const char *format, va_list args)
 void log_info(const char *format, ...)
 {
 	va_list args;
+	if (quiet)
+		return;
 	va_start(args, format);
 	log_line("", format, args);
 	va_end(args);

@@ -5,6 +5,9 @@
 #ifndef PLM_LOG_H
 #define PLM_LOG_H
 
+/* The variable that plm --quiet sets for its processes: no log_info(). */
+#define LOG_QUIET "PLM_QUIET"
+
 void log_open(const char *runtime, const char *role);
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -74,12 +74,12 @@ struct plm {
 	pthread_t pollable_thread;
 	_Atomic bool pollable_stop;
 	_Atomic bool interrupted; /* handle_interrupt() */
-	/* Before each sleep of a wait for tasks or room, at least each SAFETY_TICK_MS: true ends the
-	 * wait. For a program that handles signals between its own instructions; no lock is held
-	 * then. NULL: none. */
+	/* Before each sleep of a wait for tasks or room, at least each SAFETY_TICK_MS: true ends
+	 * the wait. For a program that handles signals between its own instructions; no lock is
+	 * held then. NULL: none. */
 	bool (*signalled)(void *context);
-	bool nested;              /* a command of the same runtime runs our client */
-	uint32_t nested_waits;    /* threads waiting just now, under waiters_mutex */
+	bool nested;           /* a command of the same runtime runs our client */
+	uint32_t nested_waits; /* threads waiting just now, under waiters_mutex */
 
 	/* How a waiting task takes part in the wait: set by a worker; deadlocked() also by a nested
 	 * client; NULL in other clients.

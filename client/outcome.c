@@ -182,9 +182,9 @@ static int outcome_detail(struct plm *rt, plm_ref ref, plm_view *ret)
 	}
 	*ret = (plm_view){ 0 };
 	if (record)
-		r = word_settled(word) ? why(-EINVAL, "the task did not fail")
-				       : why(-EAGAIN, "the task is still %s",
-					     record_state_name(word_state(word)));
+		r = word_settled(word)
+		    ? why(-EINVAL, "the task did not fail")
+		    : why(-EAGAIN, "the task is still %s", record_state_name(word_state(word)));
 	plm_drop(rt, ref);
 	return r;
 }

@@ -463,8 +463,9 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Attaches bytes to the failure of the task, such as an exception with its trace: up to
  * PLM_DETAIL_BYTES, copied; a later call replaces them. They are dropped if the task succeeds, or
- * fails for another reason (a limit). A task that fails because of an argument carries the detail of
- * the argument. In a full store the detail is left out before the message. 0; -E2BIG; -ENOMEM. */
+ * fails for another reason (a limit). A task that fails because of an argument carries the detail
+ * of the argument. In a full store the detail is left out before the message. 0; -E2BIG; -ENOMEM.
+ */
 enum { PLM_DETAIL_BYTES = 65536 };
 int plm_fail_detail(plm_call *call, const void *data, size_t len);
 /* 1 when the task was asked to stop: return soon. A long function should ask now and then: the

@@ -129,8 +129,8 @@ static int wait_park(struct plm *rt, int cell, wait_look_f *look, void *context,
 	}
 }
 
-static int wait_until_found(struct plm *rt, wait_look_f *look, void *context,
-    uint64_t deadline_ns, bool heeds_signals)
+static int wait_until_found(
+    struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns, bool heeds_signals)
 {
 	if (look(rt, context) == AWAITING_NOTHING)
 		return 0;

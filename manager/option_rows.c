@@ -300,6 +300,9 @@ const struct option_row option_rows[] = {
 	{ "daemon", NULL, NULL, OPTION_FLAG,
 	    .help = "go to the background when ready; the log is NAME.log in the runtime directory",
 	    OPTION_FIELD(struct options, daemon) },
+	{ "quiet", NULL, "PLM_QUIET", OPTION_FLAG,
+	    .help = "log warnings alone: nothing about births, orderly ends and stops",
+	    OPTION_FIELD(struct options, quiet) },
 	{ "ready", NULL, NULL, OPTION_NUMBER, .word = "FD",
 	    .help = "write the ready line to the open descriptor FD, then close it, instead of to "
 		    "stdout; for programs that start plm",

@@ -48,6 +48,7 @@ struct options {
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
 	uint32_t ready_fd; /* gets the ready line; 0: stdout does */
+	bool quiet;        /* the log has warnings alone */
 	bool daemon;
 	bool fresh;    /* remove an earlier runtime of the name, instead of resuming it */
 	bool guard;    /* a parent starts plm again when plm was killed */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -156,6 +157,8 @@ int main(int argc, char **argv)
 	int r = options_parse(argc, argv, &options);
 	if (r)
 		return r - 1;
+	if (options.quiet)
+		setenv(LOG_QUIET, "1", 1);
 	if (options.daemon)
 		return plm_main_run_daemon(&options);
 	int ready = options.ready_fd ? (int)options.ready_fd : STDOUT_FILENO;

@@ -75,8 +75,8 @@ int core_unpack(const char *function, PyObject *const *args, Py_ssize_t nargs, P
 	}
 	for (int i = 0; i < required; i++)
 		if (!out[i]) {
-			PyErr_Format(PyExc_TypeError, "%s() misses the argument '%s'", function,
-			    names[i]);
+			PyErr_Format(
+			    PyExc_TypeError, "%s() misses the argument '%s'", function, names[i]);
 			return -1;
 		}
 	return 0;
@@ -91,8 +91,8 @@ int core_int(PyObject *value, const char *name, long long least, long long most,
 	if (n == -1 && PyErr_Occurred())
 		return -1;
 	if (overflow || n < least || n > most) {
-		PyErr_Format(PyExc_ValueError, "%s must be a number from %lld to %lld", name, least,
-		    most);
+		PyErr_Format(
+		    PyExc_ValueError, "%s must be a number from %lld to %lld", name, least, most);
 		return -1;
 	}
 	*ret = n;

@@ -12,8 +12,7 @@
 #include "worker/modules.h"
 
 struct core_call {
-	PyObject_HEAD
-	struct core_state *state;
+	PyObject_HEAD struct core_state *state;
 	struct core_client *client;
 	plm_call *call; /* NULL: the task has ended */
 	struct core_view *views;
@@ -81,8 +80,8 @@ static PyObject *core_call_arg(PyObject *object, PyObject *number)
 	const void *data = plm_arg_data(self->call, (size_t)i, &bytes);
 	if (!self->futures[i])
 		return PyBytes_FromStringAndSize(data ? data : "", (Py_ssize_t)bytes);
-	return core_view_of_argument(self->client, data, bytes,
-	    ref_public(self->call->rt, self->futures[i]), &self->views);
+	return core_view_of_argument(
+	    self->client, data, bytes, ref_public(self->call->rt, self->futures[i]), &self->views);
 }
 
 static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
@@ -103,6 +102,22 @@ static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
 
 /* ---- results ---- */
 
+/* Memory of a result; NULL with an exception. */
+static void *core_call_room(struct core_call *self, size_t bytes, unsigned which)
+{
+	if (!core_room_end(&self->rooms, (int)which)) {
+		PyErr_SetString(PyExc_BufferError,
+		    "a memoryview still shows the earlier room of this result: release it first");
+		return NULL;
+	}
+	core_release();
+	void *data = plm_result_at(self->call, which, bytes);
+	core_acquire();
+	if (!data)
+		core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
+	return data;
+}
+
 static PyObject *core_call_result(
     PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
@@ -114,18 +129,29 @@ static PyObject *core_call_result(
 	    core_int(given[0], "nbytes", 0, LLONG_MAX, &bytes) < 0 ||
 	    core_int(given[1], "which", 0, INT_MAX, &which) < 0)
 		return NULL;
-	if (!core_room_end(&self->rooms, (int)which)) {
-		PyErr_SetString(PyExc_BufferError,
-		    "a memoryview still shows the earlier room of this result: release it first");
+	void *data = core_call_room(self, (size_t)bytes, (unsigned)which);
+	return data
+	    ? core_room_of_result(self->client, data, (size_t)bytes, (unsigned)which, &self->rooms)
+	    : NULL;
+}
+
+static PyObject *core_call_reply(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+	static const char *const known[] = { "data", "which", NULL };
+	struct core_call *self = core_call_live(object);
+	PyObject *given[2];
+	long long which = 0;
+	Py_buffer from;
+	if (!self || core_unpack("reply", args, nargs, names, known, 1, given) < 0 ||
+	    core_int(given[1], "which", 0, INT_MAX, &which) < 0 ||
+	    PyObject_GetBuffer(given[0], &from, PyBUF_SIMPLE) < 0)
 		return NULL;
-	}
-	core_release();
-	void *data = plm_result_at(self->call, (unsigned)which, (size_t)bytes);
-	core_acquire();
-	if (!data)
-		return core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
-	return core_room_of_result(
-	    self->client, data, (size_t)bytes, (unsigned)which, &self->rooms);
+	void *data = core_call_room(self, (size_t)from.len, (unsigned)which);
+	if (data)
+		memcpy(data, from.buf, (size_t)from.len);
+	PyBuffer_Release(&from);
+	return data ? Py_NewRef(Py_None) : NULL;
 }
 
 static PyObject *core_call_fail(
@@ -193,6 +219,21 @@ static PyObject *core_call_get_function(PyObject *object, void *unused)
 	return PyUnicode_FromString(function.name);
 }
 
+static PyObject *core_call_get_path(PyObject *object, void *unused)
+{
+	struct core_call *self = core_call_live(object);
+	struct function_entry function;
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	(void)unused;
+	if (!self)
+		return NULL;
+	const struct registry *registry = &self->call->rt->tables.registry;
+	bool found = registry_function(registry, self->call->record->function, &function) &&
+	    registry_module(registry, function.module, path, &first, &count);
+	return PyUnicode_DecodeFSDefault(found ? path : "");
+}
+
 static PyObject *core_call_get_client(PyObject *object, void *unused)
 {
 	(void)unused;
@@ -208,8 +249,8 @@ static PyObject *core_call_get_text(PyObject *object, void *unused)
 		return NULL;
 	plm *rt = self->call->rt;
 	return core_ref_text(ref_public(rt,
-	    record_ref(record_index(&rt->tables, self->call->record),
-		word_generation(self->call->word))));
+	    record_ref(
+		record_index(&rt->tables, self->call->record), word_generation(self->call->word))));
 }
 
 static PyObject *core_call_get_attempt(PyObject *object, void *unused)
@@ -237,6 +278,7 @@ static void core_call_dealloc(PyObject *object)
 
 static PyGetSetDef core_call_getset[] = {
 	{ "function", core_call_get_function, NULL, "The name of the function.", NULL },
+	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
 	{ "nargs", core_call_get_nargs, NULL, "The number of arguments.", NULL },
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
 	{ "attempt", core_call_get_attempt, NULL, "1 for the first attempt.", NULL },
@@ -246,11 +288,12 @@ static PyGetSetDef core_call_getset[] = {
 };
 
 static PyMethodDef core_call_methods[] = {
-	{ "arg", core_call_arg, METH_O,
-	    "arg(i): bytes, or a View of the value of a future." },
+	{ "arg", core_call_arg, METH_O, "arg(i): bytes, or a View of the value of a future." },
 	{ "arg_ref", core_call_arg_ref, METH_O, "arg_ref(i): the Ref of a future, else None." },
 	{ "result", CORE_FAST(core_call_result), METH_FASTCALL | METH_KEYWORDS,
 	    "result(nbytes, which=0): the Room of a result." },
+	{ "reply", CORE_FAST(core_call_reply), METH_FASTCALL | METH_KEYWORDS,
+	    "reply(data, which=0): makes a copy of the bytes a result." },
 	{ "fail", CORE_FAST(core_call_fail), METH_FASTCALL | METH_KEYWORDS,
 	    "fail(code, message, detail=b\"\"): the task fails when the handler returns." },
 	{ "cancelled", core_call_cancelled, METH_NOARGS,
@@ -332,9 +375,8 @@ static int core_call_run(plm_call *call)
 	bool before = core_set_in_module(false);
 	core_acquire();
 	struct core_call *self = core_call_new(call);
-	PyObject *ret = self
-	    ? PyObject_CallFunctionObjArgs(core_worker.handler, (PyObject *)self, NULL)
-	    : NULL;
+	PyObject *ret =
+	    self ? PyObject_CallFunctionObjArgs(core_worker.handler, (PyObject *)self, NULL) : NULL;
 	if (!ret)
 		core_call_fail_by_exception(call);
 	Py_XDECREF(ret);

@@ -12,8 +12,7 @@
 
 struct core_client *core_client_new(struct core_state *state, plm *rt, bool borrowed)
 {
-	struct core_client *self =
-	    (struct core_client *)PyType_GenericAlloc(state->client_type, 0);
+	struct core_client *self = (struct core_client *)PyType_GenericAlloc(state->client_type, 0);
 	if (!self)
 		return NULL;
 	self->state = state;

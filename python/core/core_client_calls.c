@@ -28,8 +28,8 @@ static PyObject *core_calls_create(PyObject *object, PyObject *size)
 	core_release();
 	int r = plm_create(self->rt, (size_t)bytes, &data, &ref);
 	core_acquire();
-	PyObject *room = r < 0 ? core_client_raise(self, r)
-			       : core_room_new(self, data, (size_t)bytes, ref);
+	PyObject *room =
+	    r < 0 ? core_client_raise(self, r) : core_room_new(self, data, (size_t)bytes, ref);
 	core_client_end(self);
 	return room;
 }
@@ -68,8 +68,8 @@ static PyObject *core_calls_raise_of(struct core_client *self, PyObject *ref, in
 		PyErr_SetNone(self->state->task_cancelled);
 	else if (r == -ETIMEDOUT && timeout_ms >= 0 && plm_outcome(self->rt, of) == -EAGAIN) {
 		plm_ref_print(of, text);
-		snprintf(sentence, sizeof sentence, "%s is not settled after %d ms", text,
-		    timeout_ms);
+		snprintf(
+		    sentence, sizeof sentence, "%s is not settled after %d ms", text, timeout_ms);
 		PyObject *args = Py_BuildValue("(is)", ETIMEDOUT, sentence);
 		if (args)
 			PyErr_SetObject(PyExc_TimeoutError, args);
@@ -198,31 +198,28 @@ static PyObject *core_calls_wait_all(
 	core_release();
 	int r = plm_wait_all(self->rt, timeout_ms);
 	core_acquire();
-	PyObject *ret = r == 0 ? Py_True
-	    : r == -ETIMEDOUT && !PyErr_Occurred()
-	    ? Py_False
-	    : core_client_raise(self, r);
+	PyObject *ret = r == 0                     ? Py_True
+	    : r == -ETIMEDOUT && !PyErr_Occurred() ? Py_False
+						   : core_client_raise(self, r);
 	core_client_end(self);
 	return Py_XNewRef(ret);
 }
 
 /* ---- judging ---- */
 
-enum { CORE_GONE = RECORD_FREE };
-
-/* No message and no lock. */
-static enum record_state core_calls_state_of(const struct plm *rt, plm_ref ref)
+/* A record_state, or CORE_GONE. No message and no lock. */
+static int core_calls_state_of(const struct plm *rt, plm_ref ref)
 {
 	uint64_t word;
 	struct record *r =
 	    ref.runtime == rt->runtime ? record_lookup(&rt->tables, ref.id, &word) : NULL;
 	if (!r)
-		return RECORD_FREE;
+		return CORE_GONE;
 	ref_speaker(rt, r, &word);
 	enum record_state state = word_state(word);
 	if (state == RECORD_RUNNING && word_settled(word))
 		return RECORD_CANCELLED; /* it will be, by its flag */
-	return state == RECORD_RESERVED ? RECORD_WAITING : state;
+	return state == RECORD_RESERVED ? RECORD_WAITING : (int)state;
 }
 
 static PyObject *core_calls_state(PyObject *object, PyObject *of)
@@ -238,8 +235,7 @@ static PyObject *core_calls_state(PyObject *object, PyObject *of)
 
 static bool core_calls_is_settled(const struct plm *rt, plm_ref ref)
 {
-	enum record_state state = core_calls_state_of(rt, ref);
-	return state != RECORD_WAITING && state != RECORD_READY && state != RECORD_RUNNING;
+	return core_calls_state_of(rt, ref) >= RECORD_DONE;
 }
 
 static PyObject *core_calls_settled_among(
@@ -287,7 +283,7 @@ static PyObject *core_calls_settled(
 /* 1: cancelled, or will be. 0: too late; or, only_queued, the task runs. */
 static int core_calls_cancel_one(struct plm *rt, plm_ref ref, int grace_ms, bool only_queued)
 {
-	enum record_state state = core_calls_state_of(rt, ref);
+	int state = core_calls_state_of(rt, ref);
 	if (only_queued && state == RECORD_RUNNING)
 		return 0;
 	int r = plm_cancel(rt, ref, grace_ms);

@@ -71,9 +71,7 @@ static PyObject *core_rule_check_function(PyObject *object, PyObject *of)
 	core_release();
 	int r = plm_check_function(self->rt, name);
 	core_acquire();
-	PyObject *ret = r == 0 ? Py_True
-	    : r == -ENOENT     ? Py_False
-			       : core_client_raise(self, r);
+	PyObject *ret = r == 0 ? Py_True : r == -ENOENT ? Py_False : core_client_raise(self, r);
 	core_client_end(self);
 	return Py_XNewRef(ret);
 }
@@ -95,11 +93,39 @@ static PyObject *core_rule_module_load(PyObject *object, PyObject *path)
 	return ret;
 }
 
+/* An interpreter of the runtime: path, cpus of all its workers, whether every worker has it. */
+static PyObject *core_rule_python(const struct control *c, uint32_t number)
+{
+	long cpus = 0;
+	bool everywhere = true;
+	for (uint32_t i = 0; i < c->kinds && i < WORKER_KINDS_MAX; i++) {
+		if (c->kind[i].python == number + 1)
+			cpus += (long)c->kind[i].cpus * (long)c->kind[i].count;
+		else
+			everywhere = false;
+	}
+	const char *path = c->resources.pythons.path[number];
+	PyObject *name =
+	    PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)strnlen(path, PYTHON_PATH_BYTES));
+	return name ? Py_BuildValue("(NlN)", name, cpus, PyBool_FromLong(everywhere)) : NULL;
+}
+
 static PyObject *core_rule_pythons(PyObject *object, PyObject *unused)
 {
-	(void)object;
+	struct core_client *self = (struct core_client *)object;
 	(void)unused;
-	return PyList_New(0);
+	if (core_client_begin(self) < 0)
+		return NULL;
+	const struct control *c = self->rt->tables.control;
+	PyObject *list = PyList_New(0);
+	for (uint32_t i = 0; list && i < PYTHONS_MAX && c->resources.pythons.path[i][0]; i++) {
+		PyObject *row = core_rule_python(c, i);
+		if (!row || PyList_Append(list, row) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(row);
+	}
+	core_client_end(self);
+	return list;
 }
 
 /* ---- explain ---- */
@@ -117,8 +143,8 @@ static int core_rule_reasons(plm *rt, plm_ref ref, char *text, size_t room)
 	    in, ref, &explanation, sizeof explanation, reasons, 8, sizeof reasons[0]);
 	size_t at = 0;
 	for (int i = 0; i < r && i < 8 && at < room; i++)
-		at += (size_t)snprintf(
-		    text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
+		at +=
+		    (size_t)snprintf(text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
 	plm_inspect_close(&in);
 	return r;
 }
@@ -133,9 +159,8 @@ static PyObject *core_rule_explain(PyObject *object, PyObject *of)
 	core_release();
 	int r = core_rule_reasons(self->rt, ref, text, sizeof text);
 	core_acquire();
-	PyObject *ret = r < 0
-	    ? core_client_raise(self, r)
-	    : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+	PyObject *ret = r < 0 ? core_client_raise(self, r)
+			      : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 	core_client_end(self);
 	return ret;
 }
@@ -161,7 +186,10 @@ static int core_rule_add_numbers(PyObject *dict, const struct core_number *numbe
 
 static PyObject *core_rule_status_dict(const plm_status *s)
 {
-#define NUMBER(field) { #field, (unsigned long long)s->field }
+#define NUMBER(field)                                \
+	{                                            \
+#field, (unsigned long long)s->field \
+	}
 	const struct core_number numbers[] = { NUMBER(manager_pid), NUMBER(scheduler_pid),
 		NUMBER(workers), NUMBER(workers_busy), NUMBER(clients), NUMBER(processes_max),
 		NUMBER(records_max), NUMBER(records_used), NUMBER(waiting), NUMBER(ready),

@@ -129,8 +129,7 @@ static PyObject *command_submit(struct core_client *self, const struct command_p
 	PyObject *made = NULL;
 	if (core_client_begin(self) == 0) {
 		core_release();
-		int r =
-		    plm_submit_command(self->rt, options, p->words, p->words_n, task, refs);
+		int r = plm_submit_command(self->rt, options, p->words, p->words_n, task, refs);
 		core_acquire();
 		made = r < 0 ? core_client_raise(self, r) : core_ref_tuple(self, refs, n);
 		core_client_end(self);

@@ -4,6 +4,7 @@
 #include "python/core/core_birth.h"
 #include "python/core/core_call.h"
 #include "python/core/core_client.h"
+#include "python/core/core_client_calls.h"
 #include "python/core/core_errors.h"
 #include "python/core/core_options.h"
 #include "python/core/core_ref.h"
@@ -37,7 +38,8 @@ static PyMethodDef core_functions[] = {
 	{ 0 },
 };
 
-/* GONE: no such future any more. */
+/* DONE and all after it: ended. GONE: no such future any more. INTERRUPT: the signal that a task
+ * asked to stop gets. */
 static int core_add_constants(PyObject *module)
 {
 	static const struct {
@@ -45,7 +47,8 @@ static int core_add_constants(PyObject *module)
 		long value;
 	} constants[] = { { "WAITING", RECORD_WAITING }, { "READY", RECORD_READY },
 		{ "RUNNING", RECORD_RUNNING }, { "DONE", RECORD_DONE }, { "FAILED", RECORD_FAILED },
-		{ "CANCELLED", RECORD_CANCELLED }, { "GONE", RECORD_FREE } };
+		{ "CANCELLED", RECORD_CANCELLED }, { "GONE", CORE_GONE },
+		{ "INTERRUPT", PROCESS_INTERRUPT } };
 	for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
 		if (PyModule_AddIntConstant(module, constants[i].name, constants[i].value) < 0)
 			return -1;
@@ -56,8 +59,7 @@ static int core_exec(PyObject *module)
 {
 	struct core_state *state = core_state_of(module);
 	if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
-		PyErr_SetString(
-		    PyExc_ImportError, "plm._core works in the main interpreter alone");
+		PyErr_SetString(PyExc_ImportError, "plm._core works in the main interpreter alone");
 		return -1;
 	}
 	if (core_errors_init(module, state) < 0 || core_ref_init(module, state) < 0 ||

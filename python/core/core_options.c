@@ -22,9 +22,9 @@ enum {
 	OPTIONS
 };
 
-static const char *const core_options_names[OPTIONS + 1] = { "priority", "retries",
-	"crash_retries", "keep", "tied", "results", "needs", "queue_ms", "run_ms", "total_ms",
-	"backoff_ms", "backoff_max_ms", "grace_ms", "keep_ms", "replicas", NULL };
+static const char *const core_options_names[OPTIONS + 1] = { "priority", "retries", "crash_retries",
+	"keep", "tied", "results", "needs", "queue_ms", "run_ms", "total_ms", "backoff_ms",
+	"backoff_max_ms", "grace_ms", "keep_ms", "replicas", NULL };
 
 static int core_options_terms(struct core_options *self, PyObject *const *given)
 {

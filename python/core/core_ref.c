@@ -118,7 +118,8 @@ static PyGetSetDef core_ref_getset[] = {
 };
 
 static PyType_Slot core_ref_slots[] = {
-	{ Py_tp_doc, (void *)(uintptr_t) "A future: a task to be done, or an object. Made by a Client." },
+	{ Py_tp_doc,
+	    (void *)(uintptr_t) "A future: a task to be done, or an object. Made by a Client." },
 	{ Py_tp_dealloc, core_ref_dealloc },
 	{ Py_tp_repr, core_ref_repr },
 	{ Py_tp_hash, core_ref_hash },
@@ -136,8 +137,7 @@ static PyType_Spec core_ref_spec = {
 
 int core_ref_init(PyObject *module, struct core_state *state)
 {
-	state->ref_type =
-	    (PyTypeObject *)PyType_FromModuleAndSpec(module, &core_ref_spec, NULL);
+	state->ref_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &core_ref_spec, NULL);
 	if (!state->ref_type || PyModule_AddType(module, state->ref_type) < 0)
 		return -1;
 	state->ref_class = Py_NewRef((PyObject *)state->ref_type);

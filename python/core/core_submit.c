@@ -21,8 +21,7 @@ struct submit_args {
 	plm_arg here[SUBMIT_HERE];
 };
 
-static int submit_args_begin(
-    struct submit_args *a, const struct core_state *state, size_t room)
+static int submit_args_begin(struct submit_args *a, const struct core_state *state, size_t room)
 {
 	a->state = state;
 	a->n = a->buffered = 0;
@@ -158,8 +157,7 @@ PyObject *core_submit(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
 /* ---- many tasks ---- */
 
 /* The tasks submitted before an error stay accepted: their Refs go into error.accepted. */
-static void submit_many_failed(
-    struct core_client *self, int r, const plm_ref *refs, size_t n)
+static void submit_many_failed(struct core_client *self, int r, const plm_ref *refs, size_t n)
 {
 	size_t accepted = 0;
 	while (accepted < n && refs[accepted].id)

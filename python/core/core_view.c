@@ -8,24 +8,24 @@
 
 /* ---- lists of a running task ---- */
 
-#define CORE_LINK(list, item)                                   \
-	do {                                                    \
-		(item)->next = *(list);                         \
-		(item)->before = (list);                        \
-		if (*(list))                                    \
-			(*(list))->before = &(item)->next;      \
-		*(list) = (item);                               \
+#define CORE_LINK(list, item)                              \
+	do {                                               \
+		(item)->next = *(list);                    \
+		(item)->before = (list);                   \
+		if (*(list))                               \
+			(*(list))->before = &(item)->next; \
+		*(list) = (item);                          \
 	} while (0)
 
-#define CORE_UNLINK(item)                                       \
-	do {                                                    \
-		if ((item)->before) {                           \
-			*(item)->before = (item)->next;         \
-			if ((item)->next)                       \
+#define CORE_UNLINK(item)                                              \
+	do {                                                           \
+		if ((item)->before) {                                  \
+			*(item)->before = (item)->next;                \
+			if ((item)->next)                              \
 				(item)->next->before = (item)->before; \
-		}                                               \
-		(item)->before = NULL;                          \
-		(item)->next = NULL;                            \
+		}                                                      \
+		(item)->before = NULL;                                 \
+		(item)->next = NULL;                                   \
 	} while (0)
 
 /* ---- View ---- */
@@ -160,8 +160,8 @@ PyObject *core_room_new(struct core_client *client, void *data, size_t bytes, pl
 	return (PyObject *)self;
 }
 
-PyObject *core_room_of_result(struct core_client *client, void *data, size_t bytes, unsigned which,
-    struct core_room **list)
+PyObject *core_room_of_result(
+    struct core_client *client, void *data, size_t bytes, unsigned which, struct core_room **list)
 {
 	PyObject *object = core_room_new(client, data, bytes, PLM_NONE);
 	struct core_room *self = (struct core_room *)object;
@@ -189,38 +189,94 @@ bool core_room_end(struct core_room **list, int which)
 	return !shown;
 }
 
-static PyObject *core_room_seal(PyObject *object, PyObject *unused)
+/* The value keeps the hold of the Room beside the hold of the Ref while memoryviews show it. */
+static PyObject *core_room_sealed(struct core_room *self)
 {
+	struct core_client *client = self->client;
+	void *data = self->data;
+	self->data = NULL; /* no buffer is given out while the GIL is away */
+	core_release();
+	int r = plm_seal(client->rt, self->ref);
+	if (r == 0 && self->exports)
+		r = plm_hold(client->rt, self->ref);
+	core_acquire();
+	if (r < 0) {
+		self->data = data;
+		return core_client_raise(client, r);
+	}
+	plm_ref ref = self->ref;
+	if (!self->exports)
+		self->ref = PLM_NONE;
+	return core_ref_new(client, ref);
+}
+
+static PyObject *core_room_seal(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+	static const char *const known[] = { "shown", NULL };
 	struct core_room *self = (struct core_room *)object;
 	struct core_client *client = self->client;
-	(void)unused;
-	if (core_client_begin(client) < 0)
+	PyObject *given[1], *made = NULL;
+	if (core_unpack("seal", args, nargs, names, known, 0, given) < 0)
 		return NULL;
-	PyObject *made = NULL;
-	if (!self->data || self->ref.id == 0) {
+	int shown = given[0] ? PyObject_IsTrue(given[0]) : 0;
+	if (shown < 0 || core_client_begin(client) < 0)
+		return NULL;
+	if (!self->data || self->ref.id == 0)
 		core_raise_error(client->state, EINVAL,
-		    self->ref.id ? "the object is sealed already"
-				 : "the room of a result is not sealed: the end of the task does");
-	} else if (self->exports) {
+		    self->ref.id || !self->data
+			? "the object is sealed already, or its task has ended"
+			: "the room of a result is not sealed: the end of the task does");
+	else if (self->exports && !shown)
 		PyErr_SetString(PyExc_BufferError,
 		    "a memoryview still shows the room: release the memoryview before seal()");
-	} else {
-		void *data = self->data;
-		self->data = NULL; /* no buffer is given out while the GIL is away */
-		core_release();
-		int r = plm_seal(client->rt, self->ref);
-		core_acquire();
-		if (r < 0) {
-			self->data = data;
-			core_client_raise(client, r);
-		} else {
-			plm_ref ref = self->ref;
-			self->ref = PLM_NONE;
-			made = core_ref_new(client, ref);
-		}
-	}
+	else
+		made = core_room_sealed(self);
 	core_client_end(client);
 	return made;
+}
+
+enum { CORE_COPY_LARGE = 1 << 16 }; /* bytes that are worth giving the GIL away */
+
+static void core_room_copy(char *to, const Py_buffer *from)
+{
+	if (from->len < CORE_COPY_LARGE) {
+		memcpy(to, from->buf, (size_t)from->len);
+		return;
+	}
+	core_release();
+	memcpy(to, from->buf, (size_t)from->len);
+	core_acquire();
+}
+
+static PyObject *core_room_write(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+	static const char *const known[] = { "offset", "data", NULL };
+	struct core_room *self = (struct core_room *)object;
+	PyObject *given[2];
+	Py_buffer from;
+	long long offset = 0;
+	if (core_unpack("write", args, nargs, names, known, 2, given) < 0 ||
+	    core_int(given[0], "offset", 0, PY_SSIZE_T_MAX, &offset) < 0 ||
+	    PyObject_GetBuffer(given[1], &from, PyBUF_SIMPLE) < 0)
+		return NULL;
+	PyObject *ret = NULL;
+	if (!self->data) {
+		PyErr_SetString(
+		    PyExc_BufferError, "the room was sealed, given anew, or its task has ended");
+	} else if ((size_t)offset > self->bytes ||
+	    (size_t)from.len > self->bytes - (size_t)offset) {
+		PyErr_Format(PyExc_ValueError, "%zd bytes at %lld do not fit into a room of %zu",
+		    from.len, offset, self->bytes);
+	} else {
+		self->exports++; /* nobody seals the room while the GIL is away */
+		core_room_copy((char *)self->data + offset, &from);
+		self->exports--;
+		ret = Py_NewRef(Py_None);
+	}
+	PyBuffer_Release(&from);
+	return ret;
 }
 
 static void core_room_dealloc(PyObject *object)
@@ -271,8 +327,11 @@ static PyGetSetDef core_room_getset[] = {
 };
 
 static PyMethodDef core_room_methods[] = {
-	{ "seal", core_room_seal, METH_NOARGS,
-	    "seal(): makes the bytes the value of a future, the Ref that is returned." },
+	{ "seal", CORE_FAST(core_room_seal), METH_FASTCALL | METH_KEYWORDS,
+	    "seal(shown=False): makes the bytes the value of a future, the Ref that is returned. "
+	    "shown: even while memoryviews show the room, which must not be written any more." },
+	{ "write", CORE_FAST(core_room_write), METH_FASTCALL | METH_KEYWORDS,
+	    "write(offset, data): copies bytes into the room." },
 	{ 0 },
 };
 

@@ -10,16 +10,14 @@
 #include "python/core/core_client.h"
 
 struct core_view {
-	PyObject_HEAD
-	plm_view view;
+	PyObject_HEAD plm_view view;
 	struct core_client *client; /* NULL: the value lies in the View */
 	plm_ref need;               /* an argument of the running task: the future; else PLM_NONE */
 	struct core_view **before, *next; /* in the list of a Call, if need is set */
 };
 
 struct core_room {
-	PyObject_HEAD
-	struct core_client *client;
+	PyObject_HEAD struct core_client *client;
 	void *data; /* NULL: sealed, or the task has ended */
 	size_t bytes;
 	plm_ref ref; /* of an object; PLM_NONE: a result of the running task */
@@ -40,8 +38,8 @@ int core_view_outlive(struct core_view **list);
 
 PyObject *core_room_new(struct core_client *client, void *data, size_t bytes, plm_ref ref);
 /* Room of a result, added to a list. */
-PyObject *core_room_of_result(struct core_client *client, void *data, size_t bytes, unsigned which,
-    struct core_room **list);
+PyObject *core_room_of_result(
+    struct core_client *client, void *data, size_t bytes, unsigned which, struct core_room **list);
 /* Ends the rooms of a result (which < 0: of all results). False: a memoryview still shows one. */
 bool core_room_end(struct core_room **list, int which);
 

@@ -131,7 +131,7 @@ def put(session: _session.Session, value: Any) -> _session.Ref | None:
                 return None
             value.flags.writeable = False
             _of_client.pop(room.address, None)
-            sealed = room.room.seal()
+            sealed = room.room.seal(shown=True)
             assert isinstance(sealed, _session.Ref)
             return sealed
     return None
@@ -152,9 +152,5 @@ def reply(call: _core.Call, result: Any, which: int) -> bool:
         return False
     if room.seal_value(result):
         return True
-    # Another result takes the place of the room, which is freed: nobody may use the array any more.
-    if sys.getrefcount(room.bytes) > 2:
-        kept = bytes(_values.dump(result))
-        call.reply(kept, which)
-        return True
+    # Another result takes the place of the room. The core refuses while the array is in use.
     return False

@@ -351,26 +351,28 @@ class _Ahead:
             submit(row) for row in itertools.islice(rows, buffersize)
         )
 
-    def next(self) -> Future[Any] | None:
+    def next(self) -> Future[Any]:
         """The oldest future; another one is submitted for it."""
-        if not self.futures:
-            return None
         first = self.futures.popleft()
         for row in itertools.islice(self._rows, 1):
             self.futures.append(self._submit(row))
         return first
 
 
+def _taken(future: Future[Any], deadline: float | None) -> Any:
+    """The result of a future that nobody else knows; without a result the task is cancelled."""
+    try:
+        return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    finally:
+        if not future.done():
+            future.cancel()
+
+
 def _results(ahead: _Ahead, deadline: float | None) -> Iterator[Any]:
     try:
-        while (future := ahead.next()) is not None:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                yield future.result(left)
-            finally:
-                if not future.done():
-                    future.cancel()
-            del future
+        while ahead.futures:
+            # No name of this frame keeps the future or the result.
+            yield _taken(ahead.next(), deadline)
     finally:
         for future in ahead.futures:
             future.cancel()

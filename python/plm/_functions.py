@@ -17,8 +17,8 @@ Where: `encode` in clients, `decode` in workers.
 from __future__ import annotations
 
 import sys
+from _blake2 import blake2b  # hashlib would load OpenSSL
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
 from . import _values
@@ -59,21 +59,22 @@ def _by_value(function: Callable[..., Any]) -> bytes:
     return BY_VALUE + blake2b(data, digest_size=DIGEST_BYTES).digest() + data
 
 
+def _is_named(function: Callable[..., Any], module: str, name: str) -> bool:
+    try:
+        return _resolve(module, name) is function
+    except (ImportError, AttributeError, ValueError):
+        return False
+
+
 def encode(function: Callable[..., Any]) -> bytes:
     """The text of a function."""
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
-    if isinstance(module, str) and isinstance(name, str) and "<" not in name:
-        if module == "__main__":
-            if _values.has_cloudpickle():
-                return _by_value(function)
-            text = BY_NAME + b"__main__\0" + name.encode()
-            return with_main(text)
-        try:
-            if _resolve(module, name) is function:
-                return BY_NAME + module.encode() + b"\0" + name.encode()
-        except (ImportError, AttributeError, ValueError):
-            pass
+    if isinstance(module, str) and isinstance(name, str) and _is_named(function, module, name):
+        text = BY_NAME + module.encode() + b"\0" + name.encode()
+        if module != "__main__":
+            return text
+        return _by_value(function) if _values.has_cloudpickle() else with_main(text)
     text = _by_value(function)
     return with_main(text) if b"__main__" in text and not _values.has_cloudpickle() else text
 

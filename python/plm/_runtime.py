@@ -55,7 +55,7 @@ class Runtime:
         count = workers if workers is not None else len(os.sched_getaffinity(0))
         words = [
             program("plm"),
-            *("--name", self.name, "--tied", "--fresh"),
+            *("--name", self.name, "--tied", "--fresh", "--quiet"),
             *("--workers", str(count), "--python", python or sys.executable),
             *options,
         ]

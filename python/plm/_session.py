@@ -106,6 +106,13 @@ class RawRef(Ref):
     __slots__ = ()
 
 
+def raw(ref: _core.Ref) -> RawRef:
+    """The same reference, as one to bytes."""
+    ref.__class__ = RawRef
+    assert isinstance(ref, RawRef)
+    return ref
+
+
 _NAMES = (Ref, Promise)
 # Values that hold no reference and no class of the program: pickled without a second look.
 SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
@@ -169,11 +176,11 @@ def _pickled(ref: Ref) -> bool:
 
 def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
     session = current()
-    ref = session.core.hold(text, kind)
+    ref = session.core.hold(text)
     if kept:
         session.core.forget(ref)
     assert isinstance(ref, Ref)
-    return ref
+    return raw(ref) if kind is RawRef else ref
 
 
 # ---- sessions ----
@@ -188,7 +195,7 @@ class Session:
         self.needs = self._needs_of(python)
         self.plain = self.options_of({})
         self._options: dict[tuple[Any, ...], _core.Options] = {}
-        self._texts: dict[Any, bytes | _core.Ref] = {}
+        self._texts: dict[int, tuple[weakref.ref[Any], bytes | _core.Ref]] = {}
         self._watcher: Watcher | None = None
         self._lock = threading.Lock()
         self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
@@ -244,15 +251,18 @@ class Session:
 
     def text_of(self, function: Callable[..., Any]) -> bytes | _core.Ref:
         """The text of a function, made once; a long text is an object of the store."""
+        known = self._texts.get(id(function))
+        if known is not None and known[0]() is function:
+            return known[1]
+        text = self._short(_functions.encode(function))
         try:
-            known = self._texts.get(function)
-        except TypeError:  # a callable that cannot be hashed
-            return self._short(_functions.encode(function))
-        if known is None:
-            if len(self._texts) >= _functions.REMEMBERED:
-                self._texts.clear()
-            known = self._texts[function] = self._short(_functions.encode(function))
-        return known
+            weak = weakref.ref(function)
+        except TypeError:  # a callable that cannot be watched
+            return text
+        if len(self._texts) >= _functions.REMEMBERED:
+            self._texts.clear()
+        self._texts[id(function)] = (weak, text)
+        return text
 
     def _short(self, text: bytes) -> bytes | _core.Ref:
         return text if len(text) <= TEXT_INLINE_MOST else self._patiently(self.core.put, text)
@@ -363,9 +373,7 @@ class Session:
 
     def put_raw(self, data: Any) -> RawRef:
         """Writes bytes into the store as they are, for C functions and commands."""
-        ref = self._patiently(self.core.put, data, RawRef)
-        assert isinstance(ref, RawRef)
-        return ref
+        return raw(self._patiently(self.core.put, data))
 
     def decode(self, ref: _core.Ref, view: Any) -> Any:
         """The value in a view: of a raw reference the bytes themselves."""

@@ -22,6 +22,16 @@ for _name in ("PLM_NAME", "MAKEFLAGS"):
     os.environ.pop(_name, None)
 
 
+class Point:
+    """A class that workers can import."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def plus(self, y: int) -> int:
+        return self.x + y
+
+
 def segments(name: str) -> list[str]:
     """The files of a runtime in /dev/shm."""
     return [p.name for p in SHM.glob(f"plm-{os.getuid()}-{name}*")]
