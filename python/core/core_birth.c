@@ -29,9 +29,9 @@ PyObject *birth_zygote_hello(PyObject *module, PyObject *args)
 	(void)module;
 	if (!PyArg_ParseTuple(args, "i|s:zygote_hello", &fd, &error))
 		return NULL;
-	struct zygote_hello hello = { .magic = ZYGOTE_HELLO,
-		.abi = plan_abi(),
-		.code = error[0] ? -ELIBBAD : 0 };
+	struct zygote_hello hello = {
+		.magic = ZYGOTE_HELLO, .abi = plan_abi(), .code = error[0] ? -ELIBBAD : 0
+	};
 	snprintf(hello.version, sizeof hello.version, "%s", PLM_VERSION);
 	snprintf(hello.text, sizeof hello.text, "%s", error);
 	if (send(fd, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello)
@@ -149,7 +149,8 @@ PyObject *birth_zygote_serve(PyObject *module, PyObject *args)
 			continue;
 		}
 		if (n != sizeof order)
-			_exit(n == 0 ? 0 : 1); /* the manager has closed the socket, or is another */
+			_exit(
+			    n == 0 ? 0 : 1); /* the manager has closed the socket, or is another */
 		if (birth_fork(fd, &order) == 0)
 			return PyBytes_FromStringAndSize((const char *)&order, sizeof order);
 	}
@@ -173,8 +174,7 @@ static int birth_begun(plm *rt)
 static void birth_flush(const char *stream)
 {
 	PyObject *file = PySys_GetObject(stream);
-	PyObject *done =
-	    file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
+	PyObject *done = file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
 	if (!done)
 		PyErr_Clear();
 }
