@@ -128,6 +128,33 @@ $(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libp
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
+# ---- Python: the extension plm._core and the package around it -----------------------------------
+
+# The stable interface of CPython 3.11 (abi3): one build works for all later versions. PYTHON names
+# the interpreter whose headers are used.
+PYTHON  ?= python3
+PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))' \
+	2>/dev/null)
+PY      := $(B)/python/plm
+PY_CORE := $(call objects,$(call sources,python/core))
+PY_LIBS := $(call objects,$(call sources,worker command)) $(CLIENT) $(CORE)
+PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/plm/*.pyi \
+	python/plm/py.typed python/plm/*/*.py))
+
+.PHONY: python
+python: $(PY)/_core.abi3.so $(PY_FILES)
+	@:
+
+$(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
+
+$(PY)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,--version-script=python/core/core.map
+
+$(PY_FILES): $(PY)/%: python/plm/%
+	@mkdir -p $(@D)
+	$(call say,COPY)cp $< $@
+
 .PHONY: demo
 demo: deps
 	$(AGAIN) all

@@ -51,6 +51,9 @@ struct plm {
 	struct untold untold;
 	uint32_t *adopted; /* records whose hold ends with the task, in a worker */
 	uint32_t adopted_count, adopted_room;
+	/* Does a new hold of the calling thread end with the task? NULL: yes. False while the code
+	 * that runs ends its holds itself, as objects of Python do. */
+	bool (*adopts)(void);
 
 	/* Submission: reserved.c, names.c, submit.c, wait_all.c. */
 	_Atomic uint32_t *mine; /* [records]: the generation of a task that our process submitted,
@@ -71,6 +74,10 @@ struct plm {
 	pthread_t pollable_thread;
 	_Atomic bool pollable_stop;
 	_Atomic bool interrupted; /* handle_interrupt() */
+	/* Before each sleep of a wait for tasks or room, at least each SAFETY_TICK_MS: true ends the
+	 * wait. For a program that handles signals between its own instructions; no lock is held
+	 * then. NULL: none. */
+	bool (*signalled)(void *context);
 	bool nested;              /* a command of the same runtime runs our client */
 	uint32_t nested_waits;    /* threads waiting just now, under waiters_mutex */
 

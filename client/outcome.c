@@ -161,3 +161,38 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 		return why(-EINVAL, "plm_error: no place for the failure");
 	return handle_end(said, outcome_read_failure(rt, ref, ret));
 }
+
+/* The hold of the view keeps the record, with its text. */
+static int outcome_detail(struct plm *rt, plm_ref ref, plm_view *ret)
+{
+	int r = handle_check(rt);
+	if (r == 0)
+		r = ref_hold(rt, ref);
+	if (r < 0)
+		return r;
+	uint64_t word;
+	struct record *record = ref_resolve(rt, ref, &word, &r);
+	record = record ? ref_speaker(rt, record, &word) : NULL;
+	*ret = (plm_view){ .ref = ref };
+	if (record && word_state(word) == RECORD_FAILED) {
+		uint64_t bytes;
+		ret->data = failure_detail(&rt->tables, record, &bytes);
+		ret->len = bytes;
+		return 0;
+	}
+	*ret = (plm_view){ 0 };
+	if (record)
+		r = word_settled(word) ? why(-EINVAL, "the task did not fail")
+				       : why(-EAGAIN, "the task is still %s",
+					     record_state_name(word_state(word)));
+	plm_drop(rt, ref);
+	return r;
+}
+
+int plm_failure_detail(plm *rt, plm_ref ref, plm_view *ret)
+{
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_failure_detail: no place for the detail");
+	return handle_end(said, outcome_detail(rt, ref, ret));
+}

@@ -270,6 +270,9 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 /* Tells why a task failed or was cancelled (code PLM_ECANCELLED). Errors: -EINVAL (the task did not
  * fail), -EAGAIN (not settled), -ESTALE, -EXDEV. */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
+/* Shows the bytes that plm_fail_detail() attached to the failure, of length 0 if there are none.
+ * End the view by plm_release(). Errors as of plm_error(); of a cancelled task -EINVAL. */
+int plm_failure_detail(plm *rt, plm_ref ref, plm_view *ret);
 
 /* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
  * settled), -ESTALE and -EXDEV (no future of this runtime). No message, no lock. */
@@ -458,6 +461,12 @@ void *plm_result_at(plm_call *call, unsigned which, size_t len);
  * the function to return. */
 int plm_fail(plm_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Attaches bytes to the failure of the task, such as an exception with its trace: up to
+ * PLM_DETAIL_BYTES, copied; a later call replaces them. They are dropped if the task succeeds, or
+ * fails for another reason (a limit). A task that fails because of an argument carries the detail of
+ * the argument. In a full store the detail is left out before the message. 0; -E2BIG; -ENOMEM. */
+enum { PLM_DETAIL_BYTES = 65536 };
+int plm_fail_detail(plm_call *call, const void *data, size_t len);
 /* 1 when the task was asked to stop: return soon. A long function should ask now and then: the
  * question is also a sign of life (plm --hang-after). */
 int plm_cancelled(const plm_call *call);

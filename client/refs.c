@@ -24,9 +24,14 @@ static void ref_adopt(struct plm *rt, uint32_t index)
 	rt->adopted[rt->adopted_count++] = index;
 }
 
+static bool ref_ends_with_task(const struct plm *rt)
+{
+	return rt->help && (!rt->adopts || rt->adopts());
+}
+
 void ref_born(struct plm *rt, uint32_t index)
 {
-	if (rt->help)
+	if (ref_ends_with_task(rt))
 		ref_adopt(rt, index);
 	atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
@@ -72,7 +77,7 @@ static int ref_import_locked(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 		return ref_gone(&rt->tables, ref);
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
-	if (rt->help)
+	if (ref_ends_with_task(rt))
 		ref_adopt(rt, ref_index(ref));
 	return 0;
 }
@@ -185,7 +190,9 @@ void ref_drop_adopted(struct plm *rt)
 		uint64_t word = sh_load(&record_at(&rt->tables, index)->state);
 		if (atomic_load_explicit(&rt->refs[index], memory_order_relaxed) == 0)
 			continue;
-		atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
+		/* Further holds may be of code that ends its holds itself. */
+		if (!rt->adopts)
+			atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
 		ref_drop_one(&drops, record_ref(index, word_generation(word)));
 	}
 	rt->adopted_count = 0;

@@ -84,8 +84,25 @@ static void wait_ends(struct plm *rt)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
 
-static int wait_park(
-    struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
+/* Why a wait must not go on, though the target is missing. 0 or -errno with a why. */
+static int wait_refused(struct plm *rt, uint32_t target, bool heeds_signals)
+{
+	if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed))
+		return why(-EINTR, "a signal interrupted the wait");
+	if (heeds_signals && rt->signalled && rt->signalled(rt->help_context))
+		return why(-EINTR, "the handler of a signal ended the wait");
+	if (rt->cancelled && rt->cancelled(rt->help_context))
+		return why(-PLM_ECANCELLED, "the task that waits was cancelled");
+	if (rt->deadlocked && target != AWAITING_ANY &&
+	    rt->deadlocked(rt->help_context, target - 1))
+		return why(-EDEADLK,
+		    "a task waits for itself, or for what cannot be settled "
+		    "before it ends: it would wait for ever");
+	return nested_refused(rt);
+}
+
+static int wait_park(struct plm *rt, int cell, wait_look_f *look, void *context,
+    uint64_t deadline_ns, bool heeds_signals)
 {
 	struct event *event = &rt->me->waiter[cell].event;
 	uint64_t since_ns = clock_ns();
@@ -101,17 +118,8 @@ static int wait_park(
 		uint32_t again = look(rt, context);
 		if (again == AWAITING_NOTHING)
 			return 0;
-		if (r == 0 && atomic_load_explicit(&rt->interrupted, memory_order_relaxed))
-			r = why(-EINTR, "a signal interrupted the wait");
-		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))
-			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
-		if (r == 0 && rt->deadlocked && target != AWAITING_ANY &&
-		    rt->deadlocked(rt->help_context, target - 1))
-			r = why(-EDEADLK,
-			    "a task waits for itself, or for what cannot be settled "
-			    "before it ends: it would wait for ever");
 		if (r == 0)
-			r = nested_refused(rt);
+			r = wait_refused(rt, target, heeds_signals);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
@@ -121,7 +129,8 @@ static int wait_park(
 	}
 }
 
-int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+static int wait_until_found(struct plm *rt, wait_look_f *look, void *context,
+    uint64_t deadline_ns, bool heeds_signals)
 {
 	if (look(rt, context) == AWAITING_NOTHING)
 		return 0;
@@ -133,7 +142,7 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	if (!spin_until(&rt->tables, wait_spin_ready, &spin)) {
 		int cell = wait_cell_join(rt);
 		nested_wait_begin(rt);
-		r = wait_park(rt, cell, look, context, deadline_ns);
+		r = wait_park(rt, cell, look, context, deadline_ns, heeds_signals);
 		nested_wait_end(rt);
 		wait_ends(rt);
 		wait_cell_leave(rt, cell);
@@ -143,13 +152,24 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	return r;
 }
 
+int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+{
+	return wait_until_found(rt, look, context, deadline_ns, false);
+}
+
+int wait_for_tasks(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+{
+	return wait_until_found(rt, look, context, deadline_ns, true);
+}
+
 bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 {
 	enum { MOMENT_MS = 10, TRIES_MAX = 64 };
 	struct control *c = rt->tables.control;
 	uint64_t moment = clock_ns() + MOMENT_MS * NS_PER_MS;
 	if ((deadline_ns == 0 && *tries == TRIES_MAX) ||
-	    (deadline_ns && clock_ns() >= deadline_ns) || handle_runtime_gone(rt) < 0)
+	    (deadline_ns && clock_ns() >= deadline_ns) || handle_runtime_gone(rt) < 0 ||
+	    (deadline_ns && rt->signalled && rt->signalled(rt->help_context)))
 		return false;
 	/* A worker tells first what it has settled: that may be all that fills the store. */
 	if (rt->blocked)

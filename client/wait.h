@@ -11,6 +11,9 @@
 typedef uint32_t wait_look_f(struct plm *rt, void *context);
 /* 0, -ETIMEDOUT without a why, or -errno with a why. Deadline 0: a single look. */
 int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
+/* The same for the end of tasks, of a caller without a lock: rt->signalled() may end the wait with
+ * -EINTR. */
+int wait_for_tasks(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
 /* Waits until the scheduler frees something; false when the deadline has passed. With deadline 0,
  * of a caller without patience, still waits for the moments the scheduler needs to free what was
  * dropped already, and for kept results to leave: *tries, from 0 on, counts the moments. */

@@ -48,7 +48,7 @@ static uint32_t wait_look_one(struct plm *rt, void *context)
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns)
 {
 	struct settled_look look = { speaker, ref };
-	return wait_for(rt, wait_look_one, &look, deadline_ns);
+	return wait_for_tasks(rt, wait_look_one, &look, deadline_ns);
 }
 
 struct many_look {
@@ -122,7 +122,7 @@ static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uin
 	int r = wait_hold_strangers(
 	    rt, look->refs, look->n, handle_answer_deadline(rt, timeout_ms), held);
 	if (r == 0)
-		r = wait_for(rt, wait_look_many, look, deadline_ns);
+		r = wait_for_tasks(rt, wait_look_many, look, deadline_ns);
 	for (size_t i = 0; i < look->n; i++)
 		if (held[i])
 			plm_drop(rt, look->refs[i]);

@@ -47,8 +47,8 @@ bool graph_take_over(struct record *r, uint64_t *ret_word)
 	return true;
 }
 
-void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
-    uint32_t flags, const char *message)
+static void graph_fail_saying(struct scheduler *s, uint32_t index,
+    const struct record_failure *failure, uint32_t flags, const struct failure_text *text)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word;
@@ -59,7 +59,7 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 		owed_note(s, index); /* failed again when the memory is free */
 		return;
 	}
-	failure_leave(s->t, 0, r, failure, message);
+	failure_leave(s->t, 0, r, failure, text);
 	r->end_ms = tables_ms(s->t);
 	bool failed = false;
 	while (!failed && !(word_flags(word) & FLAG_CANCEL)) /* ends: flags are only added */
@@ -72,8 +72,14 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 	graph_settled(s, index);
 }
 
-/* The task fails because `cause` failed or was cancelled: the same code, signal, root and message.
- */
+void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
+    uint32_t flags, const char *message)
+{
+	graph_fail_saying(s, index, failure, flags, &(struct failure_text){ message, NULL, 0 });
+}
+
+/* The task fails because `cause` failed or was cancelled: the same code, signal, root, message and
+ * detail. */
 static void graph_fail_because(struct scheduler *s, uint32_t index, const struct record *cause)
 {
 	char text[512];
@@ -83,6 +89,7 @@ static void graph_fail_because(struct scheduler *s, uint32_t index, const struct
 		.root = cause->failure.root,
 		.root_function = cause->failure.root_function };
 	const void *message = NULL;
+	struct failure_text told = { text, NULL, 0 };
 	if (word_state(word) == RECORD_CANCELLED) {
 		failure = (struct record_failure){ .code = ECANCELED,
 			.root_function = cause->function,
@@ -91,13 +98,14 @@ static void graph_fail_because(struct scheduler *s, uint32_t index, const struct
 		length = strlen(message);
 	} else {
 		message = failure_message(s->t, cause, &length);
+		told.detail = failure_detail(s->t, cause, &told.detail_bytes);
 	}
 	if (length >= sizeof text)
 		length = sizeof text - 1;
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, FLAG_RETRIABLE, text);
+	graph_fail_saying(s, index, &failure, FLAG_RETRIABLE, &told);
 }
 
 static void graph_fail_stale(struct scheduler *s, uint32_t index, const char *message)

@@ -327,21 +327,39 @@ const void *record_value(const struct tables *t, const struct record *r, uint64_
 
 /* ---- failures ---- */
 
-void failure_leave(struct tables *t, uint32_t node, struct record *r,
-    const struct record_failure *failure, const char *message)
+static bool access_leave_text(struct tables *t, uint32_t node, struct record *r,
+    const struct failure_text *text, size_t length, uint64_t detail_bytes)
 {
-	size_t length = message ? strlen(message) : 0;
-	r->value_bytes = length; /* before an extent of this length exists */
-	bool lost = length && store_alloc(t, node, length, ARENA_RESULT, &r->value) < 0;
-	if (lost)
+	uint64_t bytes = detail_bytes ? length + 1 + detail_bytes : length;
+	r->value_bytes = bytes; /* before an extent of this length exists */
+	if (store_alloc(t, node, bytes, ARENA_RESULT, &r->value) < 0) {
 		r->value_bytes = 0;
-	else if (length)
-		memcpy(store_writable(t, sh_peek(&r->value)), message, length);
-	r->failure = *failure;
-	r->failure.unsaid = lost;
+		return false;
+	}
+	char *to = store_writable(t, sh_peek(&r->value));
+	if (length)
+		memcpy(to, text->message, length);
+	if (detail_bytes) {
+		to[length] = 0;
+		memcpy(to + length + 1, text->detail, detail_bytes);
+	}
+	return true;
 }
 
-/* The extent of a FAILED record is the message; the inline bytes are the failure. */
+void failure_leave(struct tables *t, uint32_t node, struct record *r,
+    const struct record_failure *failure, const struct failure_text *text)
+{
+	size_t length = text->message ? strlen(text->message) : 0;
+	r->value_bytes = 0;
+	bool left =
+	    text->detail_bytes && access_leave_text(t, node, r, text, length, text->detail_bytes);
+	if (!left && length)
+		left = access_leave_text(t, node, r, text, length, 0);
+	r->failure = *failure;
+	r->failure.unsaid = length && !left;
+}
+
+/* The extent of a FAILED record is the text; the inline bytes are the failure. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
 	static const char no_room[] =
@@ -351,13 +369,25 @@ const char *failure_message(const struct tables *t, const struct record *r, uint
 	    "the store was full, and had no room for the message of "
 	    "this failure: drop references, or boot with a larger store (plm --store SIZE)";
 	*ret_length = 0;
-	if (sh_load(&r->value))
-		return record_value(t, r, ret_length);
+	if (sh_load(&r->value)) {
+		const char *text = record_value(t, r, ret_length);
+		*ret_length = text ? strnlen(text, *ret_length) : 0;
+		return text;
+	}
 	if (!r->failure.unsaid)
 		return NULL;
 	const char *text = r->failure.code == ENOSPC ? no_room : no_words;
 	*ret_length = strlen(text);
 	return text;
+}
+
+const void *failure_detail(const struct tables *t, const struct record *r, uint64_t *ret_length)
+{
+	uint64_t bytes = 0;
+	const char *text = sh_load(&r->value) ? record_value(t, r, &bytes) : NULL;
+	size_t length = text ? strnlen(text, bytes) : 0;
+	*ret_length = text && length < bytes ? bytes - length - 1 : 0;
+	return *ret_length ? text + length + 1 : NULL;
 }
 
 uint32_t tables_host(const struct tables *t, const struct process *client)

@@ -63,7 +63,7 @@ enum {
 	RECORD_INLINE_VALUE = 24,
 };
 
-struct record_failure { /* inline in a FAILED record; the message is the extent of the value
+struct record_failure { /* inline in a FAILED record; the text is the extent of the value
 			   (failure_leave(), failure_message()) */
 	int32_t code;
 	uint8_t signal;
@@ -93,7 +93,7 @@ struct record {
 	shared32 value;    /* W: owner. Granule of the value, 0: inline (or empty). */
 	shared32 pending;  /* W: under the graph's lock. Number of unsettled arguments, and
 			      PENDING_DOOMED; derived (edges.h). */
-	uint64_t value_bytes : 40; /* W: owner. Length of the value, or of a failure's message. */
+	uint64_t value_bytes : 40; /* W: owner. Length of the value, or of a failure's text. */
 	uint64_t demand : 8; /* W: owner. Memory that attempts were seen to need (demand_bytes());
 				0: unknown. */
 	uint64_t returned : 16; /* W: owner. Number of returns into the queue (low byte), and the

@@ -427,12 +427,22 @@ const void *store_readable(const struct tables *t, uint32_t granule, uint64_t le
  */
 const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
-/* By the owner of a record about to fail: writes the failure, and puts the message into the store.
- * If the store is full, the failure says so instead. */
+/* What a failure tells, apart from its numbers. The extent of the record is the message, and behind
+ * a zero byte the detail of plm_fail_detail(), if there is any. */
+struct failure_text {
+	const char *message; /* NULL: none */
+	const void *detail;
+	uint64_t detail_bytes; /* 0: none */
+};
+
+/* By the owner of a record about to fail: writes the failure, and puts the text into the store. If
+ * the store is full, the detail is left out, then the message, and the failure says so instead. */
 void failure_leave(struct tables *t, uint32_t node, struct record *r,
-    const struct record_failure *failure, const char *message);
+    const struct record_failure *failure, const struct failure_text *text);
 /* The message of a FAILED record, not zero-ended; NULL if there is none. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length);
+/* The detail of a FAILED record; NULL if there is none. */
+const void *failure_detail(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
 /* ---- checking: a named checker for each structure, on a runtime at rest ---- */
 

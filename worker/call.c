@@ -67,6 +67,8 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 	call->memory_peak = 0;
 	call->keeps_part = 0;
 	call->code = 0;
+	call->detail = NULL;
+	call->detail_bytes = 0;
 	call->message[0] = 0;
 }
 
@@ -88,6 +90,13 @@ void call_close(struct plm_call *call)
 {
 	if (call->args != call->here)
 		free(call->args);
+}
+
+void call_drop_detail(struct plm_call *call)
+{
+	free(call->detail);
+	call->detail = NULL;
+	call->detail_bytes = 0;
 }
 
 static struct record *call_part_of(const struct plm_call *call, unsigned which)
@@ -198,6 +207,22 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
 		snprintf(call->message, sizeof call->message, "the function gave no message: %s",
 		    plm_strerror(code > 0 ? -code : code));
 	return call->code;
+}
+
+int plm_fail_detail(plm_call *call, const void *data, size_t len)
+{
+	if (len > PLM_DETAIL_BYTES)
+		return why(-E2BIG, "the detail of a failure has %zu bytes: %d at most", len,
+		    PLM_DETAIL_BYTES);
+	void *copy = len ? malloc(len) : NULL;
+	if (len && !copy)
+		return why(-ENOMEM, "no memory for %zu bytes of a failure's detail", len);
+	if (len)
+		memcpy(copy, data, len);
+	call_drop_detail(call);
+	call->detail = copy;
+	call->detail_bytes = (uint32_t)len;
+	return 0;
 }
 
 int plm_cancelled(const plm_call *call)

@@ -26,6 +26,8 @@ struct plm_call {
 	uint64_t memory_peak;   /* of a command, as far as seen */
 	unsigned keeps_part;    /* the number of a result which outlives a failure; 0: none */
 	int code;
+	uint32_t detail_bytes;
+	void *detail; /* plm_fail_detail(), allocated; NULL: none */
 	char message[CALL_MESSAGE_BYTES];
 };
 
@@ -34,6 +36,8 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 /* Finds the arguments. 0, or -errno with a why naming the bad argument. */
 int call_open(struct plm_call *call);
 void call_close(struct plm_call *call);
+/* After the commit, and when the task fails for another reason than the function's. */
+void call_drop_detail(struct plm_call *call);
 
 /* A task of several replicas: the result is a copy of the first argument that is done. */
 bool call_takes_first(const struct plm_call *call);

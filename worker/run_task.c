@@ -99,7 +99,8 @@ static enum record_state run_task_commit_failure(
 	const struct record_failure failure = { .code = call->code,
 		.root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
-	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure, call->message);
+	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure,
+	    &(struct failure_text){ call->message, call->detail, call->detail_bytes });
 	return run_task_commit(w, call, RECORD_FAILED, FLAG_RETRIABLE);
 }
 
@@ -111,6 +112,7 @@ static enum record_state run_task_commit_late(struct worker *w, struct plm_call 
 	due_describe(t, call->record, call->word, total ? LIMIT_TOTAL : LIMIT_RUN, call->message,
 	    sizeof call->message);
 	call->code = ETIMEDOUT;
+	call_drop_detail(call);
 	return run_task_commit_failure(w, call, !total);
 }
 
@@ -127,6 +129,7 @@ static enum record_state run_task_commit_evicted(struct worker *w, struct plm_ca
 	run_task_raise_demand(w, call);
 	memory_describe(&w->rt.tables, call->record, call->message, sizeof call->message);
 	call->code = ENOMEM;
+	call_drop_detail(call);
 	return run_task_commit_failure(w, call, true);
 }
 
@@ -315,6 +318,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	w->call = call.outer;
 	run_task_account(w, started_ns);
 	run_task_settle(w, &call);
+	if (call.detail)
+		call_drop_detail(&call);
 	sh_poke(&rt->me->running, outer_running, "running, ended");
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);

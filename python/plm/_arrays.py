@@ -137,6 +137,11 @@ def put(session: _session.Session, value: Any) -> _session.Ref | None:
     return None
 
 
+def waiting() -> bool:
+    """Tells whether a running task has asked for an array."""
+    return bool(_of_task)
+
+
 def reply(call: _core.Call, result: Any, which: int) -> bool:
     """Makes the array of empty() the result. False: the task has not asked for an array, or has
     returned something else."""

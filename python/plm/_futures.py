@@ -26,7 +26,7 @@ from concurrent.futures._base import (
 from typing import Any, Generic, TypeVar, cast
 
 from . import _core
-from ._session import Ref, Session, milliseconds
+from ._session import Promise, Ref, Session, milliseconds
 
 T = TypeVar("T")
 
@@ -41,10 +41,8 @@ _NAMES = {
 }
 
 
-class Future(StandardFuture[T], Generic[T]):
+class Future(StandardFuture[T], Promise, Generic[T]):
     """The result of a task to come; made by Executor.submit()."""
-
-    _plm_future = True
 
     def __init__(self, session: Session, ref: Ref) -> None:
         # Not the standard initialisation: lock, waiters and callbacks are made when asked for.

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _core
 from ._errors import TaskError
-from ._session import _SECONDS, RawRef, Ref, current, milliseconds, session_of
+from ._session import _SECONDS, Promise, RawRef, Ref, current, milliseconds, session_of
 
 
 def _options(given: dict[str, Any], results: int = 1) -> _core.Options:
@@ -22,12 +22,7 @@ def call(function: str, /, *args: Any, results: int = 1, **options: Any) -> Any:
     text (as UTF-8), or references. Returns a reference to the bytes of the result."""
     session = current()
     row = tuple(
-        a.encode()
-        if isinstance(a, str)
-        else getattr(a, "ref", a)
-        if hasattr(a, "_plm_future")
-        else a
-        for a in args
+        a.encode() if isinstance(a, str) else a.ref if isinstance(a, Promise) else a for a in args
     )
     return session._patiently(
         session.core.submit, function, row, _options(options, results), RawRef

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import sys
 import threading
 import time
@@ -89,10 +90,26 @@ class Ref(_core.Ref):
         return session_of(self).core.explain(self)
 
 
+class Promise:
+    """The base of what has a reference: the futures of an executor."""
+
+    ref: Ref | None
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value, when the task has ended."""
+        raise NotImplementedError
+
+
 class RawRef(Ref):
     """The name of a value that is bytes, not a pickle: of a C function, a command, or a file."""
 
     __slots__ = ()
+
+
+_NAMES = (Ref, Promise)
+# Values that hold no reference and no class of the program: pickled without a second look.
+SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
+_dumps = pickle.dumps
 
 
 class Slot:
@@ -273,26 +290,24 @@ class Session:
         self, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[bytes | _core.Ref, ...]:
         """The arguments of a task behind the function: a pickle, and the futures named in it."""
+        if not kwargs and SCALARS.issuperset(map(type, args)):
+            data: bytes | _values.Frame = _dumps(tuple(args), _values.PROTOCOL)
+            return (self.write(data),)
         futures: list[_core.Ref] = []
 
         def place(value: Any) -> Any:
-            ref = value if isinstance(value, Ref) else getattr(value, "ref", None)
-            if not isinstance(ref, Ref) or ref.client is not self.core:
+            if not isinstance(value, _NAMES):
                 return value
+            ref = value if isinstance(value, Ref) else value.ref
+            if ref is None or ref.client is not self.core:
+                return value.result()
             futures.append(ref)
             return Slot(len(futures) + 1, isinstance(ref, RawRef))
 
-        for value in args:
-            if isinstance(value, Ref) or hasattr(value, "_plm_future"):
-                args = [
-                    place(v) if isinstance(v, Ref) or hasattr(v, "_plm_future") else v for v in args
-                ]
-                break
-        for name, value in kwargs.items():
-            if isinstance(value, Ref) or hasattr(value, "_plm_future"):
-                kwargs = {**kwargs, name: place(value)}
+        row = tuple(map(place, args))
+        words = Keywords((name, place(value)) for name, value in kwargs.items())
         with Collecting(kept=False) as inner:
-            data = _values.dump((tuple(args), Keywords(kwargs)) if kwargs else tuple(args))
+            data = _values.dump((row, words) if kwargs else row)
         futures.extend(ref for ref in inner.refs if ref.client is self.core)
         return self.write(data), *futures
 
@@ -339,6 +354,12 @@ class Session:
         sealed = room.seal()
         assert isinstance(sealed, Ref)
         return sealed
+
+    def put_value(self, value: Any) -> Ref:
+        """The same; an array of plm.empty() is sealed as it is."""
+        arrays = sys.modules.get("plm._arrays")
+        sealed: Ref | None = arrays.put(self, value) if arrays else None
+        return sealed or self.put(value)
 
     def put_raw(self, data: Any) -> RawRef:
         """Writes bytes into the store as they are, for C functions and commands."""

@@ -126,6 +126,8 @@ def dump(value: object) -> bytes | Frame:
 
 def load(data: Any) -> Any:
     """The value of bytes or of a view; buffers of a frame stay where they are."""
+    if type(data) is bytes and data[:1] == b"\x80":
+        return _loads(data)
     view = memoryview(data)
     if view.nbytes < HEAD.size or view[:4] != MAGIC:
         return _loads(view)

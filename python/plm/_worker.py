@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
@@ -136,6 +137,9 @@ def _arguments(call: _core.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _reply(call: _core.Call, result: Any, which: int) -> None:
+    if type(result) in _session.SCALARS and not _arrays.waiting():
+        call.reply(pickle.dumps(result, _values.PROTOCOL), which)
+        return
     if _arrays.reply(call, result, which):
         return
     with _session.Collecting(kept=True):
@@ -176,6 +180,8 @@ def _run(call: _core.Call) -> None:
 
 def handle(call: _core.Call) -> None:
     """Runs one task. No exception leaves this function."""
+    if _place is None:
+        begin(call.client)
     _running.append(call)
     try:
         _run(call)
