@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/log.h"
 #include "python/core/core_errors.h"
 #include "python/core/core_ref.h"
 #include "python/core/core_view.h"
@@ -18,13 +19,14 @@ struct core_call {
 	plm_call *call; /* NULL: the task has ended */
 	struct core_view *views;
 	struct core_room *rooms;
+	bool spoilt;       /* Python may write to memory that is not its own any more */
 	uint64_t *futures; /* [nargs], 0: bytes; read at the first use */
 };
 
 /* The worker of this process: there is one at most. */
 static struct {
 	struct core_state *state;
-	PyObject *module, *handler;
+	PyObject *module, *handler, *begin;
 	struct core_client *client;
 	bool (*help)(void *context, uint32_t index); /* of the worker itself */
 } core_worker;
@@ -36,6 +38,13 @@ static struct core_call *core_call_live(PyObject *object)
 		return self;
 	core_raise_error(self->state, EINVAL, "the task of this Call has ended");
 	return NULL;
+}
+
+static plm_ref core_call_task(const plm_call *call)
+{
+	const plm *rt = call->rt;
+	return ref_public(rt,
+	    record_ref(record_index(&rt->tables, call->record), word_generation(call->word)));
 }
 
 /* ---- arguments ---- */
@@ -98,7 +107,8 @@ static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
 	core_release();
 	int r = plm_hold(rt, ref);
 	core_acquire();
-	return r < 0 ? core_raise(self->state, r) : core_ref_new(self->client, ref);
+	return r < 0 ? core_raise(self->state, r) : core_ref_new(
+		       self->client, ref, (PyTypeObject *)self->state->ref_class);
 }
 
 /* ---- results ---- */
@@ -114,11 +124,7 @@ static PyObject *core_call_result(
 	    core_int(given[0], "nbytes", 0, LLONG_MAX, &bytes) < 0 ||
 	    core_int(given[1], "which", 0, INT_MAX, &which) < 0)
 		return NULL;
-	if (!core_room_end(&self->rooms, (int)which)) {
-		PyErr_SetString(PyExc_BufferError,
-		    "a memoryview still shows the earlier room of this result: release it first");
-		return NULL;
-	}
+	self->spoilt |= !core_room_replace(&self->rooms, (unsigned)which);
 	core_release();
 	void *data = plm_result_at(self->call, (unsigned)which, (size_t)bytes);
 	core_acquire();
@@ -126,6 +132,33 @@ static PyObject *core_call_result(
 		return core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
 	return core_room_of_result(
 	    self->client, data, (size_t)bytes, (unsigned)which, &self->rooms);
+}
+
+static PyObject *core_call_reply(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+	static const char *const known[] = { "data", "which", NULL };
+	struct core_call *self = core_call_live(object);
+	PyObject *given[2];
+	Py_buffer buffer;
+	long long which = 0;
+	if (!self || core_unpack("reply", args, nargs, names, known, 1, given) < 0 ||
+	    core_int(given[1], "which", 0, INT_MAX, &which) < 0 ||
+	    PyObject_GetBuffer(given[0], &buffer, PyBUF_SIMPLE) < 0)
+		return NULL;
+	size_t bytes = (size_t)buffer.len;
+	self->spoilt |= !core_room_replace(&self->rooms, (unsigned)which);
+	if (bytes > RECORD_INLINE_VALUE)
+		core_release();
+	void *to = plm_result_at(self->call, (unsigned)which, bytes);
+	if (to && bytes)
+		memcpy(to, buffer.buf, bytes);
+	if (bytes > RECORD_INLINE_VALUE)
+		core_acquire();
+	PyBuffer_Release(&buffer);
+	return to ? Py_NewRef(Py_None)
+		  : core_raise(
+			self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
 }
 
 static PyObject *core_call_fail(
@@ -193,6 +226,22 @@ static PyObject *core_call_get_function(PyObject *object, void *unused)
 	return PyUnicode_FromString(function.name);
 }
 
+static PyObject *core_call_get_path(PyObject *object, void *unused)
+{
+	struct core_call *self = core_call_live(object);
+	struct function_entry function;
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	(void)unused;
+	if (!self)
+		return NULL;
+	const struct registry *registry = &self->call->rt->tables.registry;
+	if (!registry_function(registry, self->call->record->function, &function) ||
+	    !registry_module(registry, function.module, path, &first, &count))
+		return PyUnicode_FromString("");
+	return PyUnicode_DecodeFSDefault(path);
+}
+
 static PyObject *core_call_get_client(PyObject *object, void *unused)
 {
 	(void)unused;
@@ -206,10 +255,7 @@ static PyObject *core_call_get_text(PyObject *object, void *unused)
 	(void)unused;
 	if (!self)
 		return NULL;
-	plm *rt = self->call->rt;
-	return core_ref_text(ref_public(rt,
-	    record_ref(record_index(&rt->tables, self->call->record),
-		word_generation(self->call->word))));
+	return core_ref_text(core_call_task(self->call));
 }
 
 static PyObject *core_call_get_attempt(PyObject *object, void *unused)
@@ -237,6 +283,7 @@ static void core_call_dealloc(PyObject *object)
 
 static PyGetSetDef core_call_getset[] = {
 	{ "function", core_call_get_function, NULL, "The name of the function.", NULL },
+	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
 	{ "nargs", core_call_get_nargs, NULL, "The number of arguments.", NULL },
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
 	{ "attempt", core_call_get_attempt, NULL, "1 for the first attempt.", NULL },
@@ -251,6 +298,8 @@ static PyMethodDef core_call_methods[] = {
 	{ "arg_ref", core_call_arg_ref, METH_O, "arg_ref(i): the Ref of a future, else None." },
 	{ "result", CORE_FAST(core_call_result), METH_FASTCALL | METH_KEYWORDS,
 	    "result(nbytes, which=0): the Room of a result." },
+	{ "reply", CORE_FAST(core_call_reply), METH_FASTCALL | METH_KEYWORDS,
+	    "reply(data, which=0): bytes as a result." },
 	{ "fail", CORE_FAST(core_call_fail), METH_FASTCALL | METH_KEYWORDS,
 	    "fail(code, message, detail=b\"\"): the task fails when the handler returns." },
 	{ "cancelled", core_call_cancelled, METH_NOARGS,
@@ -311,20 +360,32 @@ static void core_call_fail_by_exception(plm_call *call)
 	Py_XDECREF(trace);
 }
 
-/* What Python keeps of the task beyond its end: Views take holds; rooms of results do not last. */
+/* The worker leaves after this task, and the manager starts another: no Python code runs here any
+ * more that could write to memory which it does not own. */
+static void core_call_leave(plm *rt)
+{
+	uint64_t word = sh_load(&rt->me->state);
+	if (process_state(word) != PROCESS_LIVE || !process_step(rt->me, &word, PROCESS_LEAVING))
+		return;
+	log_info("leaves, since Python keeps a memoryview of memory that was given back");
+	processes_changed(&rt->tables);
+}
+
+/* What Python keeps of the task beyond its end takes holds. */
 static void core_call_end(struct core_call *self, plm_call *call)
 {
 	self->call = NULL;
-	if (!core_room_end(&self->rooms, -1) && call->code == 0)
-		plm_fail(call, EBUSY,
-		    "the task ended while a memoryview shows the room of its result: release the "
-		    "memoryview before");
-	if (!self->views)
-		return;
-	int r = core_view_outlive(&self->views);
+	int r = core_room_outlive(&self->rooms, core_call_task(call), call->code == 0);
+	self->spoilt |= r < 0;
+	if (r == 0)
+		r = core_view_outlive(&self->views);
+	else
+		core_view_outlive(&self->views);
 	if (r < 0 && call->code == 0)
-		plm_fail(call, -r, "an argument that outlives the task could not be held: %s",
+		plm_fail(call, -r, "a value that outlives the task could not be held: %s",
 		    plm_why());
+	if (self->spoilt)
+		core_call_leave(call->rt);
 }
 
 static int core_call_run(plm_call *call)
@@ -368,14 +429,14 @@ static int core_call_promote(void)
 	return -1;
 }
 
-int core_call_prepare(PyObject *module, PyObject *handler)
+int core_call_prepare(PyObject *module, PyObject *handler, PyObject *begin)
 {
-	static const plm_export exports[] = { { "call", core_call_run,
+	static const plm_export exports[] = { { MODULE_PYTHON_CALL, core_call_run,
 	    "FUNCTION ARGUMENTS: calls a Python function, both pickled" } };
-	static const plm_module py = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), 1, "py",
-		exports };
-	if (!PyCallable_Check(handler)) {
-		PyErr_SetString(PyExc_TypeError, "the handler must be callable");
+	static const plm_module py = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), 1,
+		MODULE_PYTHON_NAME, exports };
+	if (!PyCallable_Check(handler) || !PyCallable_Check(begin)) {
+		PyErr_SetString(PyExc_TypeError, "handler and begin must be callable");
 		return -1;
 	}
 	if (core_call_promote() < 0)
@@ -383,7 +444,9 @@ int core_call_prepare(PyObject *module, PyObject *handler)
 	core_worker.state = core_state_of(module);
 	core_worker.module = Py_NewRef(module);
 	core_worker.handler = Py_NewRef(handler);
-	module_offer(CORE_CALL_MODULE, &py);
+	core_worker.begin = Py_NewRef(begin);
+	module_offer(MODULE_PYTHON, &py);
+	module_run_python(core_call_run);
 	return 0;
 }
 
@@ -395,6 +458,9 @@ int core_call_worker(plm *rt)
 	core_worker.help = rt->help;
 	rt->help = core_call_help;
 	rt->adopts = core_in_module;
+	PyObject *begun = PyObject_CallFunctionObjArgs(
+	    core_worker.begin, (PyObject *)core_worker.client, NULL);
+	Py_XDECREF(begun);
 	core_set_in_module(true);
-	return 0;
+	return begun ? 0 : -1;
 }

@@ -95,11 +95,39 @@ static PyObject *core_rule_module_load(PyObject *object, PyObject *path)
 	return ret;
 }
 
+/* (path, cpus of its workers, all workers are of this interpreter) */
+static PyObject *core_rule_python(const plm *rt, const struct resource_names *names, uint32_t i)
+{
+	unsigned long long cpus = 0;
+	bool everywhere = true;
+	for (uint32_t k = 0; k < tables_kinds(&rt->tables); k++) {
+		const struct worker_kind *kind = &rt->tables.control->kind[k];
+		if (kind->python == i + 1)
+			cpus += (unsigned long long)kind->count * kind->cpus;
+		else
+			everywhere = false;
+	}
+	PyObject *path = PyUnicode_DecodeFSDefault(names->pythons.path[i]);
+	return path ? Py_BuildValue("(NKO)", path, cpus, everywhere ? Py_True : Py_False) : NULL;
+}
+
 static PyObject *core_rule_pythons(PyObject *object, PyObject *unused)
 {
-	(void)object;
+	struct core_client *self = (struct core_client *)object;
+	struct resource_names names;
 	(void)unused;
-	return PyList_New(0);
+	if (core_client_begin(self) < 0)
+		return NULL;
+	tables_resource_names(&self->rt->tables, &names);
+	PyObject *list = PyList_New(0);
+	for (uint32_t i = 0; list && i < PYTHONS_MAX && names.pythons.path[i][0]; i++) {
+		PyObject *row = core_rule_python(self->rt, &names, i);
+		if (!row || PyList_Append(list, row) < 0)
+			Py_CLEAR(list);
+		Py_XDECREF(row);
+	}
+	core_client_end(self);
+	return list;
 }
 
 /* ---- explain ---- */
@@ -114,7 +142,7 @@ static int core_rule_reasons(plm *rt, plm_ref ref, char *text, size_t room)
 	if (r < 0)
 		return r;
 	r = plm_inspect_explain(
-	    in, ref, &explanation, sizeof explanation, reasons, 8, sizeof reasons[0]);
+	    in, ref, &explanation, sizeof explanation, reasons, sizeof reasons[0], 8);
 	size_t at = 0;
 	for (int i = 0; i < r && i < 8 && at < room; i++)
 		at += (size_t)snprintf(

@@ -1,6 +1,7 @@
 /* core_module.c - the module plm._core: its types, constants and functions. */
 #include "python/core/core.h"
 
+#include "python/core/core_birth.h"
 #include "python/core/core_call.h"
 #include "python/core/core_client.h"
 #include "python/core/core_errors.h"
@@ -16,11 +17,8 @@ struct core_state *core_state_of(PyObject *module)
 static PyObject *core_set_types(PyObject *module, PyObject *ref_type)
 {
 	struct core_state *state = core_state_of(module);
-	if (!PyType_Check(ref_type) ||
-	    !PyType_IsSubtype((PyTypeObject *)ref_type, state->ref_type)) {
-		PyErr_SetString(PyExc_TypeError, "a subclass of Ref is expected");
+	if (!core_ref_class(state, ref_type))
 		return NULL;
-	}
 	PyObject *before = state->ref_class;
 	state->ref_class = Py_NewRef(ref_type);
 	Py_DECREF(before);
@@ -32,10 +30,12 @@ static PyMethodDef core_functions[] = {
 	    "connect(name=None, visit=False, timeout_ms=-1): a Client of a runtime." },
 	{ "set_types", core_set_types, METH_O,
 	    "set_types(ref_type): the subclass of Ref that Clients make from now on." },
+	CORE_BIRTH_METHODS,
 	{ 0 },
 };
 
-/* GONE: no such future any more. */
+/* States in the order in which a task passes them, GONE (no such future any more) last; and the
+ * signal that interrupts a task which was asked to stop. */
 static int core_add_constants(PyObject *module)
 {
 	static const struct {
@@ -43,7 +43,8 @@ static int core_add_constants(PyObject *module)
 		long value;
 	} constants[] = { { "WAITING", RECORD_WAITING }, { "READY", RECORD_READY },
 		{ "RUNNING", RECORD_RUNNING }, { "DONE", RECORD_DONE }, { "FAILED", RECORD_FAILED },
-		{ "CANCELLED", RECORD_CANCELLED }, { "GONE", RECORD_FREE } };
+		{ "CANCELLED", RECORD_CANCELLED }, { "GONE", CORE_GONE },
+		{ "INTERRUPT", PROCESS_INTERRUPT } };
 	for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
 		if (PyModule_AddIntConstant(module, constants[i].name, constants[i].value) < 0)
 			return -1;

@@ -172,21 +172,55 @@ PyObject *core_room_of_result(struct core_client *client, void *data, size_t byt
 	return object;
 }
 
-bool core_room_end(struct core_room **list, int which)
+bool core_room_replace(struct core_room **list, unsigned which)
 {
 	bool shown = false;
 	struct core_room *next;
 	for (struct core_room *room = *list; room; room = next) {
 		next = room->next;
-		if (which >= 0 && room->which != (unsigned)which)
+		if (room->which != which)
 			continue;
-		if (room->exports && which >= 0)
-			return false;
 		shown |= room->exports > 0;
 		room->data = NULL;
 		CORE_UNLINK(room);
 	}
 	return !shown;
+}
+
+int core_room_outlive(struct core_room **list, plm_ref task, bool succeeds)
+{
+	int ret = 0;
+	for (struct core_room *room = *list; room; room = *list) {
+		CORE_UNLINK(room);
+		room->data = NULL; /* nobody sees the room for the first time now */
+		if (room->exports == 0)
+			continue;
+		int r = succeeds ? plm_hold(room->client->rt, task)
+				 : why(-EBUSY, "a memoryview shows the room of a result that fails");
+		if (r == 0)
+			room->ref = task;
+		ret = r < 0 ? r : ret;
+	}
+	return ret;
+}
+
+/* Memoryviews may still show the room, so the Room goes on holding the object. */
+static PyObject *core_room_sealed(struct core_room *self)
+{
+	self->sealed = true;
+	if (self->exports == 0) {
+		plm_ref ref = self->ref;
+		self->ref = PLM_NONE;
+		self->data = NULL;
+		return core_ref_new(
+		    self->client, ref, (PyTypeObject *)self->client->state->ref_class);
+	}
+	self->data = NULL;
+	int r = plm_hold(self->client->rt, self->ref);
+	if (r < 0)
+		return core_client_raise(self->client, r);
+	return core_ref_new(
+	    self->client, self->ref, (PyTypeObject *)self->client->state->ref_class);
 }
 
 static PyObject *core_room_seal(PyObject *object, PyObject *unused)
@@ -197,30 +231,64 @@ static PyObject *core_room_seal(PyObject *object, PyObject *unused)
 	if (core_client_begin(client) < 0)
 		return NULL;
 	PyObject *made = NULL;
-	if (!self->data || self->ref.id == 0) {
+	if (self->sealed || self->ref.id == 0) {
 		core_raise_error(client->state, EINVAL,
-		    self->ref.id ? "the object is sealed already"
+		    self->sealed ? "the object is sealed already"
 				 : "the room of a result is not sealed: the end of the task does");
-	} else if (self->exports) {
-		PyErr_SetString(PyExc_BufferError,
-		    "a memoryview still shows the room: release the memoryview before seal()");
 	} else {
-		void *data = self->data;
-		self->data = NULL; /* no buffer is given out while the GIL is away */
-		core_release();
 		int r = plm_seal(client->rt, self->ref);
-		core_acquire();
-		if (r < 0) {
-			self->data = data;
-			core_client_raise(client, r);
-		} else {
-			plm_ref ref = self->ref;
-			self->ref = PLM_NONE;
-			made = core_ref_new(client, ref);
-		}
+		made = r < 0 ? core_client_raise(client, r) : core_room_sealed(self);
 	}
 	core_client_end(client);
 	return made;
+}
+
+/* The bytes are copied without the GIL if they are many. */
+static int core_room_copy(struct core_room *self, size_t at, const Py_buffer *from)
+{
+	enum { COPY_ALONE_BYTES = 1 << 20 };
+	if (!self->data) {
+		core_raise_error(self->client->state, EINVAL,
+		    "the room was sealed, given anew, or its task has ended");
+		return -1;
+	}
+	if (at > self->bytes || (size_t)from->len > self->bytes - at) {
+		PyErr_Format(PyExc_ValueError, "%zd bytes at %zu do not fit into %zu", from->len,
+		    at, self->bytes);
+		return -1;
+	}
+	char *to = (char *)self->data + at;
+	if (from->len < COPY_ALONE_BYTES) {
+		if (from->len)
+			memcpy(to, from->buf, (size_t)from->len);
+		return 0;
+	}
+	self->exports++;
+	core_release();
+	memcpy(to, from->buf, (size_t)from->len);
+	core_acquire();
+	self->exports--;
+	return 0;
+}
+
+static PyObject *core_room_write(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
+{
+	struct core_room *self = (struct core_room *)object;
+	long long at = 0;
+	Py_buffer buffer;
+	if (nargs != 2) {
+		PyErr_SetString(PyExc_TypeError, "write() takes an offset and bytes");
+		return NULL;
+	}
+	if (core_int(args[0], "offset", 0, PY_SSIZE_T_MAX, &at) < 0 ||
+	    PyObject_GetBuffer(args[1], &buffer, PyBUF_SIMPLE) < 0)
+		return NULL;
+	int r = core_client_alive(self->client) ? core_room_copy(self, (size_t)at, &buffer) : -1;
+	if (r < 0 && !PyErr_Occurred())
+		core_raise_error(self->client->state, ECHILD,
+		    "the room belongs to the parent process");
+	PyBuffer_Release(&buffer);
+	return r < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static void core_room_dealloc(PyObject *object)
@@ -271,6 +339,8 @@ static PyGetSetDef core_room_getset[] = {
 };
 
 static PyMethodDef core_room_methods[] = {
+	{ "write", CORE_FAST(core_room_write), METH_FASTCALL,
+	    "write(offset, data): copies bytes into the room." },
 	{ "seal", core_room_seal, METH_NOARGS,
 	    "seal(): makes the bytes the value of a future, the Ref that is returned." },
 	{ 0 },
