@@ -1,4 +1,5 @@
-/* interpreters.c - the interpreters of Python workers, as paths that mean the same in any directory.
+/* interpreters.c - the interpreters of Python workers, as paths that mean the same in any
+ * directory.
  *
  * A path is made absolute, and symbolic links stay: a virtual environment is known by the link. A
  * name without a slash is looked up in PATH; a name that is nowhere in PATH stays, and the boot
@@ -41,9 +42,11 @@ static int interpreters_resolve(const char *given, char ret[PYTHON_PATH_BYTES])
 	else if (getcwd(here, sizeof here))
 		snprintf(found, sizeof found, "%s/%.*s", here, PYTHON_PATH_BYTES, given);
 	else
-		return why(-EINVAL, "%s: the current directory is gone: %s", given, strerror(errno));
+		return why(
+		    -EINVAL, "%s: the current directory is gone: %s", given, strerror(errno));
 	if (strlen(found) >= PYTHON_PATH_BYTES)
-		return why(-EINVAL, "the path of an interpreter has 1 to %d characters, not %zu: %s",
+		return why(-EINVAL,
+		    "the path of an interpreter has 1 to %d characters, not %zu: %s",
 		    PYTHON_PATH_BYTES - 1, strlen(found), found);
 	memcpy(ret, found, strlen(found) + 1);
 	return 0;

@@ -37,7 +37,7 @@ static const char *nursery_path(
 uint32_t nursery_python(const struct manager *m, uint32_t slot)
 {
 	uint32_t kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
-	uint32_t python = m->tables.control->kind[kind].python;
+	uint32_t python = sh_once(m->tables.control->kind[kind].python);
 	return python > 0 && python <= PYTHONS_MAX ? python - 1 : (uint32_t)PYTHONS_MAX;
 }
 
@@ -64,7 +64,7 @@ static _Noreturn void nursery_zygote_main(
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGTERM, SIG_IGN); /* of a service manager, to all: the manager ends the zygote */
 	child_begin(keep, COUNT_OF(keep));
 	for (size_t i = 0; i < COUNT_OF(keep); i++)
 		if (dup2(keep[i], ZYGOTE_SOCKET + (int)i) < 0)

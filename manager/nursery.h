@@ -55,8 +55,8 @@ void nursery_hear_all(struct manager *m);
  * all the same, after the pause. */
 int nursery_ended(struct manager *m, uint32_t python);
 uint32_t nursery_delay_ms(const struct manager *m, uint32_t python); /* the pause */
-void nursery_end(struct manager *m);                   /* no more births */
-bool nursery_has(const struct manager *m, pid_t pid);  /* is the pid a zygote? */
+void nursery_end(struct manager *m);                                 /* no more births */
+bool nursery_has(const struct manager *m, pid_t pid);                /* is the pid a zygote? */
 bool nursery_is_empty(const struct manager *m);
 
 #endif

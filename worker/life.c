@@ -61,13 +61,11 @@ static void life_take_place(const struct worker_order *order)
 
 static uint32_t life_node_of(const struct worker_order *order)
 {
-	return order->placed && order->place.node >= 0 ? (uint32_t)order->place.node
-						       : nodes_here();
+	return order->placed && order->place.node >= 0 ? (uint32_t)order->place.node : nodes_here();
 }
 
 /* The lock file is let go after the pid is told: until then the next manager waits. */
-static int life_tell_pid(
-    const struct tables *t, const struct worker_order *order, int lock)
+static int life_tell_pid(const struct tables *t, const struct worker_order *order, int lock)
 {
 	struct process *me = &t->process[order->slot];
 	uint64_t word = sh_load(&me->state);

@@ -1,5 +1,5 @@
-/* python_standin.c - the module `py` in processes without a Python interpreter: the loader learns the
- * names from it, and a task that comes to a C worker fails with the reason. */
+/* python_standin.c - the module `py` in processes without a Python interpreter: the loader learns
+ * the names from it, and a task that comes to a C worker fails with the reason. */
 #include <errno.h>
 
 #include "worker/modules.h"

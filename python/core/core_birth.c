@@ -2,6 +2,7 @@
 #include "python/core/core_birth.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -28,9 +29,9 @@ PyObject *birth_zygote_hello(PyObject *module, PyObject *args)
 	(void)module;
 	if (!PyArg_ParseTuple(args, "i|s:zygote_hello", &fd, &error))
 		return NULL;
-	struct zygote_hello hello = { .magic = ZYGOTE_HELLO,
-		.abi = plan_abi(),
-		.code = error[0] ? -ELIBBAD : 0 };
+	struct zygote_hello hello = {
+		.magic = ZYGOTE_HELLO, .abi = plan_abi(), .code = error[0] ? -ELIBBAD : 0
+	};
 	snprintf(hello.version, sizeof hello.version, "%s", PLM_VERSION);
 	snprintf(hello.text, sizeof hello.text, "%s", error);
 	if (send(fd, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello)
@@ -148,7 +149,8 @@ PyObject *birth_zygote_serve(PyObject *module, PyObject *args)
 			continue;
 		}
 		if (n != sizeof order)
-			_exit(n == 0 ? 0 : 1); /* the manager has closed the socket, or is another */
+			_exit(
+			    n == 0 ? 0 : 1); /* the manager has closed the socket, or is another */
 		if (birth_fork(fd, &order) == 0)
 			return PyBytes_FromStringAndSize((const char *)&order, sizeof order);
 	}
@@ -172,8 +174,7 @@ static int birth_begun(plm *rt)
 static void birth_flush(const char *stream)
 {
 	PyObject *file = PySys_GetObject(stream);
-	PyObject *done =
-	    file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
+	PyObject *done = file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
 	if (!done)
 		PyErr_Clear();
 }
@@ -183,8 +184,8 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args)
 	static struct worker_order order; /* the worker has a pointer to its injection */
 	const char *bytes;
 	Py_ssize_t n;
-	PyObject *handler;
-	if (!PyArg_ParseTuple(args, "y#O:worker_main", &bytes, &n, &handler))
+	PyObject *handler, *begin;
+	if (!PyArg_ParseTuple(args, "y#OO:worker_main", &bytes, &n, &handler, &begin))
 		return NULL;
 	if (n != sizeof order) {
 		PyErr_SetString(PyExc_ValueError, "this is no order of a manager");
@@ -195,7 +196,7 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args)
 	life_name(&order);
 	life_take_signals();
 	command_offer();
-	if (core_call_prepare(module, handler) < 0)
+	if (core_call_prepare(module, handler, begin) < 0)
 		return NULL;
 	const struct life_files files = { ZYGOTE_CONTROL, ZYGOTE_STORE, ZYGOTE_BELL, ZYGOTE_LOCK };
 	core_release();

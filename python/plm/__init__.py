@@ -114,11 +114,7 @@ def put(value: Any, *, raw: bool = False) -> Ref:
     """Writes a value into the store, once, for any number of tasks. raw: the bytes of a buffer as
     they are, for C functions and commands."""
     session = current()
-    if raw:
-        return session.put_raw(value)
-    from ._arrays import put as put_array
-
-    return put_array(session, value) or session.put(value)
+    return session.put_raw(value) if raw else session.put_value(value)
 
 
 def cancel(ref: Any) -> bool:

@@ -24,7 +24,7 @@ from . import _core, _functions, _values
 from ._errors import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
-from ._session import Session
+from ._session import Ref, Session
 
 T = TypeVar("T")
 
@@ -157,6 +157,10 @@ class Executor(StandardExecutor):
         """Submits fn(*args, **kwargs) with options, as of options()."""
         return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
 
+    def put(self, value: Any) -> Ref:
+        """Writes a value into the store of the runtime, once for any number of tasks."""
+        return self._session.put_value(value)
+
     # ---- map ----
 
     def map(
@@ -225,7 +229,7 @@ class Executor(StandardExecutor):
         if not isinstance(size, int) or size < LARGE_BYTES:
             return value
         if id(value) not in known:
-            known[id(value)] = (value, self._session.put(value))  # the value keeps its id meanwhile
+            known[id(value)] = (value, self.put(value))  # the value keeps its id meanwhile
         return known[id(value)][1]
 
     # ---- the end ----

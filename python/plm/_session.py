@@ -355,6 +355,12 @@ class Session:
         assert isinstance(sealed, Ref)
         return sealed
 
+    def put_value(self, value: Any) -> Ref:
+        """The same; an array of plm.empty() is sealed as it is."""
+        arrays = sys.modules.get("plm._arrays")
+        sealed: Ref | None = arrays.put(self, value) if arrays else None
+        return sealed or self.put(value)
+
     def put_raw(self, data: Any) -> RawRef:
         """Writes bytes into the store as they are, for C functions and commands."""
         ref = self._patiently(self.core.put, data, RawRef)

@@ -49,7 +49,7 @@ def main() -> None:
     gc.freeze()
     _core.zygote_hello(SOCKET)
     order = _core.zygote_serve(SOCKET)
-    _core.worker_main(order, _worker.handle)
+    _core.worker_main(order, _worker.handle, _worker.begin)
 
 
 if __name__ == "__main__":

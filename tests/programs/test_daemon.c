@@ -88,8 +88,8 @@ static void expect_descriptors(pid_t pid)
 START_TEST(a_ready_line_for_a_closed_descriptor_is_refused)
 {
 	setup();
-	struct output_of o = program_run(
-	    &host, "plm", (const char *const[]){ "--ready", "1000", NULL }, NULL, 0);
+	struct output_of o =
+	    program_run(&host, "plm", (const char *const[]){ "--ready", "1000", NULL }, NULL, 0);
 	ck_assert_msg(o.code == 64 && strstr(o.err, "no such descriptor"), "%d: %s", o.code, o.err);
 	output_free(&o);
 	o = program_run(
