@@ -71,7 +71,9 @@ static PyObject *core_rule_check_function(PyObject *object, PyObject *of)
 	core_release();
 	int r = plm_check_function(self->rt, name);
 	core_acquire();
-	PyObject *ret = r == 0 ? Py_True : r == -ENOENT ? Py_False : core_client_raise(self, r);
+	PyObject *ret = r == 0 ? Py_True
+	    : r == -ENOENT     ? Py_False
+			       : core_client_raise(self, r);
 	core_client_end(self);
 	return Py_XNewRef(ret);
 }
@@ -93,33 +95,33 @@ static PyObject *core_rule_module_load(PyObject *object, PyObject *path)
 	return ret;
 }
 
-/* An interpreter of the runtime: path, cpus of all its workers, whether every worker has it. */
-static PyObject *core_rule_python(const struct control *c, uint32_t number)
+/* (path, cpus of its workers, all workers are of this interpreter) */
+static PyObject *core_rule_python(const plm *rt, const struct resource_names *names, uint32_t i)
 {
-	long cpus = 0;
+	unsigned long long cpus = 0;
 	bool everywhere = true;
-	for (uint32_t i = 0; i < c->kinds && i < WORKER_KINDS_MAX; i++) {
-		if (c->kind[i].python == number + 1)
-			cpus += (long)c->kind[i].cpus * (long)c->kind[i].count;
+	for (uint32_t k = 0; k < tables_kinds(&rt->tables); k++) {
+		const struct worker_kind *kind = &rt->tables.control->kind[k];
+		if (kind->python == i + 1)
+			cpus += (unsigned long long)kind->count * kind->cpus;
 		else
 			everywhere = false;
 	}
-	const char *path = c->resources.pythons.path[number];
-	PyObject *name =
-	    PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)strnlen(path, PYTHON_PATH_BYTES));
-	return name ? Py_BuildValue("(NlN)", name, cpus, PyBool_FromLong(everywhere)) : NULL;
+	PyObject *path = PyUnicode_DecodeFSDefault(names->pythons.path[i]);
+	return path ? Py_BuildValue("(NKO)", path, cpus, everywhere ? Py_True : Py_False) : NULL;
 }
 
 static PyObject *core_rule_pythons(PyObject *object, PyObject *unused)
 {
 	struct core_client *self = (struct core_client *)object;
+	struct resource_names names;
 	(void)unused;
 	if (core_client_begin(self) < 0)
 		return NULL;
-	const struct control *c = self->rt->tables.control;
+	tables_resource_names(&self->rt->tables, &names);
 	PyObject *list = PyList_New(0);
-	for (uint32_t i = 0; list && i < PYTHONS_MAX && c->resources.pythons.path[i][0]; i++) {
-		PyObject *row = core_rule_python(c, i);
+	for (uint32_t i = 0; list && i < PYTHONS_MAX && names.pythons.path[i][0]; i++) {
+		PyObject *row = core_rule_python(self->rt, &names, i);
 		if (!row || PyList_Append(list, row) < 0)
 			Py_CLEAR(list);
 		Py_XDECREF(row);
@@ -140,11 +142,11 @@ static int core_rule_reasons(plm *rt, plm_ref ref, char *text, size_t room)
 	if (r < 0)
 		return r;
 	r = plm_inspect_explain(
-	    in, ref, &explanation, sizeof explanation, reasons, 8, sizeof reasons[0]);
+	    in, ref, &explanation, sizeof explanation, reasons, sizeof reasons[0], 8);
 	size_t at = 0;
 	for (int i = 0; i < r && i < 8 && at < room; i++)
-		at +=
-		    (size_t)snprintf(text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
+		at += (size_t)snprintf(
+		    text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
 	plm_inspect_close(&in);
 	return r;
 }
@@ -159,8 +161,9 @@ static PyObject *core_rule_explain(PyObject *object, PyObject *of)
 	core_release();
 	int r = core_rule_reasons(self->rt, ref, text, sizeof text);
 	core_acquire();
-	PyObject *ret = r < 0 ? core_client_raise(self, r)
-			      : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+	PyObject *ret = r < 0
+	    ? core_client_raise(self, r)
+	    : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 	core_client_end(self);
 	return ret;
 }
@@ -186,10 +189,7 @@ static int core_rule_add_numbers(PyObject *dict, const struct core_number *numbe
 
 static PyObject *core_rule_status_dict(const plm_status *s)
 {
-#define NUMBER(field)                                \
-	{                                            \
-#field, (unsigned long long)s->field \
-	}
+#define NUMBER(field) { #field, (unsigned long long)s->field }
 	const struct core_number numbers[] = { NUMBER(manager_pid), NUMBER(scheduler_pid),
 		NUMBER(workers), NUMBER(workers_busy), NUMBER(clients), NUMBER(processes_max),
 		NUMBER(records_max), NUMBER(records_used), NUMBER(waiting), NUMBER(ready),
