@@ -43,8 +43,8 @@ static struct core_call *core_call_live(PyObject *object)
 static plm_ref core_call_task(const plm_call *call)
 {
 	const plm *rt = call->rt;
-	return ref_public(rt,
-	    record_ref(record_index(&rt->tables, call->record), word_generation(call->word)));
+	return ref_public(
+	    rt, record_ref(record_index(&rt->tables, call->record), word_generation(call->word)));
 }
 
 /* ---- arguments ---- */
@@ -90,8 +90,8 @@ static PyObject *core_call_arg(PyObject *object, PyObject *number)
 	const void *data = plm_arg_data(self->call, (size_t)i, &bytes);
 	if (!self->futures[i])
 		return PyBytes_FromStringAndSize(data ? data : "", (Py_ssize_t)bytes);
-	return core_view_of_argument(self->client, data, bytes,
-	    ref_public(self->call->rt, self->futures[i]), &self->views);
+	return core_view_of_argument(
+	    self->client, data, bytes, ref_public(self->call->rt, self->futures[i]), &self->views);
 }
 
 static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
@@ -107,8 +107,8 @@ static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
 	core_release();
 	int r = plm_hold(rt, ref);
 	core_acquire();
-	return r < 0 ? core_raise(self->state, r) : core_ref_new(
-		       self->client, ref, (PyTypeObject *)self->state->ref_class);
+	return r < 0 ? core_raise(self->state, r)
+		     : core_ref_new(self->client, ref, (PyTypeObject *)self->state->ref_class);
 }
 
 /* ---- results ---- */
@@ -129,7 +129,8 @@ static PyObject *core_call_result(
 	void *data = plm_result_at(self->call, (unsigned)which, (size_t)bytes);
 	core_acquire();
 	if (!data)
-		return core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
+		return core_raise(
+		    self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
 	return core_room_of_result(
 	    self->client, data, (size_t)bytes, (unsigned)which, &self->rooms);
 }
@@ -156,9 +157,9 @@ static PyObject *core_call_reply(
 	if (bytes > RECORD_INLINE_VALUE)
 		core_acquire();
 	PyBuffer_Release(&buffer);
-	return to ? Py_NewRef(Py_None)
-		  : core_raise(
-			self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
+	return to
+	    ? Py_NewRef(Py_None)
+	    : core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
 }
 
 static PyObject *core_call_fail(
@@ -242,6 +243,21 @@ static PyObject *core_call_get_path(PyObject *object, void *unused)
 	return PyUnicode_DecodeFSDefault(path);
 }
 
+static PyObject *core_call_get_path(PyObject *object, void *unused)
+{
+	struct core_call *self = core_call_live(object);
+	struct function_entry function;
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	(void)unused;
+	if (!self)
+		return NULL;
+	const struct registry *registry = &self->call->rt->tables.registry;
+	bool found = registry_function(registry, self->call->record->function, &function) &&
+	    registry_module(registry, function.module, path, &first, &count);
+	return PyUnicode_DecodeFSDefault(found ? path : "");
+}
+
 static PyObject *core_call_get_client(PyObject *object, void *unused)
 {
 	(void)unused;
@@ -284,6 +300,7 @@ static void core_call_dealloc(PyObject *object)
 static PyGetSetDef core_call_getset[] = {
 	{ "function", core_call_get_function, NULL, "The name of the function.", NULL },
 	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
+	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
 	{ "nargs", core_call_get_nargs, NULL, "The number of arguments.", NULL },
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
 	{ "attempt", core_call_get_attempt, NULL, "1 for the first attempt.", NULL },
@@ -293,8 +310,7 @@ static PyGetSetDef core_call_getset[] = {
 };
 
 static PyMethodDef core_call_methods[] = {
-	{ "arg", core_call_arg, METH_O,
-	    "arg(i): bytes, or a View of the value of a future." },
+	{ "arg", core_call_arg, METH_O, "arg(i): bytes, or a View of the value of a future." },
 	{ "arg_ref", core_call_arg_ref, METH_O, "arg_ref(i): the Ref of a future, else None." },
 	{ "result", CORE_FAST(core_call_result), METH_FASTCALL | METH_KEYWORDS,
 	    "result(nbytes, which=0): the Room of a result." },
@@ -382,8 +398,8 @@ static void core_call_end(struct core_call *self, plm_call *call)
 	else
 		core_view_outlive(&self->views);
 	if (r < 0 && call->code == 0)
-		plm_fail(call, -r, "a value that outlives the task could not be held: %s",
-		    plm_why());
+		plm_fail(
+		    call, -r, "a value that outlives the task could not be held: %s", plm_why());
 	if (self->spoilt)
 		core_call_leave(call->rt);
 }
@@ -393,9 +409,8 @@ static int core_call_run(plm_call *call)
 	bool before = core_set_in_module(false);
 	core_acquire();
 	struct core_call *self = core_call_new(call);
-	PyObject *ret = self
-	    ? PyObject_CallFunctionObjArgs(core_worker.handler, (PyObject *)self, NULL)
-	    : NULL;
+	PyObject *ret =
+	    self ? PyObject_CallFunctionObjArgs(core_worker.handler, (PyObject *)self, NULL) : NULL;
 	if (!ret)
 		core_call_fail_by_exception(call);
 	Py_XDECREF(ret);
@@ -458,8 +473,8 @@ int core_call_worker(plm *rt)
 	core_worker.help = rt->help;
 	rt->help = core_call_help;
 	rt->adopts = core_in_module;
-	PyObject *begun = PyObject_CallFunctionObjArgs(
-	    core_worker.begin, (PyObject *)core_worker.client, NULL);
+	PyObject *begun =
+	    PyObject_CallFunctionObjArgs(core_worker.begin, (PyObject *)core_worker.client, NULL);
 	Py_XDECREF(begun);
 	core_set_in_module(true);
 	return begun ? 0 : -1;

@@ -28,8 +28,8 @@ static PyObject *core_calls_create(PyObject *object, PyObject *size)
 	core_release();
 	int r = plm_create(self->rt, (size_t)bytes, &data, &ref);
 	core_acquire();
-	PyObject *room = r < 0 ? core_client_raise(self, r)
-			       : core_room_new(self, data, (size_t)bytes, ref);
+	PyObject *room =
+	    r < 0 ? core_client_raise(self, r) : core_room_new(self, data, (size_t)bytes, ref);
 	core_client_end(self);
 	return room;
 }
@@ -74,8 +74,8 @@ static PyObject *core_calls_raise_of(struct core_client *self, PyObject *ref, in
 		PyErr_SetNone(self->state->task_cancelled);
 	else if (r == -ETIMEDOUT && timeout_ms >= 0 && plm_outcome(self->rt, of) == -EAGAIN) {
 		plm_ref_print(of, text);
-		snprintf(sentence, sizeof sentence, "%s is not settled after %d ms", text,
-		    timeout_ms);
+		snprintf(
+		    sentence, sizeof sentence, "%s is not settled after %d ms", text, timeout_ms);
 		PyObject *args = Py_BuildValue("(is)", ETIMEDOUT, sentence);
 		if (args)
 			PyErr_SetObject(PyExc_TimeoutError, args);
@@ -204,10 +204,9 @@ static PyObject *core_calls_wait_all(
 	core_release();
 	int r = plm_wait_all(self->rt, timeout_ms);
 	core_acquire();
-	PyObject *ret = r == 0 ? Py_True
-	    : r == -ETIMEDOUT && !PyErr_Occurred()
-	    ? Py_False
-	    : core_client_raise(self, r);
+	PyObject *ret = r == 0                     ? Py_True
+	    : r == -ETIMEDOUT && !PyErr_Occurred() ? Py_False
+						   : core_client_raise(self, r);
 	core_client_end(self);
 	return Py_XNewRef(ret);
 }

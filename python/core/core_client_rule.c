@@ -71,9 +71,7 @@ static PyObject *core_rule_check_function(PyObject *object, PyObject *of)
 	core_release();
 	int r = plm_check_function(self->rt, name);
 	core_acquire();
-	PyObject *ret = r == 0 ? Py_True
-	    : r == -ENOENT     ? Py_False
-			       : core_client_raise(self, r);
+	PyObject *ret = r == 0 ? Py_True : r == -ENOENT ? Py_False : core_client_raise(self, r);
 	core_client_end(self);
 	return Py_XNewRef(ret);
 }
@@ -145,8 +143,8 @@ static int core_rule_reasons(plm *rt, plm_ref ref, char *text, size_t room)
 	    in, ref, &explanation, sizeof explanation, reasons, sizeof reasons[0], 8);
 	size_t at = 0;
 	for (int i = 0; i < r && i < 8 && at < room; i++)
-		at += (size_t)snprintf(
-		    text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
+		at +=
+		    (size_t)snprintf(text + at, room - at, "%s%s", i ? "\n" : "", reasons[i].text);
 	plm_inspect_close(&in);
 	return r;
 }
@@ -161,9 +159,8 @@ static PyObject *core_rule_explain(PyObject *object, PyObject *of)
 	core_release();
 	int r = core_rule_reasons(self->rt, ref, text, sizeof text);
 	core_acquire();
-	PyObject *ret = r < 0
-	    ? core_client_raise(self, r)
-	    : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+	PyObject *ret = r < 0 ? core_client_raise(self, r)
+			      : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 	core_client_end(self);
 	return ret;
 }
@@ -189,7 +186,10 @@ static int core_rule_add_numbers(PyObject *dict, const struct core_number *numbe
 
 static PyObject *core_rule_status_dict(const plm_status *s)
 {
-#define NUMBER(field) { #field, (unsigned long long)s->field }
+#define NUMBER(field)                                \
+	{                                            \
+#field, (unsigned long long)s->field \
+	}
 	const struct core_number numbers[] = { NUMBER(manager_pid), NUMBER(scheduler_pid),
 		NUMBER(workers), NUMBER(workers_busy), NUMBER(clients), NUMBER(processes_max),
 		NUMBER(records_max), NUMBER(records_used), NUMBER(waiting), NUMBER(ready),

@@ -154,7 +154,19 @@ static PyObject *command_submit(struct core_client *self, const struct command_p
 
 PyObject *core_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
-	enum { WORDS, OPTIONS, DIRECTORY, INPUT, LABEL, VARIABLES, MEMORY, CAP, FUTURES, TYPE, ALL };
+	enum {
+		WORDS,
+		OPTIONS,
+		DIRECTORY,
+		INPUT,
+		LABEL,
+		VARIABLES,
+		MEMORY,
+		CAP,
+		FUTURES,
+		TYPE,
+		ALL
+	};
 	static const char *const known[] = { "words", "options", "directory", "input", "label",
 		"variables", "memory_limit", "output_cap", "futures", "ref_type", NULL };
 	struct core_client *self = (struct core_client *)object;

@@ -55,8 +55,7 @@ static int core_exec(PyObject *module)
 {
 	struct core_state *state = core_state_of(module);
 	if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
-		PyErr_SetString(
-		    PyExc_ImportError, "plm._core works in the main interpreter alone");
+		PyErr_SetString(PyExc_ImportError, "plm._core works in the main interpreter alone");
 		return -1;
 	}
 	if (core_errors_init(module, state) < 0 || core_ref_init(module, state) < 0 ||

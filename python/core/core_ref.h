@@ -5,7 +5,8 @@
 #include "python/core/core_client.h"
 
 struct core_ref {
-	PyObject_HEAD plm_ref ref;
+	PyObject_HEAD
+	plm_ref ref;
 	struct core_client *client;
 };
 

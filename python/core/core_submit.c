@@ -21,8 +21,7 @@ struct submit_args {
 	plm_arg here[SUBMIT_HERE];
 };
 
-static int submit_args_begin(
-    struct submit_args *a, const struct core_state *state, size_t room)
+static int submit_args_begin(struct submit_args *a, const struct core_state *state, size_t room)
 {
 	a->state = state;
 	a->n = a->buffered = 0;
@@ -106,8 +105,7 @@ static int submit_function(PyObject *function, plm_task *task)
 
 /* ---- one task ---- */
 
-static PyObject *submit_task(
-    struct core_client *self, const plm_task *task, PyTypeObject *type)
+static PyObject *submit_task(struct core_client *self, const plm_task *task, PyTypeObject *type)
 {
 	size_t results = task->results ? task->results : 1;
 	plm_ref here[SUBMIT_HERE];
@@ -160,8 +158,8 @@ PyObject *core_submit(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
 /* ---- many tasks ---- */
 
 /* The tasks submitted before an error stay accepted: their Refs go into error.accepted. */
-static void submit_many_failed(struct core_client *self, int r, const plm_ref *refs, size_t n,
-    PyTypeObject *ref_type)
+static void submit_many_failed(
+    struct core_client *self, int r, const plm_ref *refs, size_t n, PyTypeObject *ref_type)
 {
 	size_t accepted = 0;
 	while (accepted < n && refs[accepted].id)

@@ -8,24 +8,24 @@
 
 /* ---- lists of a running task ---- */
 
-#define CORE_LINK(list, item)                                   \
-	do {                                                    \
-		(item)->next = *(list);                         \
-		(item)->before = (list);                        \
-		if (*(list))                                    \
-			(*(list))->before = &(item)->next;      \
-		*(list) = (item);                               \
+#define CORE_LINK(list, item)                              \
+	do {                                               \
+		(item)->next = *(list);                    \
+		(item)->before = (list);                   \
+		if (*(list))                               \
+			(*(list))->before = &(item)->next; \
+		*(list) = (item);                          \
 	} while (0)
 
-#define CORE_UNLINK(item)                                       \
-	do {                                                    \
-		if ((item)->before) {                           \
-			*(item)->before = (item)->next;         \
-			if ((item)->next)                       \
+#define CORE_UNLINK(item)                                              \
+	do {                                                           \
+		if ((item)->before) {                                  \
+			*(item)->before = (item)->next;                \
+			if ((item)->next)                              \
 				(item)->next->before = (item)->before; \
-		}                                               \
-		(item)->before = NULL;                          \
-		(item)->next = NULL;                            \
+		}                                                      \
+		(item)->before = NULL;                                 \
+		(item)->next = NULL;                                   \
 	} while (0)
 
 /* ---- View ---- */
@@ -160,8 +160,8 @@ PyObject *core_room_new(struct core_client *client, void *data, size_t bytes, pl
 	return (PyObject *)self;
 }
 
-PyObject *core_room_of_result(struct core_client *client, void *data, size_t bytes, unsigned which,
-    struct core_room **list)
+PyObject *core_room_of_result(
+    struct core_client *client, void *data, size_t bytes, unsigned which, struct core_room **list)
 {
 	PyObject *object = core_room_new(client, data, bytes, PLM_NONE);
 	struct core_room *self = (struct core_room *)object;
@@ -195,8 +195,9 @@ int core_room_outlive(struct core_room **list, plm_ref task, bool succeeds)
 		room->data = NULL; /* nobody sees the room for the first time now */
 		if (room->exports == 0)
 			continue;
-		int r = succeeds ? plm_hold(room->client->rt, task)
-				 : why(-EBUSY, "a memoryview shows the room of a result that fails");
+		int r = succeeds
+		    ? plm_hold(room->client->rt, task)
+		    : why(-EBUSY, "a memoryview shows the room of a result that fails");
 		if (r == 0)
 			room->ref = task;
 		ret = r < 0 ? r : ret;
@@ -285,8 +286,8 @@ static PyObject *core_room_write(PyObject *object, PyObject *const *args, Py_ssi
 		return NULL;
 	int r = core_client_alive(self->client) ? core_room_copy(self, (size_t)at, &buffer) : -1;
 	if (r < 0 && !PyErr_Occurred())
-		core_raise_error(self->client->state, ECHILD,
-		    "the room belongs to the parent process");
+		core_raise_error(
+		    self->client->state, ECHILD, "the room belongs to the parent process");
 	PyBuffer_Release(&buffer);
 	return r < 0 ? NULL : Py_NewRef(Py_None);
 }

@@ -41,13 +41,13 @@ int core_view_outlive(struct core_view **list);
 
 PyObject *core_room_new(struct core_client *client, void *data, size_t bytes, plm_ref ref);
 /* Room of a result, added to a list. */
-PyObject *core_room_of_result(struct core_client *client, void *data, size_t bytes, unsigned which,
-    struct core_room **list);
+PyObject *core_room_of_result(
+    struct core_client *client, void *data, size_t bytes, unsigned which, struct core_room **list);
 /* Other room takes the place of a result's room. False: a memoryview still shows the memory, which
  * is given back. */
 bool core_room_replace(struct core_room **list, unsigned which);
-/* The task ends. Room that a memoryview still shows holds the task, so that the memory stays its own
- * as long as the Room lives. 0, or -errno with a why: the memory is given back all the same. */
+/* The task ends. Room that a memoryview still shows holds the task, so that the memory stays its
+ * own as long as the Room lives. 0, or -errno with a why: the memory is given back all the same. */
 int core_room_outlive(struct core_room **list, plm_ref task, bool succeeds);
 
 #endif

@@ -131,7 +131,7 @@ def put(session: _session.Session, value: Any) -> _session.Ref | None:
                 return None
             value.flags.writeable = False
             _of_client.pop(room.address, None)
-            sealed = room.room.seal(shown=True)
+            sealed = room.room.seal()
             assert isinstance(sealed, _session.Ref)
             return sealed
     return None

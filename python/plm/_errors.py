@@ -114,9 +114,9 @@ def _raised_there(detail: bytes, message: str) -> BaseException:
     return error
 
 
-def exception_of(failure: tuple[int, int, str, str, bytes | None, str]) -> BaseException:
+def exception_of(failure: tuple[int, int, str, str, bytes | None]) -> BaseException:
     """The exception that tells of a failure as Client.failure() shows it."""
-    code, signal, function, message, detail, _ = failure
+    code, signal, function, message, detail = failure
     if detail:
         return _raised_there(detail, message)
     if code == errno.ECANCELED:

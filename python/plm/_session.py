@@ -106,13 +106,6 @@ class RawRef(Ref):
     __slots__ = ()
 
 
-def raw(ref: _core.Ref) -> RawRef:
-    """The same reference, as one to bytes."""
-    ref.__class__ = RawRef
-    assert isinstance(ref, RawRef)
-    return ref
-
-
 _NAMES = (Ref, Promise)
 # Values that hold no reference and no class of the program: pickled without a second look.
 SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
@@ -176,11 +169,10 @@ def _pickled(ref: Ref) -> bool:
 
 def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
     session = current()
-    ref = session.core.hold(text)
+    ref = session.core.hold(text, kind)
     if kept:
         session.core.forget(ref)
-    assert isinstance(ref, Ref)
-    return raw(ref) if kind is RawRef else ref
+    return ref
 
 
 # ---- sessions ----
@@ -373,7 +365,8 @@ class Session:
 
     def put_raw(self, data: Any) -> RawRef:
         """Writes bytes into the store as they are, for C functions and commands."""
-        return raw(self._patiently(self.core.put, data))
+        ref: RawRef = self._patiently(self.core.put, data, RawRef)
+        return ref
 
     def decode(self, ref: _core.Ref, view: Any) -> Any:
         """The value in a view: of a raw reference the bytes themselves."""

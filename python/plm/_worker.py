@@ -180,8 +180,6 @@ def _run(call: _core.Call) -> None:
 
 def handle(call: _core.Call) -> None:
     """Runs one task. No exception leaves this function."""
-    if _place is None:
-        begin(call.client)
     _running.append(call)
     try:
         _run(call)

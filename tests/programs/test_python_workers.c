@@ -220,8 +220,7 @@ START_TEST(recycled_python_workers_are_replaced)
 {
 	plm_status s;
 	python_prepare();
-	runtime_boot(
-	    &host, "--workers", "1", "--python", "python3", "--recycle-tasks", "3", );
+	runtime_boot(&host, "--workers", "1", "--python", "python3", "--recycle-tasks", "3", );
 	handle = host_connect();
 	for (int i = 0; i < 10; i++)
 		expect_alive(handle, 0);
@@ -319,11 +318,10 @@ END_TEST
 static void expect_no_boot(const char *python, const char *preload, const char *reason)
 {
 	struct output_of o = program_run(&host, "plm",
-	    (const char *const[]){ "--workers", "2", "--python", python,
-		preload ? "--preload" : NULL, preload, NULL },
+	    (const char *const[]){
+		"--workers", "2", "--python", python, preload ? "--preload" : NULL, preload, NULL },
 	    NULL, 0);
-	ck_assert_msg(
-	    o.code == EXIT_NO_BOOT && strstr(o.err, reason), "%d: %s", o.code, o.err);
+	ck_assert_msg(o.code == EXIT_NO_BOOT && strstr(o.err, reason), "%d: %s", o.code, o.err);
 	output_free(&o);
 }
 
