@@ -243,21 +243,6 @@ static PyObject *core_call_get_path(PyObject *object, void *unused)
 	return PyUnicode_DecodeFSDefault(path);
 }
 
-static PyObject *core_call_get_path(PyObject *object, void *unused)
-{
-	struct core_call *self = core_call_live(object);
-	struct function_entry function;
-	char path[MODULE_PATH_BYTES];
-	uint32_t first, count;
-	(void)unused;
-	if (!self)
-		return NULL;
-	const struct registry *registry = &self->call->rt->tables.registry;
-	bool found = registry_function(registry, self->call->record->function, &function) &&
-	    registry_module(registry, function.module, path, &first, &count);
-	return PyUnicode_DecodeFSDefault(found ? path : "");
-}
-
 static PyObject *core_call_get_client(PyObject *object, void *unused)
 {
 	(void)unused;
@@ -299,7 +284,6 @@ static void core_call_dealloc(PyObject *object)
 
 static PyGetSetDef core_call_getset[] = {
 	{ "function", core_call_get_function, NULL, "The name of the function.", NULL },
-	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
 	{ "path", core_call_get_path, NULL, "The file of the function's module.", NULL },
 	{ "nargs", core_call_get_nargs, NULL, "The number of arguments.", NULL },
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
