@@ -137,7 +137,7 @@ class Executor(StandardExecutor):
         with self._lock:
             self._check_open()
             try:
-                row = (self._texts.of(function), *self._session.arguments(args, kwargs))
+                row = self._session.row(self._texts.of(function), args, kwargs)
             except Exception as error:  # an object that cannot be pickled is that task's error
                 return _failed(self._session, error)
             return self._future(self._session.submit_row(row, options))
@@ -221,7 +221,7 @@ class Executor(StandardExecutor):
                 self._check_open()
                 try:
                     args = tuple(self._once(put_once, value) for value in row)
-                    task = (text, *self._session.arguments(args, {}))
+                    task = self._session.row(text, args, {})
                 except Exception as error:
                     return _failed(self._session, error)
                 return self._future(self._session.submit_row(task, options))

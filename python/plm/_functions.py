@@ -48,6 +48,8 @@ def _main_path() -> str | None:
 def with_main(text: bytes) -> bytes:
     """The text, which names things of __main__, for a worker that has to import the program."""
     path = _main_path()
+    if text[:1] == WITH_MAIN:
+        return text
     if path is None:
         raise _values.Unpicklable(
             "a function or class of an interactive session cannot be sent by name: "

@@ -278,13 +278,13 @@ class Session:
         sealed: _core.Ref = room.seal()
         return sealed
 
-    def arguments(
-        self, args: Sequence[Any], kwargs: dict[str, Any]
+    def row(
+        self, text: bytes | _core.Ref, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[bytes | _core.Ref, ...]:
-        """The arguments of a task behind the function: a pickle, and the futures named in it."""
+        """The arguments of `py.call`: the function, a pickle, and the futures named in it."""
         if not kwargs and SCALARS.issuperset(map(type, args)):
             data: bytes | _values.Frame = _dumps(tuple(args), _values.PROTOCOL)
-            return (self.write(data),)
+            return text, self.write(data)
         futures: list[_core.Ref] = []
 
         def place(value: Any) -> Any:
@@ -301,7 +301,9 @@ class Session:
         with Collecting(kept=False) as inner:
             data = _values.dump((row, words) if kwargs else row)
         futures.extend(ref for ref in inner.refs if ref.client is self.core)
-        return self.write(data), *futures
+        if isinstance(text, bytes) and _values.names_main(data):
+            text = _functions.with_main(text)
+        return text, self.write(data), *futures
 
     def submit(
         self,
@@ -311,8 +313,7 @@ class Session:
         options: _core.Options | None = None,
     ) -> Any:
         """Submits a call of a Python function: a Ref, or a tuple of several."""
-        row = (self.texts.of(function), *self.arguments(args, kwargs))
-        return self.submit_row(row, options)
+        return self.submit_row(self.row(self.texts.of(function), args, kwargs), options)
 
     def submit_row(
         self, row: tuple[bytes | _core.Ref, ...], options: _core.Options | None = None

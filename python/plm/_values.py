@@ -131,6 +131,13 @@ def dump(value: object) -> bytes | Frame:
     return Frame(data, buffers) if buffers else data
 
 
+def names_main(data: bytes | Frame) -> bool:
+    """Tells whether a worker must import the program to read the value."""
+    if has_cloudpickle():
+        return False
+    return b"__main__" in (data if isinstance(data, bytes) else data.data)
+
+
 def load(data: Any) -> Any:
     """The value of bytes or of a view; buffers of a frame stay where they are."""
     if type(data) is bytes and data[:1] == b"\x80":
