@@ -129,6 +129,15 @@ def import_main(path: str) -> None:
     spec.loader.exec_module(module)
 
 
+def after_main(text: bytes) -> bytes:
+    """The text behind the path of the program, which is imported first."""
+    if text[:1] != WITH_MAIN:
+        return text
+    path, _, inner = text[1:].partition(b"\0")
+    import_main(path.decode())
+    return inner
+
+
 def _for_each(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(rows: list[tuple[Any, ...]]) -> list[Any]:
         return [function(*row) for row in rows]
@@ -147,9 +156,7 @@ def decode(text: bytes) -> Callable[..., Any]:
         value: Callable[..., Any] = _values.load(rest[DIGEST_BYTES:])
         return value
     if kind == WITH_MAIN:
-        path, _, inner = rest.partition(b"\0")
-        import_main(path.decode())
-        return decode(inner)
+        return decode(after_main(text))
     if kind == FOR_EACH:
         return _for_each(decode(rest))
     raise ValueError(f"not a function: it begins with {kind!r}")

@@ -110,7 +110,7 @@ def _function(text: Any) -> Callable[..., Any]:
     known = _callables.get(key)
     if known is not None:
         return known
-    number, pickled, inner = _functions.split_initializer(bytes(text))
+    number, pickled, inner = _functions.split_initializer(_functions.after_main(bytes(text)))
     if number:
         _initialize(number, pickled)
     function = _functions.decode(inner)
