@@ -18,10 +18,13 @@ from __future__ import annotations
 
 import sys
 from _blake2 import blake2b  # hashlib would load OpenSSL
-from collections.abc import Callable
-from typing import Any
 
 from . import _values
+
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 BY_NAME, BY_VALUE, WITH_MAIN, FOR_EACH, AFTER_INITIALIZER = b"n", b"v", b"f", b"c", b"i"
 DIGEST_BYTES = 16

@@ -10,7 +10,6 @@ import gc
 import importlib
 import os
 import sys
-import traceback
 
 from plm import _core
 
@@ -23,6 +22,8 @@ def _preload(names: str) -> None:
         try:
             importlib.import_module(name)
         except BaseException as error:
+            import traceback
+
             traceback.print_exc()
             _refuse(
                 f"{sys.executable} cannot import the module {name}, which --preload names: "
