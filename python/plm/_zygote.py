@@ -1,7 +1,8 @@
 """The process from which the workers of an interpreter are forked.
 
-The manager of a runtime starts ``INTERPRETER -m plm._zygote``. The process imports what all workers
-need, says hello, and forks a worker for each order. It has one thread and runs no task.
+The manager of a runtime starts ``INTERPRETER -c "from plm._zygote import main; main()"``. The process
+imports what all workers need, says hello, and forks a worker for each order. It has one thread and
+runs no task.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def main() -> None:
     """Never returns: the manager ends the process, and a worker ends by itself."""
     for descriptor in DESCRIPTORS:
         os.set_inheritable(descriptor, False)
+    if sys.path[:1] == [""]:
+        sys.path[0] = os.getcwd()  # noqa: PTH109 (a task that changes the directory changes no path)
     _preload(os.environ.pop("PLM_PRELOAD", ""))
     from plm import _worker
 
@@ -52,6 +55,3 @@ def main() -> None:
     order = _core.zygote_serve(SOCKET)
     _core.worker_main(order, _worker.handle, _worker.begin)
 
-
-if __name__ == "__main__":
-    main()
