@@ -80,6 +80,8 @@ class Executor(StandardExecutor):
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
         self._session = Session(_core.connect(name or self._runtime_name()), python)
         self._initializer = self._pickled_initializer(initializer, initargs)
+        self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
+        self._chunks = _functions.Texts(self._chunked)
         self._lock = threading.Lock()
         self._shutdown = False
         self._broken: str | bool = False
@@ -110,14 +112,15 @@ class Executor(StandardExecutor):
         if _exiting:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    def _text(self, function: Callable[..., Any], mark: bytes = b"") -> bytes | _core.Ref:
+    def _initialized(self, function: Callable[..., Any], mark: bytes = b"") -> bytes | _core.Ref:
         """The text of a function, behind the initializer and the mark of a chunk."""
-        if not mark and self._initializer is None:
-            return self._session.text_of(function)
         text = mark + _functions.encode(function)
         if self._initializer is not None:
             text = _functions.join_initializer(*self._initializer, text)
-        return self._session._short(text)
+        return self._session.short(text)
+
+    def _chunked(self, function: Callable[..., Any]) -> bytes | _core.Ref:
+        return self._initialized(function, _functions.FOR_EACH)
 
     def _future(self, ref: Any) -> Future[Any]:
         kind = Future if self._initializer is None else _FutureOfInitialized
@@ -137,7 +140,7 @@ class Executor(StandardExecutor):
         with self._lock:
             self._check_open()
             try:
-                row = (self._text(function), *self._session.arguments(args, kwargs))
+                row = self._session.row(self._texts.of(function), args, kwargs)
             except Exception as error:  # an object that cannot be pickled is that task's error
                 return _failed(self._session, error)
             return self._future(self._session.submit_row(row, options))
@@ -201,10 +204,10 @@ class Executor(StandardExecutor):
         rows = zip(*iterables, strict=False)
         if chunksize > 1:
             chunks = _chunks(rows, chunksize)
-            text = self._text(fn, _functions.FOR_EACH)
+            text = self._chunks.of(fn)
             futures = self._submit_rows(text, chunks, buffersize, options)
             return itertools.chain.from_iterable(_results(futures, deadline))
-        futures = self._submit_rows(self._text(fn), rows, buffersize, options)
+        futures = self._submit_rows(self._texts.of(fn), rows, buffersize, options)
         return _results(futures, deadline)
 
     def _submit_rows(
@@ -221,7 +224,7 @@ class Executor(StandardExecutor):
                 self._check_open()
                 try:
                     args = tuple(self._once(put_once, value) for value in row)
-                    task = (text, *self._session.arguments(args, {}))
+                    task = self._session.row(text, args, {})
                 except Exception as error:
                     return _failed(self._session, error)
                 return self._future(self._session.submit_row(task, options))
@@ -263,9 +266,10 @@ class Executor(StandardExecutor):
             for future in self._session.open_futures():
                 self._session.core.cancel(future.ref, 0, True)
                 future._follow()
-        if not wait:
-            return  # the futures hold the session; its end comes with theirs, or at exit
-        self._finish()
+        if wait:
+            self._finish()
+        else:
+            self._end()
 
     def _finish(self) -> None:
         core = self._session.core
@@ -390,21 +394,36 @@ _exiting = False
 
 
 def _end(session: Session, runtime: Runtime | None) -> None:
-    """The executor is gone. Futures that live still have their session; without any, the runtime
-    of our own ends."""
+    """The executor is gone: ends its connection and its runtime, when the last task has ended."""
+    if session.owner != os.getpid():
+        return
+    if any(not future.done() for future in session.open_futures()):
+        # Not in the caller's thread: a discarded executor must not wait for its tasks.
+        threading.Thread(
+            target=_end_later, args=(session, runtime), name="plm-end", daemon=True
+        ).start()
+        _ending.append(session)
+        return
+    _end_now(session, runtime)
+
+
+def _end_later(session: Session, runtime: Runtime | None) -> None:
+    try:
+        session.core.wait_all(-1)
+    except _core.Error:
+        pass  # the runtime is gone, and with it what there was to wait for
+    _end_now(session, runtime)
+    _ending.remove(session)
+
+
+def _end_now(session: Session, runtime: Runtime | None) -> None:
+    session.fetch_ended()
+    session.close()
     if runtime is not None:
-        for future in session.open_futures():
-            if not future.done():
-                _left_alone.append((session, runtime))
-                return
-        session.fetch_ended()
-        session.close()
         runtime.end()
-    elif not session.open_futures():
-        session.close()
 
 
-_left_alone: list[tuple[Session, Runtime]] = []
+_ending: list[Session] = []
 
 
 def _at_exit() -> None:
@@ -413,11 +432,17 @@ def _at_exit() -> None:
     _exiting = True
     for executor in list(_executors):
         executor.shutdown(wait=True)
-    for session, _ in _left_alone:
+    for session in list(_ending):
         try:
             session.core.wait_all(-1)
         except _core.Error:
             continue
 
 
+def _after_fork_in_child() -> None:
+    _executors.clear()
+    _ending.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]

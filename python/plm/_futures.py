@@ -57,7 +57,6 @@ class Future(StandardFuture[T], Promise):
         self._view: Any = None  # the value, not yet decoded
         self._error: BaseException | None = None
         self._value: Any = None
-        self._decoded = False
         self._lock: threading.Condition | None = None
         self._waiting: list[Any] | None = None
         self._callbacks: list[Callable[[Any], object]] | None = None
@@ -130,14 +129,15 @@ class Future(StandardFuture[T], Promise):
         return self.fetched
 
     def _decode(self) -> Any:
-        if not self._decoded:
-            try:
-                self._value = self.session.decode(self.ref, self._view)
-            except BaseException as error:
-                self._error = error
-                raise
-            self._decoded = True
-            self._view = None
+        view = self._view
+        if view is None:  # decoded before, perhaps by another thread just now
+            return self._value
+        try:
+            self._value = self.session.decode(self.ref, view)
+        except BaseException as error:
+            self._error = error
+            raise
+        self._view = None
         return self._value
 
     def result(self, timeout: float | None = None) -> T:

@@ -97,13 +97,20 @@ def _with_cloudpickle(
     return data
 
 
+_cloudpickle: bool | None = None
+
+
 def has_cloudpickle() -> bool:
     """Tells whether functions and classes of __main__ can travel by value."""
-    if "cloudpickle" in sys.modules:
-        return True
-    from importlib.util import find_spec
+    global _cloudpickle
+    if _cloudpickle is None:
+        from importlib.util import find_spec
 
-    return find_spec("cloudpickle") is not None
+        try:
+            _cloudpickle = find_spec("cloudpickle") is not None
+        except ValueError:  # a module without a spec, put there by the program
+            _cloudpickle = sys.modules.get("cloudpickle") is not None
+    return _cloudpickle
 
 
 def dump(value: object) -> bytes | Frame:
@@ -130,6 +137,13 @@ def dump(value: object) -> bytes | Frame:
         buffers.clear()
         data = _with_cloudpickle(value, keep, None)
     return Frame(data, buffers) if buffers else data
+
+
+def names_main(data: bytes | Frame) -> bool:
+    """Tells whether a worker must import the program to read the value."""
+    if has_cloudpickle():
+        return False
+    return b"__main__" in (data if isinstance(data, bytes) else data.data)
 
 
 def load(data: Any) -> Any:

@@ -110,11 +110,13 @@ def _initialize(number: int, pickled: bytes) -> None:
 
 
 def _function(text: Any) -> Callable[..., Any]:
-    key = bytes(text)
+    # The hash in front names a function by value, however long.
+    by_value = text[:1] == _functions.BY_VALUE
+    key = bytes(text[: 1 + _functions.DIGEST_BYTES]) if by_value else bytes(text)
     known = _callables.get(key)
     if known is not None:
         return known
-    number, pickled, inner = _functions.split_initializer(key)
+    number, pickled, inner = _functions.split_initializer(_functions.after_main(bytes(text)))
     if number:
         _initialize(number, pickled)
     function = _functions.decode(inner)
@@ -175,7 +177,8 @@ def _fail(call: _core.Call, error: BaseException) -> None:
 
 def _run(call: _core.Call) -> None:
     if call.function == "py.call":
-        function = _function(call.arg(0))
+        text = call.arg(0)
+        function = _function(text if type(text) is bytes else memoryview(text))
         args, kwargs = _arguments(call)
         _reply_all(call, function(*args, **kwargs))
         return

@@ -54,4 +54,3 @@ def main() -> None:
     _core.zygote_hello(SOCKET)
     order = _core.zygote_serve(SOCKET)
     _core.worker_main(order, _worker.handle, _worker.begin)
-
