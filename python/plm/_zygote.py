@@ -1,6 +1,6 @@
 """The process from which the workers of an interpreter are forked.
 
-The manager of a runtime starts ``INTERPRETER -c "from plm._zygote import main; main()"``. The process
+A manager starts ``INTERPRETER -c "from plm._zygote import main; main()"``. The process
 imports what all workers need, says hello, and forks a worker for each order. It has one thread and
 runs no task.
 """
