@@ -205,6 +205,37 @@ START_TEST(an_order_of_a_dead_zygote_goes_to_the_next)
 }
 END_TEST
 
+static bool manager_is_stopped(void *context)
+{
+	(void)context;
+	return process_stopped(host.pid, process_start_time(host.pid));
+}
+
+/* The manager kills what dead workers leave behind, and finds the new worker among its children
+ * before it reads of the new worker. */
+START_TEST(a_worker_born_while_another_dies_is_no_orphan)
+{
+	plm_status s;
+	pid_t one, former = zygote();
+	ck_assert_uint_eq(live_workers(&one), WORKERS);
+	kill(former, SIGSTOP);
+	for (int i = 0; i < 2; i++) /* the second answer comes when the order was sent */
+		free(ctl_expect(&host, 0, "workers", "--set", "3"));
+	until(one_is_starting, NULL, "an order");
+	kill(host.pid, SIGSTOP);
+	until(manager_is_stopped, NULL, "the stop of the manager");
+	kill(one, SIGKILL);
+	ck_assert(wait_for_death(one));
+	kill(former, SIGCONT);
+	await_workers(WORKERS);
+	kill(host.pid, SIGCONT);
+	await_workers(WORKERS + 1);
+	ck_assert_int_eq(plm_status_get(handle, &s), 0);
+	ck_assert_uint_eq(s.restarts, 1);
+	python_stop();
+}
+END_TEST
+
 START_TEST(a_runtime_ends_while_a_zygote_does_not_answer)
 {
 	pid_t former = zygote();
@@ -397,6 +428,7 @@ int main(void)
 		a_task_that_kills_its_python_worker_fails_with_the_signal,
 		after_the_death_of_the_zygote_workers_live_on_and_are_born_again,
 		an_order_of_a_dead_zygote_goes_to_the_next,
+		a_worker_born_while_another_dies_is_no_orphan,
 		a_runtime_ends_while_a_zygote_does_not_answer,
 		tied_python_workers_and_their_zygote_end_with_the_manager,
 	};
