@@ -416,8 +416,7 @@ void plm_interrupt(plm *rt);
 void plm_interrupt_end(plm *rt);
 
 /* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
- * between begin and end counts as a wait (plm_wait()). In other programs each call costs one look.
- */
+ * between begin and end counts as a wait (plm_wait()). Elsewhere each call costs one look. */
 void plm_wait_begin(plm *rt);
 void plm_wait_end(plm *rt);
 int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
@@ -563,8 +562,7 @@ static inline int plm_store_get(plm *rt, plm_store *ret)
 int plm_alive(plm *rt);
 /* 1: the command of a task of this runtime runs our program, and the task has not ended. Else 0. */
 int plm_inside(plm *rt);
-/* Waits until the journal has written all that happened so far. 0 (also without one); -ETIMEDOUT.
- */
+/* Waits until the journal has written all that happened. 0 (also without one); -ETIMEDOUT. */
 int plm_flush(plm *rt, int timeout_ms);
 /* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
 
