@@ -18,15 +18,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import Executor as StandardExecutor
 from concurrent.futures._base import LOGGER
-from typing import Any, TypeVar
 
 from . import _core, _functions, _values
-from ._errors import InitializerFailed
+from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
 from ._session import Ref, Session
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 WORKERS_MOST = 1000
 LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
@@ -75,9 +80,7 @@ class Executor(StandardExecutor):
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
         self._session = Session(_core.connect(name or self._runtime_name()), python)
         self._initializer = self._pickled_initializer(initializer, initargs)
-        self._texts = (
-            _functions.Texts(self._initialized) if initializer else self._session.texts
-        )
+        self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
         self._chunks = _functions.Texts(self._chunked)
         self._lock = threading.Lock()
         self._shutdown = False
@@ -321,7 +324,7 @@ class _FutureOfInitialized(Future[T]):
                 executor._break(self._error)
 
 
-class _Failed(Future[Any]):
+class _Failed(Future["Any"]):
     """A call that could not be submitted."""
 
     def __init__(self, session: Session, error: BaseException) -> None:

@@ -12,7 +12,6 @@ A result that was read is kept in the Future, as with the standard one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import (
@@ -23,12 +22,18 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from typing import Any, Generic, TypeVar, cast
 
 from . import _core
 from ._session import Promise, Ref, Session, milliseconds
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 _NAMES = {
     _core.WAITING: PENDING,
@@ -41,7 +46,7 @@ _NAMES = {
 }
 
 
-class Future(StandardFuture[T], Promise, Generic[T]):
+class Future(StandardFuture[T], Promise):
     """The result of a task to come; made by Executor.submit()."""
 
     def __init__(self, session: Session, ref: Ref) -> None:
@@ -141,7 +146,8 @@ class Future(StandardFuture[T], Promise, Generic[T]):
             self._fetch(timeout)
             if self._error is not None:
                 raise self._error
-            return cast(T, self._decode())
+            value: T = self._decode()
+            return value
         finally:
             self = None  # type: ignore[assignment]  # the traceback must not keep the Future
 
