@@ -140,7 +140,7 @@ static int core_rule_reasons(plm *rt, plm_ref ref, char *text, size_t room)
 	if (r < 0)
 		return r;
 	r = plm_inspect_explain(
-	    in, ref, &explanation, sizeof explanation, reasons, 8, sizeof reasons[0]);
+	    in, ref, &explanation, sizeof explanation, reasons, sizeof reasons[0], 8);
 	size_t at = 0;
 	for (int i = 0; i < r && i < 8 && at < room; i++)
 		at +=

@@ -198,9 +198,9 @@ class Executor(StandardExecutor):
             chunks = _chunks(rows, chunksize)
             text = self._text(fn, _functions.FOR_EACH)
             futures = self._submit_rows(text, chunks, buffersize, options)
-            return itertools.chain.from_iterable(_results(futures, deadline))
+            return itertools.chain.from_iterable(_Results(futures, deadline))
         futures = self._submit_rows(self._text(fn), rows, buffersize, options)
-        return _results(futures, deadline)
+        return _Results(futures, deadline)
 
     def _submit_rows(
         self,
@@ -368,14 +368,34 @@ def _taken(future: Future[Any], deadline: float | None) -> Any:
             future.cancel()
 
 
-def _results(ahead: _Ahead, deadline: float | None) -> Iterator[Any]:
-    try:
-        while ahead.futures:
+class _Results(Iterator[Any]):
+    """The results of a map, in order. Dropped before the last one, it cancels the tasks left."""
+
+    def __init__(self, ahead: _Ahead, deadline: float | None) -> None:
+        self._ahead = ahead
+        self._deadline = deadline
+
+    def __next__(self) -> Any:
+        if not self._ahead.futures:
+            raise StopIteration
+        try:
             # No name of this frame keeps the future or the result.
-            yield _taken(ahead.next(), deadline)
-    finally:
-        for future in ahead.futures:
-            future.cancel()
+            return _taken(self._ahead.next(), self._deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Cancels the tasks whose results nobody takes."""
+        futures = self._ahead.futures
+        while futures:
+            try:
+                futures.popleft().cancel()
+            except _core.Error:  # the runtime is gone, and with it the task
+                continue
+
+    def __del__(self) -> None:
+        self.close()
 
 
 # ---- the end of executors ----
@@ -384,22 +404,56 @@ _executors: weakref.WeakSet[Executor] = weakref.WeakSet()
 _exiting = False
 
 
-def _end(session: Session, runtime: Runtime | None) -> None:
-    """The executor is gone. Futures that live still have their session; without any, the runtime
-    of our own ends."""
-    if runtime is not None:
-        for future in session.open_futures():
-            if not future.done():
-                _left_alone.append((session, runtime))
+class _Last:
+    """Ends a session, and the runtime of our own, after the last open task of a dropped executor."""
+
+    def __init__(self, session: Session, runtime: Runtime | None) -> None:
+        self.session = session
+        self.runtime = runtime
+        self._left = 0
+        self._lock = threading.Lock()
+
+    def await_futures(self, futures: list[Future[Any]]) -> None:
+        """Begins; the futures live until their tasks have ended."""
+        self._left = len(futures)
+        _left_alone.append(self)
+        for future in futures:
+            future.add_done_callback(self._ended)
+
+    def _ended(self, _: object) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left:
                 return
-        session.fetch_ended()
-        session.close()
-        runtime.end()
-    elif not session.open_futures():
-        session.close()
+        self.end()
+        _left_alone.remove(self)
+
+    def end(self) -> None:
+        """Results that were not fetched stay readable."""
+        try:
+            self.session.fetch_ended()
+        except _core.Error:
+            pass  # the runtime is gone before us
+        self.session.close()
+        if self.runtime is not None:
+            self.runtime.end()
 
 
-_left_alone: list[tuple[Session, Runtime]] = []
+def _end(session: Session, runtime: Runtime | None) -> None:
+    """The executor is gone: its tasks run to their end, then the session and the runtime of our
+    own end, too."""
+    last = _Last(session, runtime)
+    try:
+        waiting = [f for f in session.open_futures() if not f.done()]
+    except _core.Error:
+        waiting = []
+    if waiting:
+        last.await_futures(waiting)
+    else:
+        last.end()
+
+
+_left_alone: list[_Last] = []
 
 
 def _at_exit() -> None:
@@ -408,9 +462,9 @@ def _at_exit() -> None:
     _exiting = True
     for executor in list(_executors):
         executor.shutdown(wait=True)
-    for session, _ in _left_alone:
+    for last in list(_left_alone):
         try:
-            session.core.wait_all(-1)
+            last.session.core.wait_all(-1)
         except _core.Error:
             continue
 

@@ -197,7 +197,7 @@ class Session:
         self._options: dict[tuple[Any, ...], _core.Options] = {}
         self._texts: dict[int, tuple[weakref.ref[Any], bytes | _core.Ref]] = {}
         self._watcher: Watcher | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collected executor may end the session inside
         self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
         self._prune_at = 1024
         if not core.worker:
