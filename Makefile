@@ -141,8 +141,15 @@ PY_LIBS := $(call objects,$(call sources,worker command)) $(CLIENT) $(CORE)
 PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/plm/*.pyi \
 	python/plm/py.typed python/plm/*/*.py))
 
-.PHONY: python
-python: $(PY)/_core.abi3.so $(PY_FILES)
+.PHONY: python python-package
+python:
+	$(Q)if [ -e "$(PYTHON_INCLUDE)/Python.h" ]; then \
+	    $(MAKE) --no-print-directory python-package; \
+	else \
+	    echo "left out: the Python part, since $(PYTHON) has no Python.h (python3-dev)"; \
+	fi
+
+python-package: $(PY)/_core.abi3.so $(PY_FILES)
 	@:
 
 $(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
@@ -221,6 +228,8 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
 check: deps
+	$(Q)[ -e "$(PYTHON_INCLUDE)/Python.h" ] || tools/deps.sh python3-config:python3-dev || true
+	$(AGAIN) python
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
