@@ -187,7 +187,8 @@ $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
 # Without the network, where the interpreter has what the build needs.
 wheel: deps deps-python
 	$(Q)rm -rf $(B)/wheel python/build
-	$(Q)alone=; $(PYTHON) -c 'import setuptools, wheel' 2>/dev/null && alone=--no-build-isolation; \
+	$(Q)alone=--no-build-isolation; \
+	    $(PYTHON) -c 'import setuptools, wheel' 2>/dev/null || alone=; \
 	    $(PYTHON) -m pip wheel --quiet --no-deps $$alone -w $(B)/wheel ./python
 	@ls $(B)/wheel/*.whl
 

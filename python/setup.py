@@ -23,11 +23,8 @@ class BuildWithMake(build_py):
         super().run()
         jobs = f"-j{len(os.sched_getaffinity(0))}"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-        subprocess.run(
-            ["make", "-C", ROOT, jobs, "VARIANT=release", f"PYTHON={sys.executable}", "wheel-parts"],
-            check=True,
-            env=environment,
-        )
+        words = ["VARIANT=release", f"PYTHON={sys.executable}", "wheel-parts"]
+        subprocess.run(["make", "-C", ROOT, jobs, *words], check=True, env=environment)
         shutil.copytree(PARTS, Path(self.build_lib) / "plm", dirs_exist_ok=True)
 
 

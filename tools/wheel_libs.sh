@@ -14,8 +14,8 @@ for file in "$@"; do
 done | sed -n 's/^[[:space:]]*\([^ ]*\) => \(\/[^ ]*\) .*/\1 \2/p' | sort -u |
 	while read -r name path; do
 		case $name in
-		libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.* | libresolv.so.* | \
-			ld-linux*) continue ;;
+		libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.*) continue ;;
+		libresolv.so.* | ld-linux*) continue ;;
 		esac
 		[ "$path" -ef "$folder/$name" ] || cp -L "$path" "$folder/$name"
 	done

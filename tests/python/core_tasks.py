@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+import support  # noqa: F401  # finds the package
 from plm import _core, _worker
 
 kept: list[Any] = []
