@@ -18,7 +18,7 @@ import core_tasks
 import support
 from plm import _core, _session
 
-PATIENCE_MS = 2000  # also how long a test that fails takes
+PATIENCE_MS = 20000  # also how long a test that fails takes
 
 
 class OwnRef(_core.Ref):
@@ -754,6 +754,16 @@ class Worker(unittest.TestCase):
             self.run_task(core_tasks.misuse),
             ["IndexError", "IndexError", "Error", "TypeError", "TypeError", "Error"],
         )
+
+    def test_a_worker_leaves_when_python_may_write_to_memory_of_others(self) -> None:
+        for task, args in (
+            (core_tasks.keep_room, (1,)),
+            (core_tasks.keep_room_of_a_failure, ()),
+        ):
+            before = self.run_task(core_tasks.process)
+            with contextlib.suppress(LookupError):
+                self.run_task(task, *args)
+            self.assertNotEqual(self.run_task(core_tasks.process), before)
 
     def test_a_waiting_task_runs_a_function_in_c(self) -> None:
         self.assertEqual(self.run_task(core_tasks.call_c_function), b"in C")
