@@ -3,6 +3,7 @@
 ## make                build plm, plmctl, plmdump, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
+## make python         the Python package in build/release/python; make wheel: for pip
 ## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
 ## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
