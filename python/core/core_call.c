@@ -19,7 +19,7 @@ struct core_call {
 	plm_call *call; /* NULL: the task has ended */
 	struct core_view *views;
 	struct core_room *rooms;
-	bool spoilt;       /* Python may write to memory that is not its own any more */
+	bool spoilt;       /* Python may write to memory that was given back */
 	uint64_t *futures; /* [nargs], 0: bytes; read at the first use */
 };
 
@@ -372,7 +372,7 @@ static void core_call_leave(plm *rt)
 	processes_changed(&rt->tables);
 }
 
-/* What Python keeps of the task beyond its end takes holds. */
+/* Views and Rooms that Python keeps beyond the task take holds. */
 static void core_call_end(struct core_call *self, plm_call *call)
 {
 	self->call = NULL;

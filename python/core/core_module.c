@@ -9,11 +9,6 @@
 #include "python/core/core_ref.h"
 #include "python/core/core_view.h"
 
-struct core_state *core_state_of(PyObject *module)
-{
-	return PyModule_GetState(module);
-}
-
 static PyObject *core_set_types(PyObject *module, PyObject *ref_type)
 {
 	struct core_state *state = core_state_of(module);
