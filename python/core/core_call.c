@@ -186,10 +186,11 @@ static PyObject *core_call_fail(
 		Py_DECREF(encoded);
 		return NULL;
 	}
-	bytes = PyBytes_Size(encoded);
-	plm_fail(self->call, (int)code, "%.*s", bytes > INT_MAX ? INT_MAX : (int)bytes,
-	    PyBytes_AsString(encoded));
 	int r = plm_fail_detail(self->call, detail.buf, (size_t)detail.len);
+	bytes = PyBytes_Size(encoded);
+	if (r == 0)
+		plm_fail(self->call, (int)code, "%.*s", bytes > INT_MAX ? INT_MAX : (int)bytes,
+		    PyBytes_AsString(encoded));
 	if (given[2])
 		PyBuffer_Release(&detail);
 	Py_DECREF(encoded);

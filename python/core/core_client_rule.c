@@ -253,7 +253,21 @@ static PyObject *core_rule_patience(PyObject *object, PyObject *value)
 	return core_rule_done(self, plm_patience(self->rt, timeout_ms));
 }
 
+static PyObject *core_rule_sync(PyObject *object, PyObject *unused)
+{
+	struct core_client *self = (struct core_client *)object;
+	(void)unused;
+	if (core_client_begin(self) < 0)
+		return NULL;
+	core_release();
+	int r = plm_sync(self->rt);
+	core_acquire();
+	return core_rule_done(self, r);
+}
+
 const PyMethodDef core_client_rule_methods[] = {
+	{ "sync", core_rule_sync, METH_NOARGS,
+	    "Returns when the scheduler has acted on all that the client told it." },
 	{ "fd", core_rule_fd, METH_NOARGS,
 	    "A descriptor for poll(): readable after a future of the client was settled." },
 	{ "acknowledge", core_rule_acknowledge, METH_NOARGS,

@@ -102,16 +102,16 @@ def _raised_there(detail: bytes, message: str) -> BaseException:
 def exception_of(failure: tuple[int, int, str, str, bytes | None]) -> BaseException:
     """The exception that tells of a failure as Client.failure() shows it."""
     code, signal, function, message, detail = failure
-    if detail:
+    if detail and not detail.startswith(b"exit="):
         return _raised_there(detail, message)
+    if code == errno.EOWNERDEAD:
+        from ._broken import death
+
+        return death(message, signal, detail or b"")
     if code == errno.ECANCELED:
         return cancelled(message)
     if code == errno.ETIMEDOUT:
         return TimeoutError(message)
-    if code == errno.EOWNERDEAD or signal:
-        from ._broken import WorkerDied
-
-        return WorkerDied(message, signal=signal, function=function)
     if code == errno.ENOMEM:
         return OutOfMemory(message, code=code, function=function)
     return TaskError(message, code=code, function=function)

@@ -61,6 +61,13 @@ class Future(StandardFuture[T], Promise):
         self._waiting: list[Any] | None = None
         self._callbacks: list[Callable[[Any], object]] | None = None
         self._told = False
+        self._shown_ended = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Inside of an argument a future travels as its reference.
+        if self.ref is None:
+            raise cast(BaseException, self._error)
+        return self.ref.__reduce__()
 
     # ---- what the standard library looks at ----
 
@@ -74,6 +81,13 @@ class Future(StandardFuture[T], Promise):
 
     @property
     def _state(self) -> str:
+        # The library looks while it holds the condition, and then installs its waiter: the waiter
+        # is told of the end if, and only if, this look did not show the end.
+        state = self._state_now()
+        self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
+        return state
+
+    def _state_now(self) -> str:
         if not self.fetched:
             state = self.session.core.state(self.ref)
             return _NAMES[state]
@@ -83,7 +97,8 @@ class Future(StandardFuture[T], Promise):
     def _waiters(self) -> list[Any]:
         if self._waiting is None:
             self._waiting = []
-            self._follow()
+            if not self._shown_ended:
+                self._follow()
         return self._waiting
 
     @property
@@ -171,11 +186,11 @@ class Future(StandardFuture[T], Promise):
 
     def running(self) -> bool:
         """Tells whether the task runs just now."""
-        return self._state == RUNNING
+        return self._state_now() == RUNNING
 
     def cancelled(self) -> bool:
         """Tells whether the task was cancelled."""
-        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+        return self._state_now() in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
     def cancel(self) -> bool:
         """Cancels the task. A running task is stopped, too: TaskStopped is raised in it, and a
@@ -184,19 +199,22 @@ class Future(StandardFuture[T], Promise):
             return True
         if self.fetched or not self.session.core.cancel(self.ref):
             return self.cancelled()
-        self._follow()
+        if self._callbacks or self._waiting:
+            self._follow()
         return True
 
     # ---- who wants to be told ----
 
     def _follow(self) -> None:
-        if self.done() and not self._callbacks and not self._waiting:
-            return
         self.session.watcher.add(self.ref, self._tell)
 
     def _tell(self) -> None:
         """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""
-        self._fetch(0)
+        try:
+            self._fetch(0)
+        except Exception as error:  # the runtime has ended: who waits must see that
+            self._error = error
+            self.fetched = True
         with self._condition:
             if self._told:
                 return
@@ -246,7 +264,7 @@ class Future(StandardFuture[T], Promise):
 
     def __repr__(self) -> str:
         words = {CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "finished"}
-        state = self._state
+        state = self._state_now()
         return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
 
 

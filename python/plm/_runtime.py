@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 
 from . import _core
@@ -52,6 +53,7 @@ class Runtime:
         self.owner = os.getpid()
         self.pid = 0
         self._pidfd = -1
+        self._ending = threading.Lock()
         count = workers if workers is not None else len(os.sched_getaffinity(0))
         words = [
             program("plm"),
@@ -108,7 +110,12 @@ class Runtime:
 
     def end(self) -> None:
         """Ends the runtime at once, and waits for the end."""
-        if self._pidfd < 0 or self.owner != os.getpid():
+        if self.owner == os.getpid():
+            with self._ending:
+                self._end_once()
+
+    def _end_once(self) -> None:
+        if self._pidfd < 0:
             return
         # Two signals of different kinds: two equal ones might merge.
         for number in (signal.SIGTERM, signal.SIGINT):

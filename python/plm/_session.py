@@ -191,7 +191,7 @@ class Session:
         self._options: dict[tuple[Any, ...], _core.Options] = {}
         self.texts = _functions.Texts(self._text)
         self._watcher: Watcher | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collected executor may end the session inside
         self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
         self._prune_at = 1024
         if not core.worker:

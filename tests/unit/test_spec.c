@@ -130,52 +130,6 @@ START_TEST(a_new_name_gets_the_next_number_and_keeps_it)
 }
 END_TEST
 
-/* ---- Python ---- */
-
-START_TEST(an_interpreter_brings_a_resource_with_as_much_as_there_are_cpus)
-{
-	struct described d = { 0 };
-	char text[KINDS_TEXT_BYTES];
-	ck_assert_int_eq(
-	    describe("python=/a/bin/python3,cpus=2 x2; licence=1; python=b,cpus=3; python=b", &d),
-	    0);
-	ck_assert_str_eq(d.names.name[3], "python");
-	ck_assert_str_eq(d.names.name[4], "licence");
-	ck_assert_str_eq(d.names.name[5], "python2");
-	ck_assert_str_eq(d.names.pythons.path[0], "/a/bin/python3");
-	ck_assert_str_eq(d.names.pythons.path[1], "b");
-	ck_assert_str_eq(d.names.pythons.path[2], "");
-	ck_assert_uint_eq(d.kind[0].python, 1);
-	ck_assert_uint_eq(d.kind[0].amount[3], 2000);
-	ck_assert_uint_eq(d.kind[1].python, 0);
-	ck_assert_uint_eq(d.kind[1].amount[3], 0);
-	ck_assert_uint_eq(d.kind[2].python, 2);
-	ck_assert_uint_eq(d.kind[2].amount[5], 3000);
-	ck_assert_uint_eq(d.kind[3].amount[5], 1000);
-	print_kinds(&d, text);
-	ck_assert_str_eq(text,
-	    "gen=1,cpus=2,python=/a/bin/python3 x2; gen=1,cpus=1,licence=1 x1; "
-	    "gen=1,cpus=3,python=b x1; gen=1,cpus=1,python=b x1");
-}
-END_TEST
-
-START_TEST(an_interpreter_for_all_kinds_leaves_those_with_their_own)
-{
-	struct described d = { 0 };
-	ck_assert_int_eq(describe("python=a; cpus=4 x2; 3", &d), 0);
-	ck_assert_int_eq(spec_python_everywhere("/p", &d.names, d.kind, d.kinds), 0);
-	ck_assert_uint_eq(d.kind[0].python, 1);
-	ck_assert_uint_eq(d.kind[1].python, 2);
-	ck_assert_uint_eq(d.kind[2].python, 2);
-	ck_assert_str_eq(d.names.pythons.path[1], "/p");
-	ck_assert_uint_eq(d.kind[1].amount[spec_python_resource(&d.names, 1)], 4000);
-	ck_assert_uint_eq(d.kind[2].amount[spec_python_resource(&d.names, 1)], 1000);
-	ck_assert_uint_eq(d.kind[0].amount[spec_python_resource(&d.names, 1)], 0);
-	ck_assert_int_eq(spec_python_everywhere("/q", &d.names, d.kind, d.kinds), 0);
-	ck_assert_str_eq(d.names.pythons.path[2], "");
-}
-END_TEST
-
 static void assert_refused(const struct row *row, int code, const char *said)
 {
 	ck_assert_msg(code == -EINVAL, "\"%s\" gives %d", row->text, code);
@@ -192,12 +146,6 @@ static const struct row wrong_workers[] = {
 	{ "gen=1; gen=5", "\"gen=5\" at character 8" },
 	{ "gen=Gen", "whole number from 1 to 4" },
 	{ "gen=1.5", "whole number from 1 to 4" },
-	{ "python2=1", "\"python2\" at character 1: interpreters have such names" },
-	{ "cpus=2,python5=1", "interpreters have such names" },
-	{ "python=a,python=b", "python is given already" },
-	{ "python=", "expected a value" },
-	{ "python=a,a=1,b=1,c=1,d=1,e=1", "at most 5 resources" },
-	{ "a=1,b=1,c=1,d=1,e=1,python=a", "at most 5 resources can be named" },
 	{ "cpus=0", "\"cpus=0\" at character 1: expected a whole number from 1 to 64" },
 	{ "cpus=65", "from 1 to 64" },
 	{ "cpus=-1", "from 1 to 64" },
@@ -619,8 +567,6 @@ int main(void)
 		workers_are_kinds_with_defaults,
 		amounts_are_thousandths_and_bytes,
 		a_new_name_gets_the_next_number_and_keeps_it,
-		an_interpreter_brings_a_resource_with_as_much_as_there_are_cpus,
-		an_interpreter_for_all_kinds_leaves_those_with_their_own,
 		what_is_wrong_with_workers_is_said_where_it_stands,
 		a_refused_text_changes_nothing,
 		damaged_workers_are_refused_or_mean_what_is_printed,
