@@ -1,7 +1,7 @@
 """executors.py - the part `python` of the bench: plm from Python beside the executors of Python.
 
-All contestants run in one interpreter, that of build/venv, with two workers. Slow ones are given fewer
-tasks; the figure is of one task, or a rate. Times to a first result are of fresh interpreters.
+All contestants run in one interpreter, that of build/venv, with two workers. Slow ones are given
+fewer tasks; the figure is of one task, or a rate. Times to a first result are of fresh interpreters.
 """
 
 import os
@@ -46,16 +46,16 @@ STEPS = (
 class Executor:
     """A contestant of this part: its share of the tasks, and the module that its users import."""
 
-    def __init__(self, contestant, module, share=1, arrays=1, boots=1):
+    def __init__(self, contestant, module, share=1, arrays=1, boots=1, works=True):
         self.contestant, self.name, self.module = contestant, contestant.name, module
-        self.share, self.arrays, self.boots = share, arrays, boots
+        self.share, self.arrays, self.boots, self.works = share, arrays, boots, works
 
     def missing(self):
         """Why the contestant cannot run here; empty if nothing is missing."""
         return self.contestant.missing() or self.missing_module()
 
     def missing_module(self):
-        words = [self.contestant.command[0], "-c", f"import importlib; importlib.import_module('{self.module}')"]
+        words = [self.contestant.command[0], "-c", f"import {self.module}"]
         done = subprocess.run(
             words, env=self.contestant.environment, capture_output=True, text=True, check=False
         )
@@ -63,7 +63,8 @@ class Executor:
         return why[-1] if done.returncode else ""
 
     def import_ms(self):
-        text = f"import time; s = time.perf_counter(); import {self.module}; print(time.perf_counter() - s)"
+        clock = "time.perf_counter()"
+        text = f"import time; start = {clock}; import {self.module}; print({clock} - start)"
         words = [self.contestant.command[0], "-c", text]
         out = subprocess.check_output(words, env=self.contestant.environment, text=True)
         return float(out) * 1e3
@@ -89,12 +90,18 @@ def compile_package(python, options):
 
 def executors(options, python_peer):
     return [
-        Executor(python_peer("plm", "plm_python.py", package(options)), "plm", boots=5),
+        Executor(python_peer("plm", "plm_python.py", environment=package(options)), "plm", boots=5),
         Executor(
             python_peer("ProcessPoolExecutor", "process_pool.py"),
             "concurrent.futures.process",
             arrays=10,
             boots=5,
+        ),
+        Executor(
+            python_peer("ProcessPoolExecutor, forkserver", "process_pool.py", "forkserver"),
+            "concurrent.futures.process",
+            boots=5,
+            works=False,  # once started, it is the same
         ),
         Executor(python_peer("loky", "loky_pool.py"), "loky", arrays=10, boots=3),
         Executor(python_peer("mpire", "mpire_pool.py"), "mpire", share=2, arrays=10, boots=3),
@@ -121,6 +128,13 @@ def executor_round(executor, options, number, found):
         keep("boot", [contestant.start()])
         contestant.stop()
     keep("boot", [contestant.start()])
+    if executor.works:
+        ask_all(executor, ask)
+        keep("import", [executor.import_ms() for _ in range(1 if executor.share > 10 else IMPORTS)])
+    contestant.stop()
+
+
+def ask_all(executor, ask):
     ask("hot", 2000 // executor.share, "trip p50", "trip p99")
     ask("small", QUEUED // executor.share, "small")
     ask("chunks", CHUNKED // executor.share, "chunks")
@@ -130,8 +144,6 @@ def executor_round(executor, options, number, found):
         ask("put", 20, "put", "copy")
         ask("worker", 10, "worker")
         ask("where", 20000, *STEPS)
-    contestant.stop()
-    keep("import", [executor.import_ms() for _ in range(IMPORTS if executor.share < 20 else 1)])
 
 
 def part(options, rows, python_peer, present, in_turn):

@@ -49,7 +49,7 @@ def put(pool, n):
 
 def worker(pool, n):
     """All workers are busy, so the task needs the new one. Includes a run of plmctl."""
-    ctl = [os.path.join(os.environ["PLM_BIN"], "plmctl"), "--name", pool._session.name, "workers", "--set"]
+    ctl = [f"{os.environ['PLM_BIN']}/plmctl", "--name", pool._session.name, "workers", "--set"]
     busy = [pool.submit(time.sleep, LONG_S) for _ in range(WORKERS)]
     ms = []
     for count in range(WORKERS + 1, WORKERS + 1 + n):
