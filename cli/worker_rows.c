@@ -122,6 +122,7 @@ static const struct {
 	{ PROCESSES | WORKERS, { "FAILED", "failed", 6, PLAIN(plm_process_row, failed) } },
 	{ PROCESSES | WORKERS, { "QUEUE", "queue", 5, PLAIN(plm_process_row, queue) } },
 	{ ALL, { "UP", "up", 4, PLAIN(plm_process_row, up) } },
+	{ WORKERS, { "PYTHON", "python", -6, TEXT_IF_ANY(plm_process_row, python) } },
 	{ PROCESSES | CLIENTS, { "NAME", "name", -12, PLAIN(plm_process_row, name) } },
 };
 

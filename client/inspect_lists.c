@@ -39,6 +39,7 @@ static void lists_process(const plm_inspect *in, const struct process_view *v, p
 		.failed = v->failed };
 	inspect_text(row->condition, sizeof row->condition, v->condition);
 	inspect_text(row->name, sizeof row->name, v->name);
+	inspect_text(row->python, sizeof row->python, v->python);
 	inspect_text(row->function, sizeof row->function, v->function);
 }
 

@@ -154,6 +154,9 @@ static void view_read_worker(
 	ret->worker_generation = k->generation;
 	ret->cpus = k->cpus;
 	ret->cpus_used = view_count_used(t, worker);
+	uint32_t python = sh_once(k->python);
+	if (python > 0 && python <= PYTHONS_MAX)
+		ret->python = t->control->resources.pythons.path[python - 1];
 }
 
 bool view_process(const struct tables *t, uint32_t slot, struct process_view *ret)
@@ -175,6 +178,7 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 		.done = sh_peek(&p->done),
 		.failed = sh_peek(&p->failed),
 		.blocked = sh_peek(&p->blocked) || tables_waits_inside(t, slot),
+		.python = "",
 		.spare = process_kind(word) == KIND_WORKER && p->spare != 0,
 		.up = ring_used(&up),
 		.down = ring_used(&down),

@@ -48,7 +48,8 @@ struct process_view {
 	uint64_t done, failed;
 	uint32_t up, down; /* hints in the two rings */
 	bool blocked;
-	bool spare; /* a worker process standing in for a process whose task waits */
+	const char *python; /* interpreter; "": a C worker. May lack its zero. */
+	bool spare;         /* a worker process standing in for a process whose task waits */
 };
 
 /* False: the record is free, or the word is damaged. */

@@ -270,8 +270,9 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 /* Tells why a task failed or was cancelled (code PLM_ECANCELLED). Errors: -EINVAL (the task did not
  * fail), -EAGAIN (not settled), -ESTALE, -EXDEV. */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
-/* Shows the bytes that plm_fail_detail() attached to the failure, of length 0 if there are none.
- * End the view by plm_release(). Errors as of plm_error(); of a cancelled task -EINVAL. */
+/* Shows the bytes that plm_fail_detail() attached to the failure, of length 0 if there are none. Of
+ * a task whose worker died (code EOWNERDEAD): text, "exit=N signal=N hung=N user_us=N system_us=N
+ * rss_kib=N", what the worker process had used. End the view by plm_release(). Errors as of plm_error(); of a cancelled task -EINVAL. */
 int plm_failure_detail(plm *rt, plm_ref ref, plm_view *ret);
 
 /* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not

@@ -294,6 +294,7 @@ typedef struct plm_process_row {
 	char condition[16];    /* "live", "leaving", "dead", "stopped", "suspect", "drained" */
 	char name[24];         /* of the program */
 	char function[64];     /* of the task that runs */
+	char python[248];      /* the interpreter of a Python worker; "": a C worker */
 } plm_process_row;
 
 /* A page of the processes of these kinds: 1 << PLM_KIND_... each, 0: all. 1 << PLM_KIND_WORKER also

@@ -4,7 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -93,26 +96,37 @@ static void death_plan_vacancy(struct manager *m, uint32_t slot)
 	m->workers.due_ns = clock_ns();
 }
 
-static bool death_take_status(int pidfd, int *ret)
+/* The system call tells more than waitid(): what the process has used. */
+static bool death_take_status(int pidfd, int *ret, struct rusage *ret_usage)
 {
 	siginfo_t info = { 0 };
-	int r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
-	if (r < 0 && errno == ECHILD) {
-		*ret = PROCESS_UNSEEN; /* a Python worker whose middle process (nursery.h) lives */
-		return true;
-	}
-	if (r < 0 || info.si_pid == 0)
+	*ret_usage = (struct rusage){ 0 };
+	if (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, ret_usage) < 0 ||
+	    info.si_pid == 0)
 		return false;
 	*ret = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 	return true;
+}
+
+static uint64_t death_us(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+static void death_note_usage(struct process *p, const struct rusage *usage)
+{
+	sh_poke(&p->used_user_us, death_us(usage->ru_utime));
+	sh_poke(&p->used_system_us, death_us(usage->ru_stime));
+	sh_poke(&p->used_rss_kib, (uint64_t)usage->ru_maxrss);
 }
 
 void death_of_member(struct manager *m, uint32_t slot)
 {
 	uint64_t word = sh_load(&m->tables.process[slot].state);
 	enum process_kind kind = m->slot[slot].kind;
+	struct rusage usage = { 0 };
 	int status = 0;
-	if (!m->slot[slot].adopted && !death_take_status(m->slot[slot].pidfd, &status))
+	if (!m->slot[slot].adopted && !death_take_status(m->slot[slot].pidfd, &status, &usage))
 		return;
 	if (m->slot[slot].adopted)
 		status = PROCESS_UNSEEN;
@@ -139,5 +153,6 @@ void death_of_member(struct manager *m, uint32_t slot)
 	orphans_await(m);
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
 		orphans_unowned(m);
+	death_note_usage(&m->tables.process[slot], &usage);
 	watched_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }

@@ -37,7 +37,7 @@ static const char *nursery_path(
 uint32_t nursery_python(const struct manager *m, uint32_t slot)
 {
 	uint32_t kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
-	uint32_t python = m->tables.control->kind[kind].python;
+	uint32_t python = sh_once(m->tables.control->kind[kind].python);
 	return python > 0 && python <= PYTHONS_MAX ? python - 1 : (uint32_t)PYTHONS_MAX;
 }
 
@@ -54,7 +54,9 @@ static _Noreturn void nursery_zygote_fails(int socket, int code)
 static _Noreturn void nursery_zygote_main(
     const struct manager *m, const char *path, int socket, pid_t parent)
 {
-	char *const words[] = { strdup(path), strdup("-m"), strdup("plm._zygote"), NULL };
+	/* Not `-m plm._zygote`: the interpreter takes milliseconds to load what runs a module. */
+	char *const words[] = { strdup(path), strdup("-c"),
+		strdup("from plm._zygote import main; main()"), NULL };
 	const int given[] = { socket, m->tables.control_segment.fd, m->tables.store_segment.fd,
 		m->joined, m->lock };
 	int keep[COUNT_OF(given)];
@@ -64,7 +66,7 @@ static _Noreturn void nursery_zygote_main(
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGTERM, SIG_IGN); /* of a service manager, to all: the manager ends the zygote */
 	child_begin(keep, COUNT_OF(keep));
 	for (size_t i = 0; i < COUNT_OF(keep); i++)
 		if (dup2(keep[i], ZYGOTE_SOCKET + (int)i) < 0)

@@ -26,6 +26,9 @@ void graph_abandoned(struct scheduler *s, uint32_t index);
  * FLAG_RETRIABLE. message may be NULL. */
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
     uint32_t flags, const char *message);
+/* The same with a detail (plm_failure_detail()). */
+void graph_fail_saying(struct scheduler *s, uint32_t index, const struct record_failure *failure,
+    uint32_t flags, const struct failure_text *text);
 
 /* ---- free.c ---- */
 /* Frees a settled (or abandoned) record and its parts if nobody needs the record. Cancels a tied

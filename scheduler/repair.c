@@ -5,6 +5,7 @@
  * client that left nothing behind (`unclean` is 0) needs neither. The scans at the start of a
  * scheduler take the same steps. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -46,9 +47,25 @@ static void repair_describe_death(struct scheduler *s, const struct record *r, u
 		    WEXITSTATUS(status), function.name);
 }
 
+/* Exit code or signal, and what the worker had used: for programs. "": not known. */
+static void repair_describe_usage(const struct scheduler *s, uint32_t owner, char *ret, size_t size)
+{
+	const struct process *p = &s->t->process[owner];
+	int status = (int)sh_load(&p->exit_status);
+	ret[0] = 0;
+	if (owner == SLOT_SCHEDULER || (uint32_t)status & PROCESS_UNSEEN)
+		return;
+	snprintf(ret, size,
+	    "exit=%d signal=%d hung=%d user_us=%" PRIu64 " system_us=%" PRIu64 " rss_kib=%" PRIu64,
+	    WIFEXITED(status & 0xffff) ? WEXITSTATUS(status) : -1,
+	    WIFSIGNALED(status & 0xffff) ? WTERMSIG(status) : 0,
+	    ((uint32_t)status & PROCESS_HUNG) != 0, sh_peek(&p->used_user_us),
+	    sh_peek(&p->used_system_us), sh_peek(&p->used_rss_kib));
+}
+
 static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
-	char message[128];
+	char message[128], usage[128];
 	struct record *r = record_at(s->t, index);
 	struct record_failure failure = { .code = EOWNERDEAD,
 		.root_function = r->function,
@@ -56,7 +73,9 @@ static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t wo
 	int signal = 0;
 	repair_describe_death(s, r, owner, message, sizeof message, &signal);
 	failure.signal = (uint8_t)signal;
-	graph_fail(s, index, &failure, FLAG_RETRIABLE, message);
+	repair_describe_usage(s, owner, usage, sizeof usage);
+	graph_fail_saying(s, index, &failure, FLAG_RETRIABLE,
+	    &(struct failure_text){ message, usage, strlen(usage) });
 }
 
 /* A task whose worker was killed because the task ran too long fails like any other. If the

@@ -91,6 +91,9 @@ struct process {
 	shared32 exit_status; /* W: manager, before DEAD. The status of waitpid(), and PROCESS_HUNG;
 				 0 of a client. */
 	shared64 died_ns;     /* W: manager, before DEAD. When the manager saw the death. */
+	/* W: manager, before DEAD. What a dead member had used: processor time, largest resident
+	 * memory; 0: unknown. */
+	shared64 used_user_us, used_system_us, used_rss_kib;
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 

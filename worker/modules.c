@@ -68,6 +68,32 @@ int module_open(const char *path, const plm_module **ret)
 	return r;
 }
 
+static plm_function *modules_python;
+
+void module_run_python(plm_function *run)
+{
+	modules_python = run;
+}
+
+static bool module_is_python(const char *path)
+{
+	size_t length = strlen(path);
+	return length > 3 && strcmp(path + length - 3, ".py") == 0;
+}
+
+static int module_bind_python(
+    struct functions *functions, const char *path, uint32_t first, uint32_t count)
+{
+	if (!modules_python)
+		return why(-ENOTSUP,
+		    "%s is a Python file, and this worker has no interpreter: submit the task with "
+		    "the need python=1, or boot with plm --python INTERPRETER",
+		    path);
+	for (uint32_t i = 0; i < count; i++)
+		functions->code[first + i] = modules_python;
+	return 0;
+}
+
 /* Binds all functions of a module at once, as far as the registry knows the module. */
 static int module_bind(struct functions *functions, const struct registry *registry, uint32_t index)
 {
@@ -76,6 +102,8 @@ static int module_bind(struct functions *functions, const struct registry *regis
 	const plm_module *module;
 	if (!registry_module(registry, index, path, &first, &count))
 		return why(-ENOENT, "the registry has no module %u", index);
+	if (module_is_python(path))
+		return module_bind_python(functions, path, first, count);
 	int r = module_open(path, &module);
 	if (r < 0)
 		return r;

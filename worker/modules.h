@@ -28,6 +28,10 @@ void module_offer(const char *path, const plm_module *module);
  * loadable), -EPROTO (no table of ours, or another ABI). */
 int module_open(const char *path, const plm_module **ret);
 
+/* Modules that are Python files (.py): in a worker with an interpreter, `run` is the code of each
+ * function, and finds the function by its name. In any other worker such a task fails. */
+void module_run_python(plm_function *run);
+
 /* The code of registry functions, filled in at the first use of each module. */
 struct functions {
 	plm_function *code[FUNCTIONS_MAX + 1];

@@ -22,6 +22,9 @@ struct core_state {
 	PyObject *error, *task_failed, *task_cancelled;
 };
 
+/* The state of a future that is gone: behind every other state. */
+enum { CORE_GONE = RECORD_STATES };
+
 struct core_state *core_state_of(PyObject *module);
 
 /* ---- the GIL ---- */

@@ -184,8 +184,8 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args)
 	static struct worker_order order; /* the worker has a pointer to its injection */
 	const char *bytes;
 	Py_ssize_t n;
-	PyObject *handler;
-	if (!PyArg_ParseTuple(args, "y#O:worker_main", &bytes, &n, &handler))
+	PyObject *handler, *begin;
+	if (!PyArg_ParseTuple(args, "y#OO:worker_main", &bytes, &n, &handler, &begin))
 		return NULL;
 	if (n != sizeof order) {
 		PyErr_SetString(PyExc_ValueError, "this is no order of a manager");
@@ -196,7 +196,7 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args)
 	life_name(&order);
 	life_take_signals();
 	command_offer();
-	if (core_call_prepare(module, handler) < 0)
+	if (core_call_prepare(module, handler, begin) < 0)
 		return NULL;
 	const struct life_files files = { ZYGOTE_CONTROL, ZYGOTE_STORE, ZYGOTE_BELL, ZYGOTE_LOCK };
 	core_release();

@@ -15,7 +15,8 @@ PyObject *birth_zygote_hello(PyObject *module, PyObject *args);
 /* zygote_serve(fd) -> bytes: forks a worker for each order; returns the order, in the worker. The
  * zygote ends when the manager closes the socket. */
 PyObject *birth_zygote_serve(PyObject *module, PyObject *args);
-/* worker_main(order, handler): the life of the worker; does not return. */
+/* worker_main(order, handler, begin): the life of the worker; does not return. begin(client) is
+ * called once, handler(call) for each task (core_call.h). */
 PyObject *birth_worker_main(PyObject *module, PyObject *args);
 
 /* Rows for the table of the module's functions. */
@@ -26,7 +27,7 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args);
 		    "zygote_serve(fd): forks workers; returns the order, in a worker" },        \
 	{                                                                                       \
 		"worker_main", birth_worker_main, METH_VARARGS,                                 \
-		    "worker_main(order, handler): the life of a worker; does not return"        \
+		    "worker_main(order, handler, begin): the life of a worker; does not return" \
 	}
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/log.h"
 #include "python/core/core_errors.h"
 #include "python/core/core_ref.h"
 #include "python/core/core_view.h"
@@ -12,18 +13,20 @@
 #include "worker/modules.h"
 
 struct core_call {
-	PyObject_HEAD struct core_state *state;
+	PyObject_HEAD
+	struct core_state *state;
 	struct core_client *client;
 	plm_call *call; /* NULL: the task has ended */
 	struct core_view *views;
 	struct core_room *rooms;
+	bool spoilt;       /* Python may write to memory that is not its own any more */
 	uint64_t *futures; /* [nargs], 0: bytes; read at the first use */
 };
 
 /* The worker of this process: there is one at most. */
 static struct {
 	struct core_state *state;
-	PyObject *module, *handler;
+	PyObject *module, *handler, *begin;
 	struct core_client *client;
 	bool (*help)(void *context, uint32_t index); /* of the worker itself */
 } core_worker;
@@ -35,6 +38,13 @@ static struct core_call *core_call_live(PyObject *object)
 		return self;
 	core_raise_error(self->state, EINVAL, "the task of this Call has ended");
 	return NULL;
+}
+
+static plm_ref core_call_task(const plm_call *call)
+{
+	const plm *rt = call->rt;
+	return ref_public(
+	    rt, record_ref(record_index(&rt->tables, call->record), word_generation(call->word)));
 }
 
 /* ---- arguments ---- */
@@ -97,26 +107,11 @@ static PyObject *core_call_arg_ref(PyObject *object, PyObject *number)
 	core_release();
 	int r = plm_hold(rt, ref);
 	core_acquire();
-	return r < 0 ? core_raise(self->state, r) : core_ref_new(self->client, ref);
+	return r < 0 ? core_raise(self->state, r)
+		     : core_ref_new(self->client, ref, (PyTypeObject *)self->state->ref_class);
 }
 
 /* ---- results ---- */
-
-/* Memory of a result; NULL with an exception. */
-static void *core_call_room(struct core_call *self, size_t bytes, unsigned which)
-{
-	if (!core_room_end(&self->rooms, (int)which)) {
-		PyErr_SetString(PyExc_BufferError,
-		    "a memoryview still shows the earlier room of this result: release it first");
-		return NULL;
-	}
-	core_release();
-	void *data = plm_result_at(self->call, which, bytes);
-	core_acquire();
-	if (!data)
-		core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
-	return data;
-}
 
 static PyObject *core_call_result(
     PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
@@ -129,10 +124,15 @@ static PyObject *core_call_result(
 	    core_int(given[0], "nbytes", 0, LLONG_MAX, &bytes) < 0 ||
 	    core_int(given[1], "which", 0, INT_MAX, &which) < 0)
 		return NULL;
-	void *data = core_call_room(self, (size_t)bytes, (unsigned)which);
-	return data
-	    ? core_room_of_result(self->client, data, (size_t)bytes, (unsigned)which, &self->rooms)
-	    : NULL;
+	self->spoilt |= !core_room_replace(&self->rooms, (unsigned)which);
+	core_release();
+	void *data = plm_result_at(self->call, (unsigned)which, (size_t)bytes);
+	core_acquire();
+	if (!data)
+		return core_raise(
+		    self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
+	return core_room_of_result(
+	    self->client, data, (size_t)bytes, (unsigned)which, &self->rooms);
 }
 
 static PyObject *core_call_reply(
@@ -141,17 +141,25 @@ static PyObject *core_call_reply(
 	static const char *const known[] = { "data", "which", NULL };
 	struct core_call *self = core_call_live(object);
 	PyObject *given[2];
+	Py_buffer buffer;
 	long long which = 0;
-	Py_buffer from;
 	if (!self || core_unpack("reply", args, nargs, names, known, 1, given) < 0 ||
 	    core_int(given[1], "which", 0, INT_MAX, &which) < 0 ||
-	    PyObject_GetBuffer(given[0], &from, PyBUF_SIMPLE) < 0)
+	    PyObject_GetBuffer(given[0], &buffer, PyBUF_SIMPLE) < 0)
 		return NULL;
-	void *data = core_call_room(self, (size_t)from.len, (unsigned)which);
-	if (data)
-		memcpy(data, from.buf, (size_t)from.len);
-	PyBuffer_Release(&from);
-	return data ? Py_NewRef(Py_None) : NULL;
+	size_t bytes = (size_t)buffer.len;
+	self->spoilt |= !core_room_replace(&self->rooms, (unsigned)which);
+	if (bytes > RECORD_INLINE_VALUE)
+		core_release();
+	void *to = plm_result_at(self->call, (unsigned)which, bytes);
+	if (to && bytes)
+		memcpy(to, buffer.buf, bytes);
+	if (bytes > RECORD_INLINE_VALUE)
+		core_acquire();
+	PyBuffer_Release(&buffer);
+	return to
+	    ? Py_NewRef(Py_None)
+	    : core_raise(self->state, which < self->call->record->results ? -ENOSPC : -EINVAL);
 }
 
 static PyObject *core_call_fail(
@@ -178,10 +186,11 @@ static PyObject *core_call_fail(
 		Py_DECREF(encoded);
 		return NULL;
 	}
-	bytes = PyBytes_Size(encoded);
-	plm_fail(self->call, (int)code, "%.*s", bytes > INT_MAX ? INT_MAX : (int)bytes,
-	    PyBytes_AsString(encoded));
 	int r = plm_fail_detail(self->call, detail.buf, (size_t)detail.len);
+	bytes = PyBytes_Size(encoded);
+	if (r == 0)
+		plm_fail(self->call, (int)code, "%.*s", bytes > INT_MAX ? INT_MAX : (int)bytes,
+		    PyBytes_AsString(encoded));
 	if (given[2])
 		PyBuffer_Release(&detail);
 	Py_DECREF(encoded);
@@ -229,9 +238,10 @@ static PyObject *core_call_get_path(PyObject *object, void *unused)
 	if (!self)
 		return NULL;
 	const struct registry *registry = &self->call->rt->tables.registry;
-	bool found = registry_function(registry, self->call->record->function, &function) &&
-	    registry_module(registry, function.module, path, &first, &count);
-	return PyUnicode_DecodeFSDefault(found ? path : "");
+	if (!registry_function(registry, self->call->record->function, &function) ||
+	    !registry_module(registry, function.module, path, &first, &count))
+		return PyUnicode_FromString("");
+	return PyUnicode_DecodeFSDefault(path);
 }
 
 static PyObject *core_call_get_client(PyObject *object, void *unused)
@@ -247,10 +257,7 @@ static PyObject *core_call_get_text(PyObject *object, void *unused)
 	(void)unused;
 	if (!self)
 		return NULL;
-	plm *rt = self->call->rt;
-	return core_ref_text(ref_public(rt,
-	    record_ref(
-		record_index(&rt->tables, self->call->record), word_generation(self->call->word))));
+	return core_ref_text(core_call_task(self->call));
 }
 
 static PyObject *core_call_get_attempt(PyObject *object, void *unused)
@@ -293,7 +300,7 @@ static PyMethodDef core_call_methods[] = {
 	{ "result", CORE_FAST(core_call_result), METH_FASTCALL | METH_KEYWORDS,
 	    "result(nbytes, which=0): the Room of a result." },
 	{ "reply", CORE_FAST(core_call_reply), METH_FASTCALL | METH_KEYWORDS,
-	    "reply(data, which=0): makes a copy of the bytes a result." },
+	    "reply(data, which=0): bytes as a result." },
 	{ "fail", CORE_FAST(core_call_fail), METH_FASTCALL | METH_KEYWORDS,
 	    "fail(code, message, detail=b\"\"): the task fails when the handler returns." },
 	{ "cancelled", core_call_cancelled, METH_NOARGS,
@@ -354,20 +361,32 @@ static void core_call_fail_by_exception(plm_call *call)
 	Py_XDECREF(trace);
 }
 
-/* What Python keeps of the task beyond its end: Views take holds; rooms of results do not last. */
+/* The worker leaves after this task, and the manager starts another: no Python code runs here any
+ * more that could write to memory which it does not own. */
+static void core_call_leave(plm *rt)
+{
+	uint64_t word = sh_load(&rt->me->state);
+	if (process_state(word) != PROCESS_LIVE || !process_step(rt->me, &word, PROCESS_LEAVING))
+		return;
+	log_info("leaves, since Python keeps a memoryview of memory that was given back");
+	processes_changed(&rt->tables);
+}
+
+/* What Python keeps of the task beyond its end takes holds. */
 static void core_call_end(struct core_call *self, plm_call *call)
 {
 	self->call = NULL;
-	if (!core_room_end(&self->rooms, -1) && call->code == 0)
-		plm_fail(call, EBUSY,
-		    "the task ended while a memoryview shows the room of its result: release the "
-		    "memoryview before");
-	if (!self->views)
-		return;
-	int r = core_view_outlive(&self->views);
+	int r = core_room_outlive(&self->rooms, core_call_task(call), call->code == 0);
+	self->spoilt |= r < 0;
+	if (r == 0)
+		r = core_view_outlive(&self->views);
+	else
+		core_view_outlive(&self->views);
 	if (r < 0 && call->code == 0)
-		plm_fail(call, -r, "an argument that outlives the task could not be held: %s",
-		    plm_why());
+		plm_fail(
+		    call, -r, "a value that outlives the task could not be held: %s", plm_why());
+	if (self->spoilt)
+		core_call_leave(call->rt);
 }
 
 static int core_call_run(plm_call *call)
@@ -410,14 +429,14 @@ static int core_call_promote(void)
 	return -1;
 }
 
-int core_call_prepare(PyObject *module, PyObject *handler)
+int core_call_prepare(PyObject *module, PyObject *handler, PyObject *begin)
 {
-	static const plm_export exports[] = { { "call", core_call_run,
+	static const plm_export exports[] = { { MODULE_PYTHON_CALL, core_call_run,
 	    "FUNCTION ARGUMENTS: calls a Python function, both pickled" } };
-	static const plm_module py = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), 1, "py",
-		exports };
-	if (!PyCallable_Check(handler)) {
-		PyErr_SetString(PyExc_TypeError, "the handler must be callable");
+	static const plm_module py = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), 1,
+		MODULE_PYTHON_NAME, exports };
+	if (!PyCallable_Check(handler) || !PyCallable_Check(begin)) {
+		PyErr_SetString(PyExc_TypeError, "handler and begin must be callable");
 		return -1;
 	}
 	if (core_call_promote() < 0)
@@ -425,7 +444,9 @@ int core_call_prepare(PyObject *module, PyObject *handler)
 	core_worker.state = core_state_of(module);
 	core_worker.module = Py_NewRef(module);
 	core_worker.handler = Py_NewRef(handler);
-	module_offer(CORE_CALL_MODULE, &py);
+	core_worker.begin = Py_NewRef(begin);
+	module_offer(MODULE_PYTHON, &py);
+	module_run_python(core_call_run);
 	return 0;
 }
 
@@ -437,6 +458,9 @@ int core_call_worker(plm *rt)
 	core_worker.help = rt->help;
 	rt->help = core_call_help;
 	rt->adopts = core_in_module;
+	PyObject *begun =
+	    PyObject_CallFunctionObjArgs(core_worker.begin, (PyObject *)core_worker.client, NULL);
+	Py_XDECREF(begun);
 	core_set_in_module(true);
-	return 0;
+	return begun ? 0 : -1;
 }

@@ -8,16 +8,14 @@
 
 #include "python/core/core_client.h"
 
-/* The path of the module `py` in the registry. */
-#define CORE_CALL_MODULE "(python)"
-
 int core_call_init(PyObject *module, struct core_state *state);
-/* Before the worker opens modules, with the GIL: remembers handler(call), offers the module `py`,
- * and makes the plm_* of the extension visible to modules in C. 0, or -1 with an exception. */
-int core_call_prepare(PyObject *module, PyObject *handler);
-/* After worker_open(), with the GIL: makes the Client of the worker. Holds of Python objects do not
- * end with the task from now on. 0, or -1 with an exception. Then core_release(), and
- * worker_run(). */
+/* Before the worker opens modules, with the GIL: remembers handler(call) and begin(client), offers
+ * the module `py`, and makes the plm_* of the extension visible to modules in C. 0, or -1 with an
+ * exception. */
+int core_call_prepare(PyObject *module, PyObject *handler, PyObject *begin);
+/* After worker_open(), with the GIL: makes the Client of the worker, and calls begin(client). Holds
+ * of Python objects do not end with the task from now on. 0, or -1 with an exception. Then
+ * core_release(), and worker_run(). */
 int core_call_worker(plm *rt);
 
 #endif

@@ -10,7 +10,8 @@
 #include "python/core/core.h"
 
 struct core_client {
-	PyObject_HEAD struct core_state *state;
+	PyObject_HEAD
+	struct core_state *state;
 	plm *rt;        /* NULL: disconnected */
 	unsigned users; /* calls under way, without the GIL */
 	unsigned pins;  /* Views and Rooms that show memory of the runtime */

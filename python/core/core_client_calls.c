@@ -34,19 +34,25 @@ static PyObject *core_calls_create(PyObject *object, PyObject *size)
 	return room;
 }
 
-static PyObject *core_calls_put(PyObject *object, PyObject *data)
+static PyObject *core_calls_put(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
+	static const char *const known[] = { "data", "ref_type", NULL };
 	struct core_client *self = core_calls_self(object);
+	PyObject *given[2];
 	Py_buffer buffer;
 	plm_ref ref;
-	if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0)
+	if (core_unpack("put", args, nargs, names, known, 1, given) < 0)
+		return NULL;
+	PyTypeObject *type = core_ref_class(self->state, given[1]);
+	if (!type || PyObject_GetBuffer(given[0], &buffer, PyBUF_SIMPLE) < 0)
 		return NULL;
 	PyObject *made = NULL;
 	if (core_client_begin(self) == 0) {
 		core_release();
 		int r = plm_put(self->rt, buffer.buf, (size_t)buffer.len, &ref);
 		core_acquire();
-		made = r < 0 ? core_client_raise(self, r) : core_ref_new(self, ref);
+		made = r < 0 ? core_client_raise(self, r) : core_ref_new(self, ref, type);
 		core_client_end(self);
 	}
 	PyBuffer_Release(&buffer);
@@ -207,19 +213,19 @@ static PyObject *core_calls_wait_all(
 
 /* ---- judging ---- */
 
-/* A record_state, or CORE_GONE. No message and no lock. */
-static int core_calls_state_of(const struct plm *rt, plm_ref ref)
+/* No message and no lock. */
+static enum record_state core_calls_state_of(const struct plm *rt, plm_ref ref)
 {
 	uint64_t word;
 	struct record *r =
 	    ref.runtime == rt->runtime ? record_lookup(&rt->tables, ref.id, &word) : NULL;
 	if (!r)
-		return CORE_GONE;
+		return (enum record_state)CORE_GONE;
 	ref_speaker(rt, r, &word);
 	enum record_state state = word_state(word);
 	if (state == RECORD_RUNNING && word_settled(word))
 		return RECORD_CANCELLED; /* it will be, by its flag */
-	return state == RECORD_RESERVED ? RECORD_WAITING : (int)state;
+	return state == RECORD_RESERVED ? RECORD_WAITING : state;
 }
 
 static PyObject *core_calls_state(PyObject *object, PyObject *of)
@@ -235,7 +241,8 @@ static PyObject *core_calls_state(PyObject *object, PyObject *of)
 
 static bool core_calls_is_settled(const struct plm *rt, plm_ref ref)
 {
-	return core_calls_state_of(rt, ref) >= RECORD_DONE;
+	enum record_state state = core_calls_state_of(rt, ref);
+	return state != RECORD_WAITING && state != RECORD_READY && state != RECORD_RUNNING;
 }
 
 static PyObject *core_calls_settled_among(
@@ -283,7 +290,7 @@ static PyObject *core_calls_settled(
 /* 1: cancelled, or will be. 0: too late; or, only_queued, the task runs. */
 static int core_calls_cancel_one(struct plm *rt, plm_ref ref, int grace_ms, bool only_queued)
 {
-	int state = core_calls_state_of(rt, ref);
+	enum record_state state = core_calls_state_of(rt, ref);
 	if (only_queued && state == RECORD_RUNNING)
 		return 0;
 	int r = plm_cancel(rt, ref, grace_ms);
@@ -330,14 +337,12 @@ static PyObject *core_calls_failure(PyObject *object, PyObject *of)
 	if (r < 0) {
 		core_client_raise(self, r);
 	} else {
-		char root[PLM_REF_TEXT_BYTES];
-		plm_ref_print(failure.task, root);
 		PyObject *message = PyUnicode_DecodeUTF8(
 		    failure.message, (Py_ssize_t)strlen(failure.message), "replace");
 		if (message)
-			ret = Py_BuildValue("(iisNy#s)", failure.code, failure.signal,
+			ret = Py_BuildValue("(iisNy#)", failure.code, failure.signal,
 			    failure.function, message, detail.len ? detail.data : NULL,
-			    (Py_ssize_t)detail.len, root);
+			    (Py_ssize_t)detail.len);
 		plm_release(self->rt, &detail);
 	}
 	core_client_end(self);
@@ -346,23 +351,30 @@ static PyObject *core_calls_failure(PyObject *object, PyObject *of)
 
 /* ---- holds ---- */
 
-static PyObject *core_calls_hold(PyObject *object, PyObject *of)
+static PyObject *core_calls_hold(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
+	static const char *const known[] = { "text", "ref_type", NULL };
 	struct core_client *self = core_calls_self(object);
 	const char *text = NULL;
+	PyObject *given[2];
 	plm_ref ref;
-	if (!PyUnicode_Check(of)) {
+	if (core_unpack("hold", args, nargs, names, known, 1, given) < 0 ||
+	    core_text(given[0], "text", &text) < 0)
+		return NULL;
+	if (!text) {
 		PyErr_SetString(PyExc_TypeError, "the text of a reference is expected");
 		return NULL;
 	}
-	if (core_text(of, "text", &text) < 0 || core_client_begin(self) < 0)
+	PyTypeObject *type = core_ref_class(self->state, given[1]);
+	if (!type || core_client_begin(self) < 0)
 		return NULL;
 	core_release();
 	int r = plm_ref_parse(text, &ref);
 	if (r == 0)
 		r = plm_hold(self->rt, ref);
 	core_acquire();
-	PyObject *made = r < 0 ? core_client_raise(self, r) : core_ref_new(self, ref);
+	PyObject *made = r < 0 ? core_client_raise(self, r) : core_ref_new(self, ref, type);
 	core_client_end(self);
 	return made;
 }
@@ -395,13 +407,14 @@ enum { CORE_NAMED = METH_FASTCALL | METH_KEYWORDS };
 
 const PyMethodDef core_client_methods[] = {
 	{ "submit", CORE_FAST(core_submit), CORE_NAMED,
-	    "submit(function, args=(), options=None): a Ref, or a tuple of several results." },
+	    "submit(function, args=(), options=None, ref_type=None): a Ref, or a tuple of several results." },
 	{ "submit_many", CORE_FAST(core_submit_many), CORE_NAMED,
-	    "submit_many(function, rows, options=None): a list of Refs, one for each row." },
+	    "submit_many(function, rows, options=None, ref_type=None): a list of Refs, one for each row." },
 	{ "command", CORE_FAST(core_command), CORE_NAMED,
 	    "command(words, options=None, ...): stdout, the log, and output files as Refs." },
 	{ "create", core_calls_create, METH_O, "create(nbytes): a Room to fill and seal." },
-	{ "put", core_calls_put, METH_O, "put(buffer): copies bytes into the store." },
+	{ "put", CORE_FAST(core_calls_put), CORE_NAMED,
+	    "put(data, ref_type=None): copies bytes into the store." },
 	{ "get", CORE_FAST(core_calls_get), CORE_NAMED,
 	    "get(ref, timeout_ms=-1): waits, and shows the value in place." },
 	{ "wait", CORE_FAST(core_calls_wait), CORE_NAMED,
@@ -414,8 +427,9 @@ const PyMethodDef core_client_methods[] = {
 	{ "cancel", CORE_FAST(core_calls_cancel), CORE_NAMED,
 	    "cancel(ref, grace_ms=-1, only_queued=False): False if too late." },
 	{ "failure", core_calls_failure, METH_O,
-	    "failure(ref): code, signal, function, message, detail, root." },
-	{ "hold", core_calls_hold, METH_O, "hold(text): a Ref of a reference as text." },
+	    "failure(ref): code, signal, function, message, detail." },
+	{ "hold", CORE_FAST(core_calls_hold), CORE_NAMED,
+	    "hold(text, ref_type=None): a Ref of a reference as text." },
 	{ "keep", core_calls_keep, METH_O, "keep(ref): the runtime holds the future, too." },
 	{ "forget", core_calls_forget, METH_O, "forget(ref): ends the runtime's hold." },
 	{ 0 },

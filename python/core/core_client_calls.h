@@ -4,8 +4,6 @@
 
 #include "python/core/core_client.h"
 
-enum { CORE_GONE = 100 }; /* of Client.state(): no such future any more; else a record_state */
-
 extern const PyMethodDef core_client_methods[];      /* futures: core_client_calls.c */
 extern const PyMethodDef core_client_rule_methods[]; /* the runtime: core_client_rule.c */
 

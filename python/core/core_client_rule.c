@@ -93,33 +93,33 @@ static PyObject *core_rule_module_load(PyObject *object, PyObject *path)
 	return ret;
 }
 
-/* An interpreter of the runtime: path, cpus of all its workers, whether every worker has it. */
-static PyObject *core_rule_python(const struct control *c, uint32_t number)
+/* (path, cpus of its workers, all workers are of this interpreter) */
+static PyObject *core_rule_python(const plm *rt, const struct resource_names *names, uint32_t i)
 {
-	long cpus = 0;
+	unsigned long long cpus = 0;
 	bool everywhere = true;
-	for (uint32_t i = 0; i < c->kinds && i < WORKER_KINDS_MAX; i++) {
-		if (c->kind[i].python == number + 1)
-			cpus += (long)c->kind[i].cpus * (long)c->kind[i].count;
+	for (uint32_t k = 0; k < tables_kinds(&rt->tables); k++) {
+		const struct worker_kind *kind = &rt->tables.control->kind[k];
+		if (kind->python == i + 1)
+			cpus += (unsigned long long)kind->count * kind->cpus;
 		else
 			everywhere = false;
 	}
-	const char *path = c->resources.pythons.path[number];
-	PyObject *name =
-	    PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)strnlen(path, PYTHON_PATH_BYTES));
-	return name ? Py_BuildValue("(NlN)", name, cpus, PyBool_FromLong(everywhere)) : NULL;
+	PyObject *path = PyUnicode_DecodeFSDefault(names->pythons.path[i]);
+	return path ? Py_BuildValue("(NKO)", path, cpus, everywhere ? Py_True : Py_False) : NULL;
 }
 
 static PyObject *core_rule_pythons(PyObject *object, PyObject *unused)
 {
 	struct core_client *self = (struct core_client *)object;
+	struct resource_names names;
 	(void)unused;
 	if (core_client_begin(self) < 0)
 		return NULL;
-	const struct control *c = self->rt->tables.control;
+	tables_resource_names(&self->rt->tables, &names);
 	PyObject *list = PyList_New(0);
-	for (uint32_t i = 0; list && i < PYTHONS_MAX && c->resources.pythons.path[i][0]; i++) {
-		PyObject *row = core_rule_python(c, i);
+	for (uint32_t i = 0; list && i < PYTHONS_MAX && names.pythons.path[i][0]; i++) {
+		PyObject *row = core_rule_python(self->rt, &names, i);
 		if (!row || PyList_Append(list, row) < 0)
 			Py_CLEAR(list);
 		Py_XDECREF(row);
@@ -253,7 +253,21 @@ static PyObject *core_rule_patience(PyObject *object, PyObject *value)
 	return core_rule_done(self, plm_patience(self->rt, timeout_ms));
 }
 
+static PyObject *core_rule_sync(PyObject *object, PyObject *unused)
+{
+	struct core_client *self = (struct core_client *)object;
+	(void)unused;
+	if (core_client_begin(self) < 0)
+		return NULL;
+	core_release();
+	int r = plm_sync(self->rt);
+	core_acquire();
+	return core_rule_done(self, r);
+}
+
 const PyMethodDef core_client_rule_methods[] = {
+	{ "sync", core_rule_sync, METH_NOARGS,
+	    "Returns when the scheduler has acted on all that the client told it." },
 	{ "fd", core_rule_fd, METH_NOARGS,
 	    "A descriptor for poll(): readable after a future of the client was settled." },
 	{ "acknowledge", core_rule_acknowledge, METH_NOARGS,

@@ -45,7 +45,21 @@ static const char **command_texts(PyObject *tuple, const char *name, size_t *ret
 	return texts;
 }
 
-/* (kind, name, Ref): kind is one of the letters of enum plm_command_use. */
+/* 0: no such kind */
+static int command_use(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		enum plm_command_use use;
+	} uses[] = { { "stdin", PLM_COMMAND_STDIN }, { "in", PLM_COMMAND_IN },
+		{ "after", PLM_COMMAND_AFTER }, { "out", PLM_COMMAND_OUT } };
+	for (size_t i = 0; kind && i < sizeof uses / sizeof uses[0]; i++)
+		if (strcmp(kind, uses[i].kind) == 0)
+			return (int)uses[i].use;
+	return 0;
+}
+
+/* (kind, name, Ref) */
 static int command_future(
     const struct core_state *state, PyObject *row, plm_command_future *ret, size_t *outs)
 {
@@ -57,12 +71,12 @@ static int command_future(
 	if (core_text(PyTuple_GetItem(row, 0), "kind", &kind) < 0 ||
 	    core_text(PyTuple_GetItem(row, 1), "name", &ret->name) < 0)
 		return -1;
-	if (!kind || !kind[0] || kind[1] || !strchr("snao", kind[0])) {
-		PyErr_SetString(PyExc_ValueError,
-		    "kind must be 's' (stdin), 'n' (input file), 'a' (after) or 'o' (output file)");
+	ret->use = command_use(kind);
+	if (!ret->use) {
+		PyErr_SetString(
+		    PyExc_ValueError, "kind must be \"stdin\", \"in\", \"after\" or \"out\"");
 		return -1;
 	}
-	ret->use = kind[0];
 	*outs += ret->use == PLM_COMMAND_OUT;
 	if (ret->use == PLM_COMMAND_OUT)
 		return 0;
@@ -115,7 +129,7 @@ static void command_parts_free(struct command_parts *p)
 }
 
 static PyObject *command_submit(struct core_client *self, const struct command_parts *p,
-    plm_command_options *options, const plm_task *task)
+    plm_command_options *options, const plm_task *task, PyTypeObject *type)
 {
 	size_t n = PLM_COMMAND_RESULTS + p->outs;
 	plm_ref *refs = PyMem_Calloc(n, sizeof *refs);
@@ -131,7 +145,7 @@ static PyObject *command_submit(struct core_client *self, const struct command_p
 		core_release();
 		int r = plm_submit_command(self->rt, options, p->words, p->words_n, task, refs);
 		core_acquire();
-		made = r < 0 ? core_client_raise(self, r) : core_ref_tuple(self, refs, n);
+		made = r < 0 ? core_client_raise(self, r) : core_ref_tuple(self, refs, n, type);
 		core_client_end(self);
 	}
 	PyMem_Free(refs);
@@ -140,9 +154,21 @@ static PyObject *command_submit(struct core_client *self, const struct command_p
 
 PyObject *core_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
-	enum { WORDS, OPTIONS, DIRECTORY, INPUT, LABEL, VARIABLES, MEMORY, CAP, FUTURES, ALL };
+	enum {
+		WORDS,
+		OPTIONS,
+		DIRECTORY,
+		INPUT,
+		LABEL,
+		VARIABLES,
+		MEMORY,
+		CAP,
+		FUTURES,
+		TYPE,
+		ALL
+	};
 	static const char *const known[] = { "words", "options", "directory", "input", "label",
-		"variables", "memory_limit", "output_cap", "futures", NULL };
+		"variables", "memory_limit", "output_cap", "futures", "ref_type", NULL };
 	struct core_client *self = (struct core_client *)object;
 	PyObject *given[ALL];
 	plm_task task = { 0 };
@@ -160,9 +186,11 @@ PyObject *core_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs
 	options.output_cap = (uint64_t)cap;
 	struct command_parts parts = { 0 };
 	PyObject *made = NULL;
-	if (command_parts_fill(
+	PyTypeObject *type = core_ref_class(self->state, given[TYPE]);
+	if (type &&
+	    command_parts_fill(
 		self->state, &parts, given[WORDS], given[VARIABLES], given[FUTURES]) == 0)
-		made = command_submit(self, &parts, &options, &task);
+		made = command_submit(self, &parts, &options, &task, type);
 	command_parts_free(&parts);
 	return made;
 }

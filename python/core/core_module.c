@@ -4,7 +4,6 @@
 #include "python/core/core_birth.h"
 #include "python/core/core_call.h"
 #include "python/core/core_client.h"
-#include "python/core/core_client_calls.h"
 #include "python/core/core_errors.h"
 #include "python/core/core_options.h"
 #include "python/core/core_ref.h"
@@ -18,11 +17,8 @@ struct core_state *core_state_of(PyObject *module)
 static PyObject *core_set_types(PyObject *module, PyObject *ref_type)
 {
 	struct core_state *state = core_state_of(module);
-	if (!PyType_Check(ref_type) ||
-	    !PyType_IsSubtype((PyTypeObject *)ref_type, state->ref_type)) {
-		PyErr_SetString(PyExc_TypeError, "a subclass of Ref is expected");
+	if (!core_ref_class(state, ref_type))
 		return NULL;
-	}
 	PyObject *before = state->ref_class;
 	state->ref_class = Py_NewRef(ref_type);
 	Py_DECREF(before);
@@ -38,8 +34,8 @@ static PyMethodDef core_functions[] = {
 	{ 0 },
 };
 
-/* DONE and all after it: ended. GONE: no such future any more. INTERRUPT: the signal that a task
- * asked to stop gets. */
+/* States in the order in which a task passes them, GONE (no such future any more) last; and the
+ * signal that interrupts a task which was asked to stop. */
 static int core_add_constants(PyObject *module)
 {
 	static const struct {

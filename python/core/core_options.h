@@ -5,7 +5,8 @@
 #include "python/core/core.h"
 
 struct core_options {
-	PyObject_HEAD int priority;
+	PyObject_HEAD
+	int priority;
 	unsigned results, retries, crash_retries, flags;
 	plm_terms terms;
 	bool has_terms;

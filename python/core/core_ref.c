@@ -10,9 +10,18 @@ struct core_ref *core_ref_cast(const struct core_state *state, PyObject *object)
 	return PyObject_TypeCheck(object, state->ref_type) ? (struct core_ref *)object : NULL;
 }
 
-PyObject *core_ref_new(struct core_client *client, plm_ref ref)
+PyTypeObject *core_ref_class(const struct core_state *state, PyObject *given)
 {
-	PyTypeObject *type = (PyTypeObject *)client->state->ref_class;
+	if (!given || given == Py_None)
+		return (PyTypeObject *)state->ref_class;
+	if (PyType_Check(given) && PyType_IsSubtype((PyTypeObject *)given, state->ref_type))
+		return (PyTypeObject *)given;
+	PyErr_SetString(PyExc_TypeError, "a subclass of Ref is expected");
+	return NULL;
+}
+
+PyObject *core_ref_new(struct core_client *client, plm_ref ref, PyTypeObject *type)
+{
 	struct core_ref *self = (struct core_ref *)PyType_GenericAlloc(type, 0);
 	if (!self) {
 		plm_drop(client->rt, ref);
@@ -24,11 +33,12 @@ PyObject *core_ref_new(struct core_client *client, plm_ref ref)
 	return (PyObject *)self;
 }
 
-PyObject *core_ref_tuple(struct core_client *client, const plm_ref *refs, size_t n)
+PyObject *core_ref_tuple(
+    struct core_client *client, const plm_ref *refs, size_t n, PyTypeObject *type)
 {
 	PyObject *tuple = PyTuple_New((Py_ssize_t)n);
 	for (size_t i = 0; i < n; i++) {
-		PyObject *ref = tuple ? core_ref_new(client, refs[i]) : NULL;
+		PyObject *ref = tuple ? core_ref_new(client, refs[i], type) : NULL;
 		if (ref) {
 			PyTuple_SetItem(tuple, (Py_ssize_t)i, ref);
 			continue;

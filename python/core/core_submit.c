@@ -105,7 +105,7 @@ static int submit_function(PyObject *function, plm_task *task)
 
 /* ---- one task ---- */
 
-static PyObject *submit_task(struct core_client *self, const plm_task *task)
+static PyObject *submit_task(struct core_client *self, const plm_task *task, PyTypeObject *type)
 {
 	size_t results = task->results ? task->results : 1;
 	plm_ref here[SUBMIT_HERE];
@@ -118,8 +118,8 @@ static PyObject *submit_task(struct core_client *self, const plm_task *task)
 		int r = plm_submit(self->rt, task, refs);
 		core_acquire();
 		made = r < 0      ? core_client_raise(self, r)
-		    : results > 1 ? core_ref_tuple(self, refs, results)
-				  : core_ref_new(self, refs[0]);
+		    : results > 1 ? core_ref_tuple(self, refs, results, type)
+				  : core_ref_new(self, refs[0], type);
 		core_client_end(self);
 	}
 	if (refs != here)
@@ -129,15 +129,16 @@ static PyObject *submit_task(struct core_client *self, const plm_task *task)
 
 PyObject *core_submit(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
-	static const char *const known[] = { "function", "args", "options", NULL };
+	static const char *const known[] = { "function", "args", "options", "ref_type", NULL };
 	struct core_client *self = (struct core_client *)object;
-	PyObject *given[3];
+	PyObject *given[4];
 	plm_task task = { 0 };
 	if (core_unpack("submit", args, nargs, names, known, 1, given) < 0 ||
 	    submit_function(given[0], &task) < 0 ||
 	    core_options_apply(self->state, given[2], &task) < 0)
 		return NULL;
-	PyObject *tuple = submit_tuple(given[1]);
+	PyTypeObject *type = core_ref_class(self->state, given[3]);
+	PyObject *tuple = type ? submit_tuple(given[1]) : NULL;
 	struct submit_args a;
 	if (!tuple || submit_args_begin(&a, self->state, (size_t)PyTuple_Size(tuple)) < 0) {
 		Py_XDECREF(tuple);
@@ -147,7 +148,7 @@ PyObject *core_submit(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
 	if (submit_add_all(&a, tuple) == 0) {
 		task.args = a.args;
 		task.nargs = a.n;
-		made = submit_task(self, &task);
+		made = submit_task(self, &task, type);
 	}
 	submit_args_end(&a);
 	Py_DECREF(tuple);
@@ -157,7 +158,8 @@ PyObject *core_submit(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
 /* ---- many tasks ---- */
 
 /* The tasks submitted before an error stay accepted: their Refs go into error.accepted. */
-static void submit_many_failed(struct core_client *self, int r, const plm_ref *refs, size_t n)
+static void submit_many_failed(
+    struct core_client *self, int r, const plm_ref *refs, size_t n, PyTypeObject *ref_type)
 {
 	size_t accepted = 0;
 	while (accepted < n && refs[accepted].id)
@@ -166,18 +168,19 @@ static void submit_many_failed(struct core_client *self, int r, const plm_ref *r
 	PyObject *type, *value, *trace;
 	PyErr_Fetch(&type, &value, &trace);
 	PyErr_NormalizeException(&type, &value, &trace);
-	PyObject *tuple = core_ref_tuple(self, refs, accepted);
+	PyObject *tuple = core_ref_tuple(self, refs, accepted, ref_type);
 	if (!tuple || !value || PyObject_SetAttrString(value, "accepted", tuple) < 0)
 		PyErr_Clear();
 	Py_XDECREF(tuple);
 	PyErr_Restore(type, value, trace);
 }
 
-static PyObject *submit_many_list(struct core_client *self, const plm_ref *refs, size_t n)
+static PyObject *submit_many_list(
+    struct core_client *self, const plm_ref *refs, size_t n, PyTypeObject *type)
 {
 	PyObject *list = PyList_New((Py_ssize_t)n);
 	for (size_t i = 0; i < n; i++) {
-		PyObject *ref = list ? core_ref_new(self, refs[i]) : NULL;
+		PyObject *ref = list ? core_ref_new(self, refs[i], type) : NULL;
 		if (ref) {
 			PyList_SetItem(list, (Py_ssize_t)i, ref);
 			continue;
@@ -189,7 +192,8 @@ static PyObject *submit_many_list(struct core_client *self, const plm_ref *refs,
 	return list;
 }
 
-static PyObject *submit_many_tasks(struct core_client *self, const plm_task *tasks, size_t n)
+static PyObject *submit_many_tasks(
+    struct core_client *self, const plm_task *tasks, size_t n, PyTypeObject *type)
 {
 	plm_ref *refs = PyMem_Calloc(n ? n : 1, sizeof *refs);
 	if (!refs)
@@ -200,9 +204,9 @@ static PyObject *submit_many_tasks(struct core_client *self, const plm_task *tas
 		int r = plm_submit_many(self->rt, tasks, n, refs);
 		core_acquire();
 		if (r < 0)
-			submit_many_failed(self, r, refs, n);
+			submit_many_failed(self, r, refs, n, type);
 		else
-			made = submit_many_list(self, refs, n);
+			made = submit_many_list(self, refs, n, type);
 		core_client_end(self);
 	}
 	PyMem_Free(refs);
@@ -227,8 +231,8 @@ static PyObject *submit_many_rows(PyObject *rows, size_t *ret_args)
 	return all;
 }
 
-static PyObject *submit_many_of(
-    struct core_client *self, PyObject *rows, size_t nargs, const plm_task *like)
+static PyObject *submit_many_of(struct core_client *self, PyObject *rows, size_t nargs,
+    const plm_task *like, PyTypeObject *type)
 {
 	size_t n = (size_t)PyList_Size(rows);
 	plm_task *tasks = PyMem_Malloc((n ? n : 1) * sizeof *tasks);
@@ -246,7 +250,7 @@ static PyObject *submit_many_of(
 		tasks[i].args = a.args + first;
 		tasks[i].nargs = a.n - first;
 	}
-	PyObject *made = i == n ? submit_many_tasks(self, tasks, n) : NULL;
+	PyObject *made = i == n ? submit_many_tasks(self, tasks, n, type) : NULL;
 	submit_args_end(&a);
 	PyMem_Free(tasks);
 	return made;
@@ -255,9 +259,9 @@ static PyObject *submit_many_of(
 PyObject *core_submit_many(
     PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
-	static const char *const known[] = { "function", "rows", "options", NULL };
+	static const char *const known[] = { "function", "rows", "options", "ref_type", NULL };
 	struct core_client *self = (struct core_client *)object;
-	PyObject *given[3];
+	PyObject *given[4];
 	plm_task like = { 0 };
 	if (core_unpack("submit_many", args, nargs, names, known, 2, given) < 0 ||
 	    submit_function(given[0], &like) < 0 ||
@@ -268,8 +272,9 @@ PyObject *core_submit_many(
 		return NULL;
 	}
 	size_t all_args;
-	PyObject *rows = submit_many_rows(given[1], &all_args);
-	PyObject *made = rows ? submit_many_of(self, rows, all_args, &like) : NULL;
+	PyTypeObject *type = core_ref_class(self->state, given[3]);
+	PyObject *rows = type ? submit_many_rows(given[1], &all_args) : NULL;
+	PyObject *made = rows ? submit_many_of(self, rows, all_args, &like, type) : NULL;
 	Py_XDECREF(rows);
 	return made;
 }

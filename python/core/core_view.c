@@ -172,16 +172,14 @@ PyObject *core_room_of_result(
 	return object;
 }
 
-bool core_room_end(struct core_room **list, int which)
+bool core_room_replace(struct core_room **list, unsigned which)
 {
 	bool shown = false;
 	struct core_room *next;
 	for (struct core_room *room = *list; room; room = next) {
 		next = room->next;
-		if (which >= 0 && room->which != (unsigned)which)
+		if (room->which != which)
 			continue;
-		if (room->exports && which >= 0)
-			return false;
 		shown |= room->exports > 0;
 		room->data = NULL;
 		CORE_UNLINK(room);
@@ -189,94 +187,109 @@ bool core_room_end(struct core_room **list, int which)
 	return !shown;
 }
 
-/* The value keeps the hold of the Room beside the hold of the Ref while memoryviews show it. */
-static PyObject *core_room_sealed(struct core_room *self)
+int core_room_outlive(struct core_room **list, plm_ref task, bool succeeds)
 {
-	struct core_client *client = self->client;
-	void *data = self->data;
-	self->data = NULL; /* no buffer is given out while the GIL is away */
-	core_release();
-	int r = plm_seal(client->rt, self->ref);
-	if (r == 0 && self->exports)
-		r = plm_hold(client->rt, self->ref);
-	core_acquire();
-	if (r < 0) {
-		self->data = data;
-		return core_client_raise(client, r);
+	int ret = 0;
+	for (struct core_room *room = *list; room; room = *list) {
+		CORE_UNLINK(room);
+		room->data = NULL; /* nobody sees the room for the first time now */
+		if (room->exports == 0)
+			continue;
+		int r = succeeds
+		    ? plm_hold(room->client->rt, task)
+		    : why(-EBUSY, "a memoryview shows the room of a result that fails");
+		if (r == 0)
+			room->ref = task;
+		ret = r < 0 ? r : ret;
 	}
-	plm_ref ref = self->ref;
-	if (!self->exports)
-		self->ref = PLM_NONE;
-	return core_ref_new(client, ref);
+	return ret;
 }
 
-static PyObject *core_room_seal(
-    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+/* Memoryviews may still show the room, so the Room goes on holding the object. */
+static PyObject *core_room_sealed(struct core_room *self)
 {
-	static const char *const known[] = { "shown", NULL };
+	self->sealed = true;
+	if (self->exports == 0) {
+		plm_ref ref = self->ref;
+		self->ref = PLM_NONE;
+		self->data = NULL;
+		return core_ref_new(
+		    self->client, ref, (PyTypeObject *)self->client->state->ref_class);
+	}
+	self->data = NULL;
+	int r = plm_hold(self->client->rt, self->ref);
+	if (r < 0)
+		return core_client_raise(self->client, r);
+	return core_ref_new(
+	    self->client, self->ref, (PyTypeObject *)self->client->state->ref_class);
+}
+
+static PyObject *core_room_seal(PyObject *object, PyObject *unused)
+{
 	struct core_room *self = (struct core_room *)object;
 	struct core_client *client = self->client;
-	PyObject *given[1], *made = NULL;
-	if (core_unpack("seal", args, nargs, names, known, 0, given) < 0)
+	(void)unused;
+	if (core_client_begin(client) < 0)
 		return NULL;
-	int shown = given[0] ? PyObject_IsTrue(given[0]) : 0;
-	if (shown < 0 || core_client_begin(client) < 0)
-		return NULL;
-	if (!self->data || self->ref.id == 0)
+	PyObject *made = NULL;
+	if (self->sealed || self->ref.id == 0) {
 		core_raise_error(client->state, EINVAL,
-		    self->ref.id || !self->data
-			? "the object is sealed already, or its task has ended"
-			: "the room of a result is not sealed: the end of the task does");
-	else if (self->exports && !shown)
-		PyErr_SetString(PyExc_BufferError,
-		    "a memoryview still shows the room: release the memoryview before seal()");
-	else
-		made = core_room_sealed(self);
+		    self->sealed ? "the object is sealed already"
+				 : "the room of a result is not sealed: the end of the task does");
+	} else {
+		int r = plm_seal(client->rt, self->ref);
+		made = r < 0 ? core_client_raise(client, r) : core_room_sealed(self);
+	}
 	core_client_end(client);
 	return made;
 }
 
-enum { CORE_COPY_LARGE = 1 << 16 }; /* bytes that are worth giving the GIL away */
-
-static void core_room_copy(char *to, const Py_buffer *from)
+/* The bytes are copied without the GIL if they are many. */
+static int core_room_copy(struct core_room *self, size_t at, const Py_buffer *from)
 {
-	if (from->len < CORE_COPY_LARGE) {
-		memcpy(to, from->buf, (size_t)from->len);
-		return;
+	enum { COPY_ALONE_BYTES = 1 << 20 };
+	if (!self->data) {
+		core_raise_error(self->client->state, EINVAL,
+		    "the room was sealed, given anew, or its task has ended");
+		return -1;
 	}
+	if (at > self->bytes || (size_t)from->len > self->bytes - at) {
+		PyErr_Format(PyExc_ValueError, "%zd bytes at %zu do not fit into %zu", from->len,
+		    at, self->bytes);
+		return -1;
+	}
+	char *to = (char *)self->data + at;
+	if (from->len < COPY_ALONE_BYTES) {
+		if (from->len)
+			memcpy(to, from->buf, (size_t)from->len);
+		return 0;
+	}
+	self->exports++;
 	core_release();
 	memcpy(to, from->buf, (size_t)from->len);
 	core_acquire();
+	self->exports--;
+	return 0;
 }
 
-static PyObject *core_room_write(
-    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+static PyObject *core_room_write(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
 {
-	static const char *const known[] = { "offset", "data", NULL };
 	struct core_room *self = (struct core_room *)object;
-	PyObject *given[2];
-	Py_buffer from;
-	long long offset = 0;
-	if (core_unpack("write", args, nargs, names, known, 2, given) < 0 ||
-	    core_int(given[0], "offset", 0, PY_SSIZE_T_MAX, &offset) < 0 ||
-	    PyObject_GetBuffer(given[1], &from, PyBUF_SIMPLE) < 0)
+	long long at = 0;
+	Py_buffer buffer;
+	if (nargs != 2) {
+		PyErr_SetString(PyExc_TypeError, "write() takes an offset and bytes");
 		return NULL;
-	PyObject *ret = NULL;
-	if (!self->data) {
-		PyErr_SetString(
-		    PyExc_BufferError, "the room was sealed, given anew, or its task has ended");
-	} else if ((size_t)offset > self->bytes ||
-	    (size_t)from.len > self->bytes - (size_t)offset) {
-		PyErr_Format(PyExc_ValueError, "%zd bytes at %lld do not fit into a room of %zu",
-		    from.len, offset, self->bytes);
-	} else {
-		self->exports++; /* nobody seals the room while the GIL is away */
-		core_room_copy((char *)self->data + offset, &from);
-		self->exports--;
-		ret = Py_NewRef(Py_None);
 	}
-	PyBuffer_Release(&from);
-	return ret;
+	if (core_int(args[0], "offset", 0, PY_SSIZE_T_MAX, &at) < 0 ||
+	    PyObject_GetBuffer(args[1], &buffer, PyBUF_SIMPLE) < 0)
+		return NULL;
+	int r = core_client_alive(self->client) ? core_room_copy(self, (size_t)at, &buffer) : -1;
+	if (r < 0 && !PyErr_Occurred())
+		core_raise_error(
+		    self->client->state, ECHILD, "the room belongs to the parent process");
+	PyBuffer_Release(&buffer);
+	return r < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static void core_room_dealloc(PyObject *object)
@@ -327,11 +340,10 @@ static PyGetSetDef core_room_getset[] = {
 };
 
 static PyMethodDef core_room_methods[] = {
-	{ "seal", CORE_FAST(core_room_seal), METH_FASTCALL | METH_KEYWORDS,
-	    "seal(shown=False): makes the bytes the value of a future, the Ref that is returned. "
-	    "shown: even while memoryviews show the room, which must not be written any more." },
-	{ "write", CORE_FAST(core_room_write), METH_FASTCALL | METH_KEYWORDS,
+	{ "write", CORE_FAST(core_room_write), METH_FASTCALL,
 	    "write(offset, data): copies bytes into the room." },
+	{ "seal", core_room_seal, METH_NOARGS,
+	    "seal(): makes the bytes the value of a future, the Ref that is returned." },
 	{ 0 },
 };
 

@@ -10,17 +10,20 @@
 #include "python/core/core_client.h"
 
 struct core_view {
-	PyObject_HEAD plm_view view;
+	PyObject_HEAD
+	plm_view view;
 	struct core_client *client; /* NULL: the value lies in the View */
 	plm_ref need;               /* an argument of the running task: the future; else PLM_NONE */
 	struct core_view **before, *next; /* in the list of a Call, if need is set */
 };
 
 struct core_room {
-	PyObject_HEAD struct core_client *client;
-	void *data; /* NULL: sealed, or the task has ended */
+	PyObject_HEAD
+	struct core_client *client;
+	void *data; /* NULL: nothing to be shown any more */
 	size_t bytes;
-	plm_ref ref; /* of an object; PLM_NONE: a result of the running task */
+	plm_ref ref; /* what the Room holds; PLM_NONE: a result of the running task */
+	bool sealed;
 	unsigned exports, which;
 	struct core_room **before, *next; /* in the list of a Call, of a result */
 };
@@ -40,7 +43,11 @@ PyObject *core_room_new(struct core_client *client, void *data, size_t bytes, pl
 /* Room of a result, added to a list. */
 PyObject *core_room_of_result(
     struct core_client *client, void *data, size_t bytes, unsigned which, struct core_room **list);
-/* Ends the rooms of a result (which < 0: of all results). False: a memoryview still shows one. */
-bool core_room_end(struct core_room **list, int which);
+/* Other room takes the place of a result's room. False: a memoryview still shows the memory, which
+ * is given back. */
+bool core_room_replace(struct core_room **list, unsigned which);
+/* The task ends. Room that a memoryview still shows holds the task, so that the memory stays its
+ * own as long as the Room lives. 0, or -errno with a why: the memory is given back all the same. */
+int core_room_outlive(struct core_room **list, plm_ref task, bool succeeds);
 
 #endif

@@ -18,15 +18,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import Executor as StandardExecutor
 from concurrent.futures._base import LOGGER
-from typing import Any, TypeVar
 
 from . import _core, _functions, _values
-from ._errors import InitializerFailed
+from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
 from ._session import Ref, Session
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 WORKERS_MOST = 1000
 LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
@@ -75,6 +80,8 @@ class Executor(StandardExecutor):
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
         self._session = Session(_core.connect(name or self._runtime_name()), python)
         self._initializer = self._pickled_initializer(initializer, initargs)
+        self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
+        self._chunks = _functions.Texts(self._chunked)
         self._lock = threading.Lock()
         self._shutdown = False
         self._broken: str | bool = False
@@ -105,14 +112,15 @@ class Executor(StandardExecutor):
         if _exiting:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    def _text(self, function: Callable[..., Any], mark: bytes = b"") -> bytes | _core.Ref:
+    def _initialized(self, function: Callable[..., Any], mark: bytes = b"") -> bytes | _core.Ref:
         """The text of a function, behind the initializer and the mark of a chunk."""
-        if not mark and self._initializer is None:
-            return self._session.text_of(function)
         text = mark + _functions.encode(function)
         if self._initializer is not None:
             text = _functions.join_initializer(*self._initializer, text)
-        return self._session._short(text)
+        return self._session.short(text)
+
+    def _chunked(self, function: Callable[..., Any]) -> bytes | _core.Ref:
+        return self._initialized(function, _functions.FOR_EACH)
 
     def _future(self, ref: Any) -> Future[Any]:
         kind = Future if self._initializer is None else _FutureOfInitialized
@@ -132,7 +140,7 @@ class Executor(StandardExecutor):
         with self._lock:
             self._check_open()
             try:
-                row = (self._text(function), *self._session.arguments(args, kwargs))
+                row = self._session.row(self._texts.of(function), args, kwargs)
             except Exception as error:  # an object that cannot be pickled is that task's error
                 return _failed(self._session, error)
             return self._future(self._session.submit_row(row, options))
@@ -196,10 +204,10 @@ class Executor(StandardExecutor):
         rows = zip(*iterables, strict=False)
         if chunksize > 1:
             chunks = _chunks(rows, chunksize)
-            text = self._text(fn, _functions.FOR_EACH)
+            text = self._chunks.of(fn)
             futures = self._submit_rows(text, chunks, buffersize, options)
             return itertools.chain.from_iterable(_Results(futures, deadline))
-        futures = self._submit_rows(self._text(fn), rows, buffersize, options)
+        futures = self._submit_rows(self._texts.of(fn), rows, buffersize, options)
         return _Results(futures, deadline)
 
     def _submit_rows(
@@ -216,7 +224,7 @@ class Executor(StandardExecutor):
                 self._check_open()
                 try:
                     args = tuple(self._once(put_once, value) for value in row)
-                    task = (text, *self._session.arguments(args, {}))
+                    task = self._session.row(text, args, {})
                 except Exception as error:
                     return _failed(self._session, error)
                 return self._future(self._session.submit_row(task, options))
@@ -258,9 +266,10 @@ class Executor(StandardExecutor):
             for future in self._session.open_futures():
                 self._session.core.cancel(future.ref, 0, True)
                 future._follow()
-        if not wait:
-            return  # the futures hold the session; its end comes with theirs, or at exit
-        self._finish()
+        if wait:
+            self._finish()
+        else:
+            self._end()
 
     def _finish(self) -> None:
         core = self._session.core
@@ -315,7 +324,7 @@ class _FutureOfInitialized(Future[T]):
                 executor._break(self._error)
 
 
-class _Failed(Future[Any]):
+class _Failed(Future["Any"]):
     """A call that could not be submitted."""
 
     def __init__(self, session: Session, error: BaseException) -> None:
@@ -404,56 +413,37 @@ _executors: weakref.WeakSet[Executor] = weakref.WeakSet()
 _exiting = False
 
 
-class _Last:
-    """Ends a session, and the runtime of our own, after the last open task of a dropped executor."""
-
-    def __init__(self, session: Session, runtime: Runtime | None) -> None:
-        self.session = session
-        self.runtime = runtime
-        self._left = 0
-        self._lock = threading.Lock()
-
-    def await_futures(self, futures: list[Future[Any]]) -> None:
-        """Begins; the futures live until their tasks have ended."""
-        self._left = len(futures)
-        _left_alone.append(self)
-        for future in futures:
-            future.add_done_callback(self._ended)
-
-    def _ended(self, _: object) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left:
-                return
-        self.end()
-        _left_alone.remove(self)
-
-    def end(self) -> None:
-        """Results that were not fetched stay readable."""
-        try:
-            self.session.fetch_ended()
-        except _core.Error:
-            pass  # the runtime is gone before us
-        self.session.close()
-        if self.runtime is not None:
-            self.runtime.end()
-
-
 def _end(session: Session, runtime: Runtime | None) -> None:
-    """The executor is gone: its tasks run to their end, then the session and the runtime of our
-    own end, too."""
-    last = _Last(session, runtime)
+    """The executor is gone: ends its connection and its runtime, when the last task has ended."""
+    if session.owner != os.getpid():
+        return
+    if any(not future.done() for future in session.open_futures()):
+        # Not in the caller's thread: a discarded executor must not wait for its tasks.
+        threading.Thread(
+            target=_end_later, args=(session, runtime), name="plm-end", daemon=True
+        ).start()
+        _ending.append(session)
+        return
+    _end_now(session, runtime)
+
+
+def _end_later(session: Session, runtime: Runtime | None) -> None:
     try:
-        waiting = [f for f in session.open_futures() if not f.done()]
+        session.core.wait_all(-1)
     except _core.Error:
-        waiting = []
-    if waiting:
-        last.await_futures(waiting)
-    else:
-        last.end()
+        pass  # the runtime is gone, and with it what there was to wait for
+    _end_now(session, runtime)
+    _ending.remove(session)
 
 
-_left_alone: list[_Last] = []
+def _end_now(session: Session, runtime: Runtime | None) -> None:
+    session.fetch_ended()
+    session.close()
+    if runtime is not None:
+        runtime.end()
+
+
+_ending: list[Session] = []
 
 
 def _at_exit() -> None:
@@ -462,11 +452,17 @@ def _at_exit() -> None:
     _exiting = True
     for executor in list(_executors):
         executor.shutdown(wait=True)
-    for last in list(_left_alone):
+    for session in list(_ending):
         try:
             last.session.core.wait_all(-1)
         except _core.Error:
             continue
 
 
+def _after_fork_in_child() -> None:
+    _executors.clear()
+    _ending.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]

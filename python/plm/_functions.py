@@ -17,12 +17,19 @@ Where: `encode` in clients, `decode` in workers.
 from __future__ import annotations
 
 import sys
+import weakref
 from _blake2 import blake2b  # hashlib would load OpenSSL
-from collections.abc import Callable
-from typing import Any
 
 from . import _values
 
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from . import _core
+
+    Text = bytes | _core.Ref  # a long text is an object of the store
 BY_NAME, BY_VALUE, WITH_MAIN, FOR_EACH, AFTER_INITIALIZER = b"n", b"v", b"f", b"c", b"i"
 DIGEST_BYTES = 16
 REMEMBERED = 1024  # a program that makes functions for ever must not fill the memory
@@ -46,11 +53,15 @@ def _main_path() -> str | None:
 def with_main(text: bytes) -> bytes:
     """The text, which names things of __main__, for a worker that has to import the program."""
     path = _main_path()
+    if text[:1] == WITH_MAIN:
+        return text
     if path is None:
         raise _values.Unpicklable(
             "a function or class of an interactive session cannot be sent by name: "
             "define it in a module, or install cloudpickle"
         )
+    # What comes back names the classes of the program by the name they have in the worker.
+    sys.modules.setdefault("__mp_main__", sys.modules["__main__"])
     return WITH_MAIN + path.encode() + b"\0" + text
 
 
@@ -79,6 +90,33 @@ def encode(function: Callable[..., Any]) -> bytes:
     return with_main(text) if b"__main__" in text and not _values.has_cloudpickle() else text
 
 
+class Texts:
+    """The texts of functions, each made once; a function that is gone is forgotten."""
+
+    def __init__(self, make: Callable[[Callable[..., Any]], Text]) -> None:
+        self._make = make
+        self._known: dict[int, tuple[weakref.ref[Any], Text]] = {}
+
+    def of(self, function: Callable[..., Any]) -> Text:
+        """The text of a function."""
+        known = self._known.get(id(function))
+        if known is not None and known[0]() is function:
+            return known[1]
+        text = self._make(function)
+        try:
+            weak = weakref.ref(function)
+        except TypeError:  # a callable that cannot be watched
+            return text
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[id(function)] = (weak, text)
+        return text
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._known.clear()
+
+
 def import_main(path: str) -> None:
     """Makes the program of a client the module __main__ of this worker."""
     main = sys.modules.get("__main__")
@@ -94,6 +132,15 @@ def import_main(path: str) -> None:
     module.__dict__["__plm_path__"] = path
     sys.modules["__mp_main__"] = sys.modules["__main__"] = module
     spec.loader.exec_module(module)
+
+
+def after_main(text: bytes) -> bytes:
+    """The text behind the path of the program, which is imported first."""
+    if text[:1] != WITH_MAIN:
+        return text
+    path, _, inner = text[1:].partition(b"\0")
+    import_main(path.decode())
+    return inner
 
 
 def _for_each(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,9 +161,7 @@ def decode(text: bytes) -> Callable[..., Any]:
         value: Callable[..., Any] = _values.load(rest[DIGEST_BYTES:])
         return value
     if kind == WITH_MAIN:
-        path, _, inner = rest.partition(b"\0")
-        import_main(path.decode())
-        return decode(inner)
+        return decode(after_main(text))
     if kind == FOR_EACH:
         return _for_each(decode(rest))
     raise ValueError(f"not a function: it begins with {kind!r}")

@@ -12,7 +12,6 @@ A result that was read is kept in the Future, as with the standard one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import (
@@ -23,12 +22,18 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from typing import Any, Generic, TypeVar, cast
 
 from . import _core
 from ._session import Promise, Ref, Session, milliseconds
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 _NAMES = {
     _core.WAITING: PENDING,
@@ -41,7 +46,7 @@ _NAMES = {
 }
 
 
-class Future(StandardFuture[T], Promise, Generic[T]):
+class Future(StandardFuture[T], Promise):
     """The result of a task to come; made by Executor.submit()."""
 
     def __init__(self, session: Session, ref: Ref) -> None:
@@ -52,7 +57,6 @@ class Future(StandardFuture[T], Promise, Generic[T]):
         self._view: Any = None  # the value, not yet decoded
         self._error: BaseException | None = None
         self._value: Any = None
-        self._decoded = False
         self._lock: threading.Condition | None = None
         self._waiting: list[Any] | None = None
         self._callbacks: list[Callable[[Any], object]] | None = None
@@ -140,14 +144,15 @@ class Future(StandardFuture[T], Promise, Generic[T]):
         return self.fetched
 
     def _decode(self) -> Any:
-        if not self._decoded:
-            try:
-                self._value = self.session.decode(self.ref, self._view)
-            except BaseException as error:
-                self._error = error
-                raise
-            self._decoded = True
-            self._view = None
+        view = self._view
+        if view is None:  # decoded before, perhaps by another thread just now
+            return self._value
+        try:
+            self._value = self.session.decode(self.ref, view)
+        except BaseException as error:
+            self._error = error
+            raise
+        self._view = None
         return self._value
 
     def result(self, timeout: float | None = None) -> T:
@@ -156,7 +161,8 @@ class Future(StandardFuture[T], Promise, Generic[T]):
             self._fetch(timeout)
             if self._error is not None:
                 raise self._error
-            return cast(T, self._decode())
+            value: T = self._decode()
+            return value
         finally:
             self = None  # type: ignore[assignment]  # the traceback must not keep the Future
 

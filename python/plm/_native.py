@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _core
 from ._errors import TaskError
-from ._session import _SECONDS, Promise, RawRef, Ref, current, milliseconds, raw, session_of
+from ._session import _SECONDS, Promise, RawRef, Ref, current, milliseconds, session_of
 
 
 def _options(given: dict[str, Any], results: int = 1) -> _core.Options:
@@ -58,9 +58,9 @@ def start(
     """Submits a command line as a task. Returns a reference to its standard output. env: variables
     beyond those of this process. stdin: a file, or a reference to bytes."""
     session = current()
-    futures: list[tuple[str, str | None, _core.Ref]] = [("a", None, r) for r in after]
+    futures: list[tuple[str, str | None, _core.Ref]] = [("after", None, r) for r in after]
     if isinstance(stdin, _core.Ref):
-        futures.append(("s", None, stdin))
+        futures.append(("stdin", None, stdin))
         stdin = None
     refs = session._patiently(
         session.core.command,
@@ -73,8 +73,11 @@ def start(
         memory_limit,
         0,
         futures,
+        RawRef,
     )
-    return raw(refs[0])
+    out = refs[0]
+    assert isinstance(out, RawRef)
+    return out
 
 
 def run(
@@ -91,7 +94,7 @@ def run(
     try:
         done = Completed(names, 0, bytes(session.core.get(out, milliseconds(timeout))), "")
     except _core.TaskFailed:
-        code, signal, _, message, _, _ = session.core.failure(out)
+        code, signal, _, message, _ = session.core.failure(out)
         done = Completed(names, -signal if signal else code, b"", message)
     except (TimeoutError, KeyboardInterrupt):
         session.cancel_quietly([out])

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from . import _core, _errors, _functions, _values
 
+TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from typing import Any
+
     from ._watch import Watcher
 
 # Longer arguments get an object of the store; a task's own bytes are copied twice.
@@ -106,17 +107,10 @@ class RawRef(Ref):
     __slots__ = ()
 
 
-def raw(ref: _core.Ref) -> RawRef:
-    """The same reference, as one to bytes."""
-    ref.__class__ = RawRef
-    assert isinstance(ref, RawRef)
-    return ref
-
-
 _NAMES = (Ref, Promise)
 # Values that hold no reference and no class of the program: pickled without a second look.
 SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
-_dumps = pickle.dumps
+_dumps = _values.dumps
 
 
 class Slot:
@@ -132,7 +126,7 @@ class Slot:
         return Slot, (self.index, self.raw)
 
 
-class Keywords(dict[str, Any]):
+class Keywords(dict[str, "Any"]):
     """The keyword arguments of a task, behind the tuple of the others."""
 
 
@@ -176,11 +170,10 @@ def _pickled(ref: Ref) -> bool:
 
 def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
     session = current()
-    ref = session.core.hold(text)
+    ref = session.core.hold(text, kind)
     if kept:
         session.core.forget(ref)
-    assert isinstance(ref, Ref)
-    return raw(ref) if kind is RawRef else ref
+    return ref
 
 
 # ---- sessions ----
@@ -192,10 +185,11 @@ class Session:
     def __init__(self, core: _core.Client, python: str | None = None) -> None:
         self.core = core
         self.name = core.name
+        self.owner = os.getpid()
         self.needs = self._needs_of(python)
         self.plain = self.options_of({})
         self._options: dict[tuple[Any, ...], _core.Options] = {}
-        self._texts: dict[int, tuple[weakref.ref[Any], bytes | _core.Ref]] = {}
+        self.texts = _functions.Texts(self._text)
         self._watcher: Watcher | None = None
         self._lock = threading.RLock()  # a collected executor may end the session inside
         self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
@@ -249,22 +243,11 @@ class Session:
 
     # ---- submitting ----
 
-    def text_of(self, function: Callable[..., Any]) -> bytes | _core.Ref:
-        """The text of a function, made once; a long text is an object of the store."""
-        known = self._texts.get(id(function))
-        if known is not None and known[0]() is function:
-            return known[1]
-        text = self._short(_functions.encode(function))
-        try:
-            weak = weakref.ref(function)
-        except TypeError:  # a callable that cannot be watched
-            return text
-        if len(self._texts) >= _functions.REMEMBERED:
-            self._texts.clear()
-        self._texts[id(function)] = (weak, text)
-        return text
+    def _text(self, function: Callable[..., Any]) -> bytes | _core.Ref:
+        return self.short(_functions.encode(function))
 
-    def _short(self, text: bytes) -> bytes | _core.Ref:
+    def short(self, text: bytes) -> bytes | _core.Ref:
+        """The text of a function as an argument; a long text is an object of the store."""
         return text if len(text) <= TEXT_INLINE_MOST else self._patiently(self.core.put, text)
 
     def _patiently(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -296,13 +279,13 @@ class Session:
         sealed: _core.Ref = room.seal()
         return sealed
 
-    def arguments(
-        self, args: Sequence[Any], kwargs: dict[str, Any]
+    def row(
+        self, text: bytes | _core.Ref, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[bytes | _core.Ref, ...]:
-        """The arguments of a task behind the function: a pickle, and the futures named in it."""
+        """The arguments of `py.call`: the function, a pickle, and the futures named in it."""
         if not kwargs and SCALARS.issuperset(map(type, args)):
             data: bytes | _values.Frame = _dumps(tuple(args), _values.PROTOCOL)
-            return (self.write(data),)
+            return text, self.write(data)
         futures: list[_core.Ref] = []
 
         def place(value: Any) -> Any:
@@ -319,7 +302,9 @@ class Session:
         with Collecting(kept=False) as inner:
             data = _values.dump((row, words) if kwargs else row)
         futures.extend(ref for ref in inner.refs if ref.client is self.core)
-        return self.write(data), *futures
+        if isinstance(text, bytes) and _values.names_main(data):
+            text = _functions.with_main(text)
+        return text, self.write(data), *futures
 
     def submit(
         self,
@@ -329,8 +314,7 @@ class Session:
         options: _core.Options | None = None,
     ) -> Any:
         """Submits a call of a Python function: a Ref, or a tuple of several."""
-        row = (self.text_of(function), *self.arguments(args, kwargs))
-        return self.submit_row(row, options)
+        return self.submit_row(self.row(self.texts.of(function), args, kwargs), options)
 
     def submit_row(
         self, row: tuple[bytes | _core.Ref, ...], options: _core.Options | None = None
@@ -373,7 +357,8 @@ class Session:
 
     def put_raw(self, data: Any) -> RawRef:
         """Writes bytes into the store as they are, for C functions and commands."""
-        return raw(self._patiently(self.core.put, data))
+        ref: RawRef = self._patiently(self.core.put, data, RawRef)
+        return ref
 
     def decode(self, ref: _core.Ref, view: Any) -> Any:
         """The value in a view: of a raw reference the bytes themselves."""
@@ -386,7 +371,7 @@ class Session:
         except _core.TaskFailed:
             raise self.exception(ref) from None
         except _core.TaskCancelled:
-            raise _errors.CancelledError("the task was cancelled") from None
+            raise _errors.cancelled("the task was cancelled") from None
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
@@ -444,7 +429,7 @@ class Session:
         """Ends the connection; values that were read stay readable."""
         if self._watcher is not None:
             self._watcher.stop()
-        self._texts.clear()
+        self.texts.clear()
         _sessions.pop(id(self.core), None)
         self.core.close()
 

@@ -135,12 +135,13 @@ class Functions(unittest.TestCase):
             'if __name__ == "__main__":\n'
             "    with plm.Executor(1) as pool:\n"
             "        print(pool.submit(double, Box(21)).result().v)\n"
+            "        print(pool.submit(getattr, Box(4), 'v').result())\n"
             "''')\n"
             "import subprocess\n"
             "print(subprocess.run([sys.executable, path], capture_output=True, text=True).stdout)\n"
             "path.unlink(); os.rmdir(folder)\n"
         )
-        self.assertEqual(done.stdout.strip(), "42")
+        self.assertEqual(done.stdout.split(), ["42", "4"])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "tests/support/mutate.h"
+#include "tests/support/places.h"
 #include "tests/support/seen.h"
 
 enum {
@@ -172,14 +173,28 @@ static void sweep_survive(const char *how, unsigned point)
 #ifdef PLM_STEPS
 
 enum { SWEEPS_STEPS = true };
-#define NEVER UINT_MAX
+
+/* How a victim dies: at the first place where no victim of `places` has died; or, if that is NULL,
+ * after so many steps, which only recorded moves need. */
+struct death {
+	struct places *places;
+	unsigned steps;
+};
+
+static const struct death never = { .steps = UINT_MAX };
+static struct places *of_operation, *of_recovery; /* of the operation; of one crash image */
 
 static bool recovering;
-static unsigned steps_left;
+static struct death awaited;
+
+static bool comes_now(const struct step *step, const void *at)
+{
+	return awaited.places ? places_is_new(awaited.places, step, at) : awaited.steps-- == 0;
+}
 
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
-	if (steps_left-- == 0) {
+	if (comes_now(step, at)) {
 		seen_here(step, recovering ? SEEN_KILLED_IN_RECOVERY : SEEN_KILLED);
 		kill(getpid(), SIGKILL);
 		for (;;)
@@ -188,9 +203,9 @@ static bool come_to(const struct step *step, const void *at, size_t bytes)
 	return mutate_step(step, at, bytes);
 }
 
-static void act_until(void (*act)(void *image), unsigned k)
+static void act_until(void (*act)(void *image), struct death death)
 {
-	steps_left = k;
+	awaited = death;
 	recovering = act == sweep.op->recover;
 	step_hook = come_to;
 	act(sweep.image);
@@ -199,17 +214,18 @@ static void act_until(void (*act)(void *image), unsigned k)
 
 static void sweep_recover(void)
 {
-	act_until(sweep.op->recover, NEVER);
+	act_until(sweep.op->recover, never);
 }
 
-/* Runs act in a victim that dies at step k. False if the victim came to the end instead. */
-static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
+/* Runs act in victim k. False if the victim came to the end and did not die. */
+static bool kill_at(
+    void (*act)(void *image), struct death death, const char *how, unsigned k, pid_t *ret_victim)
 {
 	sweep.reason[0] = 0;
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
-		act_until(act, k);
+		act_until(act, death);
 		_exit(0);
 	}
 	int status = wait_for(child);
@@ -228,14 +244,16 @@ static bool is_noticed(void)
 	return mutate_wanted() && sweep.failures > 0;
 }
 
-/* Kills the recovery of the current crash image at each step. */
+/* Kills the recovery of the current crash image at each place. */
 static void sweep_recovery(void)
 {
 	pid_t victim;
+	const struct death next = { .places = of_recovery };
 	image_save(sweep.crash);
+	places_forget(of_recovery);
 	for (unsigned k = 0; k < POINTS_MAX && !is_noticed(); k++) {
 		image_restore(sweep.crash);
-		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
+		if (!kill_at(sweep.op->recover, next, "recovery killed", k, &victim))
 			break;
 		sweep.double_points++;
 		sweep_survive("recovery killed", k);
@@ -244,11 +262,11 @@ static void sweep_recovery(void)
 }
 
 /* False if the operation came to the end. */
-static bool sweep_point(unsigned k)
+static bool sweep_point(unsigned k, struct death death)
 {
 	pid_t victim;
 	image_restore(sweep.start);
-	bool killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
+	bool killed = kill_at(sweep.op->operate, death, "killed", k, &victim);
 	sweep.points++;
 	sweep.finished = !killed;
 	bool is_new = note_state(victim);
@@ -268,7 +286,7 @@ static void record_moves(void (*act)(void *image), const unsigned char *image)
 	if (child == 0) {
 		alarm(DEADLINE_S);
 		mutate_record();
-		act_until(act, NEVER);
+		act_until(act, never);
 		mutate_recorded();
 		_exit(0);
 	}
@@ -282,23 +300,25 @@ static void sweep_moves(void (*act)(void *image), const unsigned char *image, co
 	record_moves(act, image);
 	for (unsigned i = 0; i < mutate_moves() * MUTATE_PLACES && !is_noticed(); i++) {
 		unsigned move = i / MUTATE_PLACES, places = i % MUTATE_PLACES + 1;
+		const struct death death = { .steps = mutate_death(move, places) };
 		image_restore(image);
-		kill_at_step(act, mutate_death(move, places), how, &victim);
+		kill_at(act, death, how, death.steps, &victim);
 		sweep.points++;
 		if (mutate_move(move, places) && note_state(victim))
-			sweep_survive(how, mutate_death(move, places));
+			sweep_survive(how, death.steps);
 	}
 }
 
 static void sweep_order(void)
 {
 	pid_t victim;
+	const struct death next = { .places = of_operation };
 	sweep_moves(sweep.op->operate, sweep.start, "killed");
 	if (!getenv("PLM_MUTATE_DEEP"))
 		return;
 	for (unsigned k = 0; !is_noticed(); k++) {
 		image_restore(sweep.start);
-		if (!kill_at_step(sweep.op->operate, k, "killed", &victim))
+		if (!kill_at(sweep.op->operate, next, "killed", k, &victim))
 			break;
 		image_save(sweep.crash);
 		sweep_moves(sweep.op->recover, sweep.crash, "recovery killed");
@@ -307,14 +327,16 @@ static void sweep_order(void)
 
 static void sweep_points(void)
 {
+	const struct death next = { .places = of_operation };
+	places_forget(of_operation);
 	if (mutate_is_order()) {
 		sweep_order();
 		return;
 	}
 	if (mutate_wanted())
-		sweep_point(NEVER); /* most mutants fail there */
+		sweep_point(0, never); /* most mutants fail there */
 	unsigned k = 0;
-	while (k < ENDLESS_POINTS && !is_noticed() && sweep_point(k))
+	while (k < ENDLESS_POINTS && !is_noticed() && sweep_point(k, next))
 		k++;
 	if (k == ENDLESS_POINTS)
 		fail("killed", k, "the operation never ends");
@@ -511,6 +533,8 @@ static bool is_asked_for(const struct sweep_op *op)
 static void open_notes(void)
 {
 #ifdef PLM_STEPS
+	of_operation = places_open();
+	of_recovery = places_open();
 	if (mutate_wanted())
 		mutate_open();
 	else if (!getenv("PLM_SWEEP_ONLY"))

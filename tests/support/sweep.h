@@ -5,11 +5,11 @@
  * bytes 0, setup() maps shared memory and regions() names the regions. How, for k = 0, 1, 2, ...
  * until the operation finishes: restore the start image; fork a victim that runs operate() and dies
  * at point k; fork a survivor, which has 5 s for recover() and judge(); any verdict but "sound"
- * fails. Points of the `steps` build: every shared step (shm/steps.h). The recovery of every
- * distinct crash image is swept as well: killed at each step, recovered by the next survivor.
- * Points of every other build: machine instructions, by single-stepping, so code of the compiler
- * and libc is swept, too. A short operation dies at all instructions, a long operation around each
- * change of the image.
+ * fails. Points of the `steps` build: every shared step (shm/steps.h), at each visit (places.h).
+ * The recovery of every distinct crash image is swept as well: killed at each step, recovered by
+ * the next survivor. Points of every other build: machine instructions, by single-stepping, so code
+ * of the compiler and libc is swept, too. A short operation dies at all instructions, a long
+ * operation around each change of the image.
  *
  * Writing a sweep: setup() builds the start image in zeroed memory and may keep handles in static
  * variables, which victim and survivor inherit by fork. operate() and recover() leave all results

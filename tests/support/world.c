@@ -8,7 +8,7 @@
 #include "base/why.h"
 #include "tables/segment_plan.h"
 
-enum { STEPS_MAX = 10000, IMAGE_STORE_BYTES = 1 << 17 };
+enum { STEPS_MAX = 10000, IMAGE_STORE_BYTES = 1 << 17, CORES = 2 };
 
 struct world world;
 
@@ -20,6 +20,8 @@ static void world_claim(uint32_t slot, enum process_kind kind)
 {
 	/* Pid 0: no reader of the table may signal a real process. */
 	SWEEP_REQUIRE(process_claim(&world.tables.process[slot], kind, 0, process_kind_name(kind)));
+	/* No core has this number, so the first note of a core is a step, on whatever core. */
+	atomic_store(&world.tables.process[slot].cpu, UINT32_MAX);
 }
 
 void world_learn(void)
@@ -88,6 +90,7 @@ void world_boot_for(uint32_t processes)
 	if (tables_create(name, &limits, &world.tables) < 0)
 		sweep_fail(why_text());
 	tables_unlink(name);
+	world.tables.control->cores = CORES; /* the same steps on every machine */
 	world_learn();
 	world_claim(SLOT_MANAGER, KIND_MANAGER);
 	open_scheduler();

@@ -277,10 +277,8 @@ WRAPPED(void, exit, int status)
 	run_exit(status);
 }
 
-WRAPPED(int, waitid, idtype_t type, id_t id, siginfo_t *ret, int options)
+static int kernel_wait(long id, siginfo_t *ret)
 {
-	(void)type;
-	(void)options;
 	const struct proc *p = &w.proc[(uint32_t)id - PIDFD_BASE];
 	if (p->state != PROC_GONE)
 		return -1;
@@ -288,6 +286,13 @@ WRAPPED(int, waitid, idtype_t type, id_t id, siginfo_t *ret, int options)
 	ret->si_code = p->killed ? CLD_KILLED : CLD_EXITED;
 	ret->si_status = p->killed ? SIGKILL : p->status;
 	return 0;
+}
+
+WRAPPED(int, waitid, idtype_t type, id_t id, siginfo_t *ret, int options)
+{
+	(void)type;
+	(void)options;
+	return kernel_wait((long)id, ret);
 }
 
 static long pidfd_open(pid_t pid)
@@ -332,6 +337,7 @@ WRAPPED(long, syscall, long number, ...)
 	va_end(args);
 	switch (number) {
 	case SYS_futex: return kernel_futex((shared32 *)a, (int)b, (uint32_t)c, until); // NOLINT
+	case SYS_waitid: return kernel_wait(b, (siginfo_t *)c); // NOLINT
 	case SYS_pidfd_open: return pidfd_open((pid_t)a);
 	case SYS_pidfd_send_signal: return pidfd_signal((int)a, (int)b);
 	default: explore_fail("system call %ld has no answer here", number);
