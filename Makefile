@@ -131,8 +131,11 @@ $(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libp
 # ---- Python: the extension plm._core and the package around it -----------------------------------
 
 # The stable interface of CPython 3.11 (abi3): one build works for all later versions. PYTHON names
-# the interpreter whose headers are used.
-PYTHON  ?= python3
+# the interpreter whose headers are used, and which runs the tests: Debian's, where packages of
+# Debian are installed (tools/deps.sh). Where the package cannot be built, one line says why.
+PYTHON  ?= $(if $(wildcard /usr/bin/apt-get),$(or $(wildcard /usr/bin/python3),python3),python3)
+PYTHON_LACKS = $(shell command -v $(PYTHON) >/dev/null && $(PYTHON) tools/python_lacks.py || \
+	echo '$(PYTHON) is not there')
 PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))' \
 	2>/dev/null)
 PY      := $(B)/python/plm
@@ -142,7 +145,11 @@ PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/pl
 	python/plm/py.typed python/plm/*/*.py))
 
 .PHONY: python
-python: $(PY)/_core.abi3.so $(PY_FILES)
+python:
+	$(if $(PYTHON_LACKS),@echo 'left out: the Python package: $(PYTHON_LACKS)',$(AGAIN) python-package)
+
+.PHONY: python-package
+python-package: $(PY)/_core.abi3.so $(PY_FILES)
 	@:
 
 $(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
@@ -156,9 +163,10 @@ $(PY_FILES): $(PY)/%: python/plm/%
 	$(call say,COPY)cp $< $@
 
 .PHONY: demo
-demo: deps
-	$(AGAIN) all
+demo: deps deps-python
+	$(AGAIN) all python
 	@$(B)/examples/demo $(OUT)
+	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python $(PYTHON) examples/python/demo.py)
 
 comma   := ,
 
@@ -198,7 +206,8 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 
 # Tests find the programs by PLM_BIN. tools/run.sh runs several at once and keeps the logs of failed
 # programs in build/VARIANT/logs.
-RUN     := PLM_BIN=$(OUT) tools/run.sh
+RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
+PYTESTS := $(wildcard tests/python/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -220,11 +229,11 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
-check: deps
+check: deps deps-python
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
-	$(AGAIN) test-programs fuzz-programs
+	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh
+	    tools/bare.sh $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -363,9 +372,12 @@ include bench/bench.mk
 
 # ---- packages, installing, cleaning --------------------------------------------------------------
 
-.PHONY: deps
+.PHONY: deps deps-python
 deps:
 	@tools/deps.sh
+
+deps-python: deps
+	@tools/deps.sh --python $(PYTHON)
 
 # Completion, man pages and the systemd unit (packaging/README.md).
 S       := $(B)/packaging

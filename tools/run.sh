@@ -11,11 +11,14 @@
 # of the log is shown if the program failed. With --show every log is shown whole and kept under a
 # name with the variant; without --show the log of a good program is removed.
 #
+# A program whose name ends in .py runs under $PYTHON (python3).
+#
 # The script counts the checks that a program reports: "95%: Checks: 20, Failures: 1, Errors: 0"
-# (the Check library), or lines that end in "ok" or "FAILED" (the kill sweeps); without such lines
-# the program counts as one check. The closing line is `N passed, N failed`, the exit code 0 only if
+# (the Check library), or lines that end in "ok", "FAILED", "FAIL" or "ERROR" (the kill sweeps, and
+# unittest of Python); without such lines the program counts as one check. The closing line is `N passed, N failed`, the exit code 0 only if
 # nothing failed. Lines that begin with "left out" (a test that cannot run here) or "left behind"
-# (tests/support/suite_watcher.h) are repeated below the line of the program. A program may take
+# (tests/support/suite_watcher.h), and tests that unittest skips, are repeated below the line of the
+# program. A program may take
 # $RUN_LIMIT_S (600) seconds.
 set -u -m # -m: without job control the shell would let its children ignore SIGINT
 
@@ -47,6 +50,13 @@ log_of() { # PROGRAM
 	echo "$logs/$name.log"
 }
 
+call_of() { # PROGRAM
+	case $1 in
+	*.py) echo "${PYTHON:-python3} $1" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 in_order() { # PROGRAM...: "alone|beside PROGRAM", the longest first, those to run alone at the end
 	for program in "$@"; do
 		echo "$program $(basename "$(log_of "$program")" .log)"
@@ -69,7 +79,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 			gsub(",", "")
 			all += $3; bad += $5 + $7
 		}
-		/ (ok|FAILED)$/ { all++; bad += /FAILED$/ }
+		/ (ok|FAILED|FAIL|ERROR)$/ { all++; bad += !/ok$/ }
 		END { print all - bad, bad + 0 }' "$1")
 	if [ $((good + bad)) -eq 0 ]; then
 		good=$(($2 == 0)) bad=$(($2 != 0))
@@ -87,7 +97,8 @@ tell() { # PROGRAM EXIT_CODE MILLISECONDS
 	printf '  %-28s %4d passed %4d failed %5d.%03d s\n' "$name" "$good" "$bad" \
 		$(($3 / 1000)) $(($3 % 1000))
 	echo "$(basename "$log" .log) $(($3 / 1000))" >>"$logs/seconds.new"
-	[ "$show" ] || grep -E '^left (out|behind)' "$log" | sort -u | sed 's/^/    /'
+	[ "$show" ] || sed -n -E -e 's/^([^ ]+) .*\.\.\. skipped .(.*).$/left out: \1: \2/' \
+		-e 's/^left (out|behind)/    &/p' "$log" | sort -u
 	if [ "$2" -eq 0 ] && [ "$bad" -eq 0 ]; then
 		[ "$show" ] || rm -f "$log"
 		return
@@ -99,7 +110,8 @@ tell() { # PROGRAM EXIT_CODE MILLISECONDS
 
 start() { # PROGRAM
 	began_at[$1]=$(date +%s%N)
-	timeout -k 5 "$limit" "$1" >"$(log_of "$1")" 2>&1 </dev/null &
+	# shellcheck disable=SC2046 # one word or two
+	timeout -k 5 "$limit" $(call_of "$1") >"$(log_of "$1")" 2>&1 </dev/null &
 	program_of[$!]=$1
 }
 
@@ -116,7 +128,8 @@ watch() { # PROGRAM: starts and finishes a program, and shows the output meanwhi
 	local began code
 	began=$(date +%s%N)
 	echo "$1"
-	timeout --foreground -k 5 "$limit" "$1" </dev/null 2>&1 | tee "$(log_of "$1")"
+	# shellcheck disable=SC2046 # one word or two
+	timeout --foreground -k 5 "$limit" $(call_of "$1") </dev/null 2>&1 | tee "$(log_of "$1")"
 	code=${PIPESTATUS[0]}
 	tell "$1" "$code" $((($(date +%s%N) - began) / 1000000))
 }

@@ -384,7 +384,7 @@ class _Results:
         self._ahead = ahead
         self._deadline = deadline
 
-    def __iter__(self) -> _Results:
+    def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
@@ -420,7 +420,7 @@ def _end(session: Session, runtime: Runtime | None) -> None:
     """The executor is gone: ends its connection and its runtime, when the last task has ended."""
     if session.owner != os.getpid():
         return
-    if any(not future.done() for future in session.open_futures()):
+    if not _has_ended(session):
         # Not in the caller's thread: a discarded executor must not wait for its tasks.
         threading.Thread(
             target=_end_later, args=(session, runtime), name="plm-end", daemon=True
@@ -428,6 +428,13 @@ def _end(session: Session, runtime: Runtime | None) -> None:
         _ending.append(session)
         return
     _end_now(session, runtime)
+
+
+def _has_ended(session: Session) -> bool:
+    try:
+        return session.core.wait_all(0)
+    except _core.Error:
+        return True  # the runtime is gone, and with it what there was to wait for
 
 
 def _end_later(session: Session, runtime: Runtime | None) -> None:
@@ -440,7 +447,11 @@ def _end_later(session: Session, runtime: Runtime | None) -> None:
 
 
 def _end_now(session: Session, runtime: Runtime | None) -> None:
-    session.fetch_ended()
+    """Results that nobody has read yet stay readable."""
+    try:
+        session.fetch_ended()
+    except _core.Error:
+        pass  # the runtime is gone before us
     session.close()
     if runtime is not None:
         runtime.end()
@@ -457,7 +468,7 @@ def _at_exit() -> None:
         executor.shutdown(wait=True)
     for session in list(_ending):
         try:
-            last.session.core.wait_all(-1)
+            session.core.wait_all(-1)
         except _core.Error:
             continue
 
