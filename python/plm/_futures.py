@@ -66,7 +66,8 @@ class Future(StandardFuture[T], Promise):
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
         if self.ref is None:
-            raise cast(BaseException, self._error)
+            assert self._error is not None
+            raise self._error
         return self.ref.__reduce__()
 
     # ---- what the standard library looks at ----
