@@ -62,7 +62,7 @@ $(PEERS)/graph_starpu: bench/peers/graph_starpu.c $(GRAPH_LIB)
 # ---- running -------------------------------------------------------------------------------------
 
 .PHONY: bench bench-programs bench-peers bench-report
-bench-programs: all $(BENCHES) $(B)/bench/bench.so $(CONTESTANTS)
+bench-programs: all python $(BENCHES) $(B)/bench/bench.so $(CONTESTANTS)
 bench: bench-programs
 	@python3 -B bench/run.py --build $(B) --plm $(OUT)/plm $(BENCH_FLAGS)
 

@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place locks peers commands objects graphs targets. What is compared
+Parts, in this order: limits plm place locks peers python commands objects graphs targets. What is compared
 is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value, their
 least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 
+import executors
 import graphs
 import runners
 import targets
@@ -29,7 +30,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.path.join("build", "venv", "bin", "python")
 FIRST_MAX_S = 60
 ANSWER_MAX_S = 120
-PARTS = ("limits", "plm", "place", "locks", "peers", "commands", "objects", "graphs", "targets")
+PARTS = (
+    "limits",
+    "plm",
+    "place",
+    "locks",
+    "peers",
+    "python",
+    "commands",
+    "objects",
+    "graphs",
+    "targets",
+)
 
 
 # ---- contestants ---------------------------------------------------------------------------------
@@ -109,8 +121,8 @@ class Contestant:
         self.process = None
 
 
-def python_peer(name, script):
-    return Contestant(name, [PYTHON, os.path.join(HERE, "peers", script)])
+def python_peer(name, script, environment=None):
+    return Contestant(name, [PYTHON, os.path.join(HERE, "peers", script)], environment)
 
 
 def queue_contestants(options):
@@ -359,6 +371,7 @@ def main():
         "place": lambda: run_program(options, "place"),
         "locks": lambda: run_program(options, "locks"),
         "peers": lambda: part_peers(options, rows),
+        "python": lambda: executors.part(options, rows, python_peer, present, in_turn),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "objects": lambda: part_objects(options, rows),
         "graphs": lambda: graphs.part(options, rows, graph_contestants(options), graph_crowds(options), present),

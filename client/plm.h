@@ -161,8 +161,7 @@ typedef struct plm_failure {
 
 /* The meaning of an error number, positive or negative. Never NULL; static text, or strerror(). */
 const char *plm_strerror(int error);
-/* The sentence of the last failed call in the calling thread, valid until the next failure in the
- * same thread. Never NULL. */
+/* The sentence of the calling thread's last failed call, valid until its next. Never NULL. */
 const char *plm_why(void);
 
 /* ---- life ---- */
@@ -192,15 +191,12 @@ int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
 
-/* Copies bytes into the store: a future that is settled at once. Errors: -ENOSPC (plm_patience()),
- * -E2BIG. */
+/* Copies bytes into the store: a future settled at once. -ENOSPC (plm_patience()), -E2BIG. */
 int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret);
 /* Makes room for an object: write len bytes to *ret_data, then plm_seal(). Tasks may have the
- * future as an argument before. To give up an object not yet sealed, plm_drop() it. Errors as of
- * plm_put(). */
+ * future as an argument before. plm_drop() gives up an unsealed object. Errors as of plm_put(). */
 int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret);
-/* Settles the object; the bytes are read-only from now on. -EINVAL: not an unsealed object of the
- * calling process. */
+/* Settles the object; then its bytes are read-only. -EINVAL: no unsealed object of the process. */
 int plm_seal(plm *rt, plm_ref ref);
 /* Waits until the future is settled, and shows its value in place, without a copy. End the view by
  * plm_release(). The process need not hold the future. Errors: -PLM_EFAILED, -PLM_ECANCELLED,
@@ -271,8 +267,8 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
  * fail), -EAGAIN (not settled), -ESTALE, -EXDEV. */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 /* Shows the bytes that plm_fail_detail() attached to the failure, of length 0 if there are none. Of
- * a task whose worker died (code EOWNERDEAD): text, "exit=N signal=N hung=N user_us=N system_us=N
- * rss_kib=N", what the worker process had used. End the view by plm_release(). Errors as of plm_error(); of a cancelled task -EINVAL. */
+ * a dead worker (EOWNERDEAD): "exit=N signal=N hung=N user_us=N system_us=N rss_kib=N", what it had
+ * used. End the view by plm_release(). Errors as of plm_error(); of a cancelled task -EINVAL. */
 int plm_failure_detail(plm *rt, plm_ref ref, plm_view *ret);
 
 /* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
@@ -415,14 +411,12 @@ int plm_ref_parse(const char *text, plm_ref *ret);
  * references: lists made afterwards show it. -ETIMEDOUT. */
 int plm_sync(plm *rt);
 
-/* For a signal handler: waits of this handle that would sleep return -EINTR, until
- * plm_interrupt_end(). */
+/* For a signal handler: waits that would sleep return -EINTR, until plm_interrupt_end(). */
 void plm_interrupt(plm *rt);
 void plm_interrupt_end(plm *rt);
 
 /* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
- * between begin and end counts as a wait (plm_wait()). In other programs each call costs one look.
- */
+ * between begin and end counts as a wait (plm_wait()). Elsewhere each call costs one look. */
 void plm_wait_begin(plm *rt);
 void plm_wait_end(plm *rt);
 int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
@@ -441,15 +435,13 @@ int plm_fd(plm *rt);
 int plm_module_load(plm *rt, const char *path);
 
 /* ---- inside a task ----
- * For functions of modules. A plm_call is valid until the function returns, in the thread in which
- * the function was called. */
+ * For functions of modules. A plm_call is valid until the function returns, in its thread. */
 typedef struct plm_call plm_call;
 /* 0, or what plm_fail() returned. */
 typedef int plm_function(plm_call *call);
 
 size_t plm_nargs(const plm_call *call);
-/* Argument i in place, read-only, until the function returns. NULL with length 0: no such argument,
- * or an empty one. */
+/* Argument i in place, read-only, until the return. NULL with length 0: none, or an empty one. */
 const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len);
 /* Room for the result in shared memory; write all len bytes. NULL: the store is full (waits a
  * second for room, or as plm_patience() says), or the task has no such result: return plm_fail()
@@ -458,15 +450,12 @@ const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len);
 void *plm_result(plm_call *call, size_t len);
 /* The same for result number `which`, from 0 on, of a task with several results. */
 void *plm_result_at(plm_call *call, unsigned which, size_t len);
-/* Makes the task fail with a code (an errno; 0 becomes EIO) and a message. Returns the code, for
- * the function to return. */
+/* Makes the task fail with a code (an errno; 0 becomes EIO) and a message. Returns the code. */
 int plm_fail(plm_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Attaches bytes to the failure of the task, such as an exception with its trace: up to
- * PLM_DETAIL_BYTES, copied; a later call replaces them. They are dropped if the task succeeds, or
- * fails for another reason (a limit). A task that fails because of an argument carries the detail
- * of the argument. In a full store the detail is left out before the message. 0; -E2BIG; -ENOMEM.
- */
+/* Attaches bytes to the failure of the task, such as an exception with its trace: PLM_DETAIL_BYTES
+ * at most, copied; a later call replaces them. Dropped if the task succeeds, or fails by a limit. A
+ * task that fails because of an argument carries the argument's detail. 0; -E2BIG; -ENOMEM. */
 enum { PLM_DETAIL_BYTES = 65536 };
 int plm_fail_detail(plm_call *call, const void *data, size_t len);
 /* 1 when the task was asked to stop: return soon. A long function should ask now and then: the
@@ -573,8 +562,7 @@ static inline int plm_store_get(plm *rt, plm_store *ret)
 int plm_alive(plm *rt);
 /* 1: the command of a task of this runtime runs our program, and the task has not ended. Else 0. */
 int plm_inside(plm *rt);
-/* Returns when the journal has written all that happened to durable tasks so far. 0, also without a
- * journal; -ETIMEDOUT. */
+/* Waits until the journal has written all that happened. 0 (also without one); -ETIMEDOUT. */
 int plm_flush(plm *rt, int timeout_ms);
 /* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
 

@@ -101,8 +101,13 @@ static bool death_take_status(int pidfd, int *ret, struct rusage *ret_usage)
 {
 	siginfo_t info = { 0 };
 	*ret_usage = (struct rusage){ 0 };
-	if (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, ret_usage) < 0 ||
-	    info.si_pid == 0)
+	long r = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, ret_usage);
+	if (r < 0 && errno == ECHILD) {
+		/* A Python worker whose middle process (nursery.h) still lives, perhaps stopped. */
+		*ret = (int)PROCESS_UNSEEN;
+		return true;
+	}
+	if (r < 0 || info.si_pid == 0)
 		return false;
 	*ret = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 	return true;

@@ -142,8 +142,10 @@ static void manager_give_up(struct manager *m)
 {
 	if (m->adopts)
 		return;
-	if (m->slot)
+	if (m->slot) {
+		nursery_end(m);
 		members_signal(m, SIGKILL);
+	}
 	instance_release(m);
 }
 

@@ -54,7 +54,9 @@ static _Noreturn void nursery_zygote_fails(int socket, int code)
 static _Noreturn void nursery_zygote_main(
     const struct manager *m, const char *path, int socket, pid_t parent)
 {
-	char *const words[] = { strdup(path), strdup("-m"), strdup("plm._zygote"), NULL };
+	/* Not `-m plm._zygote`: the interpreter takes milliseconds to load what runs a module. */
+	char *const words[] = { strdup(path), strdup("-c"),
+		strdup("from plm._zygote import main; main()"), NULL };
 	const int given[] = { socket, m->tables.control_segment.fd, m->tables.store_segment.fd,
 		m->joined, m->lock };
 	int keep[COUNT_OF(given)];

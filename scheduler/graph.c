@@ -47,8 +47,8 @@ bool graph_take_over(struct record *r, uint64_t *ret_word)
 	return true;
 }
 
-void graph_fail_saying(struct scheduler *s, uint32_t index,
-    const struct record_failure *failure, uint32_t flags, const struct failure_text *text)
+void graph_fail_saying(struct scheduler *s, uint32_t index, const struct record_failure *failure,
+    uint32_t flags, const struct failure_text *text)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word;

@@ -130,12 +130,15 @@ static int probe_echo(plm_call *call)
 static int probe_fail(plm_call *call)
 {
 	int64_t code = FAIL_CODE;
-	int r = probe_expect_arguments(call, 1, 2, "fail MESSAGE [CODE]");
-	if (r == 0 && plm_nargs(call) == 2)
+	int r = probe_expect_arguments(call, 1, 3, "fail MESSAGE [CODE [DETAIL]]");
+	if (r == 0 && plm_nargs(call) >= 2)
 		r = probe_number_argument(call, 1, INT_MAX, &code);
 	if (r != 0)
 		return r;
 	size_t length = 0;
+	const void *detail = plm_arg_data(call, 2, &length);
+	if (plm_fail_detail(call, detail, length) < 0)
+		return plm_fail(call, EINVAL, "%s", plm_why());
 	const char *message = plm_arg_data(call, 0, &length);
 	int shown = length > INT_MAX ? INT_MAX : (int)length;
 	return plm_fail(call, (int)code, "%.*s", shown, message ? message : "");
@@ -392,7 +395,7 @@ static const plm_export exports[] = {
 	{ "echo", probe_echo, "BYTES...: its arguments, one behind the other" },
 	{ "spin", probe_spin, "MICROSECONDS: burns a core so long" },
 	{ "sleep", probe_sleep, "MILLISECONDS: sleeps so long" },
-	{ "fail", probe_fail, "MESSAGE [CODE]: fails" },
+	{ "fail", probe_fail, "MESSAGE [CODE [DETAIL]]: fails" },
 	{ "crash", probe_crash, "SIGNAL: ends its worker by a signal, or by \"exit\"" },
 	{ "fill", probe_fill, "BYTES: an object of that size, byte i is i modulo 256" },
 	{ "sum", probe_sum, "NUMBER...: their sum" },

@@ -8,7 +8,7 @@
  *   echo BYTES...         the arguments, concatenated
  *   spin MICROSECONDS     burns a core; stops soon when cancelled
  *   sleep MILLISECONDS    sleeps; stops soon when cancelled
- *   fail MESSAGE [CODE]   fails with the message and code (1 by default)
+ *   fail MESSAGE [CODE [DETAIL]]   fails with the message, code (1 by default) and detail
  *   crash SIGNAL          ends the worker: a number, a name (KILL, SIGSEGV) or "exit" (exit code 3)
  *   fill BYTES            an object of the given size; byte i is i modulo 256
  *   sum NUMBER...         the sum, as a 64-bit integer

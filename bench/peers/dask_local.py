@@ -3,7 +3,7 @@
 import logging
 
 from dask.distributed import Client, LocalCluster
-from peer import WORKERS, noop, serve, touch
+from peer import WORKERS, Pool, noop, serve, touch
 
 if __name__ == "__main__":
     with (
@@ -22,4 +22,9 @@ if __name__ == "__main__":
             touch=lambda data: client.submit(
                 touch, client.scatter(data, direct=True), pure=False
             ).result(),
+            pool=Pool(
+                lambda function, *args: client.submit(function, *args, pure=False),
+                client.gather,
+                share=lambda array: client.scatter(array, direct=True),
+            ),
         )

@@ -5,6 +5,10 @@ import sys
 import time
 
 WORKERS = 2
+ARRAY_BYTES = 64 << 20
+
+
+# ---- tasks ---------------------------------------------------------------------------------------
 
 
 def noop(*_):
@@ -13,6 +17,26 @@ def noop(*_):
 
 def touch(data):
     return data[0] + data[-1]
+
+
+def small(n):
+    return n + 1
+
+
+def ends(array):
+    return float(array[0] + array[-1])
+
+
+def made(nbytes):
+    """An array of which only the ends are written: the rest would be the work of the task."""
+    import numpy  # no contestant starts slower for the arrays of later requests
+
+    array = numpy.empty(nbytes // 8)
+    array[0], array[-1] = 1, 2
+    return array
+
+
+# ---- requests ------------------------------------------------------------------------------------
 
 
 def rate(work, batch, seconds):
@@ -48,8 +72,69 @@ def touches(work, size):
     print(f"{sorted(us)[len(us) // 2]:.6g}", flush=True)
 
 
-def serve(one, many=None, each=None, touch=None, batch=1000):
+class Pool:
+    """What the part `python` of the bench asks of an executor.
+
+    submit(function, *arguments) gives a handle, gather(handles) the values, chunks(function, rows,
+    size) the values of a map; share(array) is what a task takes in place of the array.
+    """
+
+    def __init__(self, submit, gather, chunks=None, share=lambda array: array, made=made):
+        self.submit, self.gather, self.chunks_of = submit, gather, chunks
+        self.share, self.made = share, made
+
+    def small(self, n):
+        """Small functions a second: each submitted alone, then all gathered."""
+        start = time.perf_counter()
+        values = self.gather([self.submit(small, i) for i in range(n)])
+        seconds = time.perf_counter() - start
+        assert values[0] == 1 and values[-1] == n
+        print(f"{n / seconds:.6g}", flush=True)
+
+    def chunks(self, n):
+        """The same by a map with chunks of 1,000."""
+        if not self.chunks_of:
+            print("none", flush=True)
+            return
+        start = time.perf_counter()
+        values = list(self.chunks_of(small, range(n), 1000))
+        seconds = time.perf_counter() - start
+        assert values[0] == 1 and values[-1] == n
+        print(f"{n / seconds:.6g}", flush=True)
+
+    def argument(self, n):
+        """One array for n tasks: us for each, and us for each without the handing over."""
+        import numpy
+
+        array = numpy.arange(ARRAY_BYTES // 8, dtype=float)
+        first = self.share(array)  # every worker imports numpy before the clock runs
+        self.gather([self.submit(ends, first) for _ in range(4 * WORKERS)])
+        del first  # the next takes its place, where the memory is warm
+        start = time.perf_counter()
+        shared = self.share(array)
+        handed = time.perf_counter()
+        values = self.gather([self.submit(ends, shared) for _ in range(n)])
+        end = time.perf_counter()
+        assert set(values) == {ends(array)}
+        print(f"{(end - start) * 1e6 / n:.6g} {(end - handed) * 1e6 / n:.6g}", flush=True)
+
+    def result(self, n):
+        """An array as the result of a task: us from the call to a look at both ends."""
+        us = []
+        for _ in range(n + 1):
+            start = time.perf_counter()
+            value = ends(self.gather([self.submit(self.made, ARRAY_BYTES)])[0])
+            us.append((time.perf_counter() - start) * 1e6)
+            assert value == 3
+        us = sorted(us[1:])
+        print(f"{us[len(us) // 2]:.6g}", flush=True)
+
+
+def serve(one, many=None, each=None, touch=None, batch=1000, pool=None, more=()):
     """Runs a first task; then answers a request a line, until the end of the input."""
+    more = dict(more)
+    for what in ("small", "chunks", "argument", "result") if pool else ():
+        more[what] = getattr(pool, what)
     one()
     print("first", flush=True)
     for line in sys.stdin:
@@ -64,6 +149,8 @@ def serve(one, many=None, each=None, touch=None, batch=1000):
             trips(one, int(amount), 0.001)
         elif what == "touch" and touch:
             touches(touch, int(amount))
+        elif what in more:
+            more[what](int(amount))
         else:
             print("none", flush=True)
 

@@ -3,7 +3,7 @@ travels as one task, which is not the same thing as 1,000 tasks. `each` is a tas
 
 from concurrent.futures import ProcessPoolExecutor
 
-from peer import WORKERS, noop, serve, touch
+from peer import WORKERS, Pool, noop, serve, touch
 
 if __name__ == "__main__":
     with ProcessPoolExecutor(WORKERS) as pool:
@@ -13,4 +13,9 @@ if __name__ == "__main__":
             each=lambda n: list(pool.map(noop, range(n))),
             touch=lambda data: pool.submit(touch, data).result(),
             batch=10000,
+            pool=Pool(
+                pool.submit,
+                lambda futures: [future.result() for future in futures],
+                lambda function, rows, size: pool.map(function, rows, chunksize=size),
+            ),
         )

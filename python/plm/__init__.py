@@ -14,15 +14,17 @@ plm.get(ref)
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
-
 from ._core import Error
-from ._errors import OutOfMemory, RemoteError, TaskError, WorkerDied
+from ._errors import OutOfMemory, RemoteError, TaskError
 from ._session import RawRef, Ref, Session, current, open_session, set_current
 
+TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
+    from concurrent.futures import CancelledError
+    from typing import Any
+
     from ._arrays import empty, zeros
+    from ._broken import WorkerDied
     from ._executor import Executor
     from ._futures import Future
     from ._native import Completed, call, run, start
@@ -68,6 +70,7 @@ _LATER = {
     "Future": "_futures",
     "RemoteFunction": "_remote",
     "TaskStopped": "_worker",
+    "WorkerDied": "_broken",
     "as_completed": "_remote",
     "call": "_native",
     "empty": "_arrays",
@@ -85,6 +88,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "joblib":
         return import_module("plm.joblib")
+    if name == "CancelledError":
+        return import_module("concurrent.futures").CancelledError
     if name not in _LATER:
         raise AttributeError(f"module 'plm' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"plm.{_LATER[name]}"), name)

@@ -9,13 +9,15 @@ After its task, or after put(), an array is a value that others read: do not wri
 
 from __future__ import annotations
 
-import pickle
 import sys
-from typing import TYPE_CHECKING, Any
 
 from . import _core, _session, _values
 
+TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
+    import pickle
+    from typing import Any
+
     import numpy as np
     import numpy.typing as npt
 
@@ -55,7 +57,7 @@ class _Room:
             places.append((at, raw.nbytes))
             return False
 
-        data = pickle.dumps(value, _values.PROTOCOL, buffer_callback=keep)
+        data = _values.dumps(value, _values.PROTOCOL, buffer_callback=keep)
         head = _values.HEAD.size + _values.PLACE.size * len(places)
         if not places or head + len(data) > HEAD_ROOM:
             return False

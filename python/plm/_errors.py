@@ -8,12 +8,12 @@ and the failure of a C function or a command have exceptions of their own.
 from __future__ import annotations
 
 import errno
-import pickle
-import traceback
-from concurrent.futures import BrokenExecutor, CancelledError
-from typing import Any
 
 from . import _values
+
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from typing import Any
 
 DETAIL_MOST = 60 * 1024  # of the 64 KiB that a failure may carry
 TRACEBACK_MOST = 16 * 1024
@@ -35,64 +35,12 @@ def _task_error(kind: type[TaskError], message: str, code: int, function: str) -
     return kind(message, code=code, function=function)
 
 
-class WorkerDied(BrokenExecutor):
-    """The worker process of this one task died: by a signal, by exit, or for want of memory.
-
-    signal, exitcode: how it ended (exitcode None: by a signal, or nobody saw it). usage: what the
-    worker process had used: "user" and "system" in seconds, "rss" in bytes; {} if not known.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        signal: int = 0,
-        exitcode: int | None = None,
-        usage: dict[str, float] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.signal = signal
-        self.exitcode = exitcode
-        self.usage = usage or {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _worker_died, (self.args[0], self.signal, self.exitcode, self.usage)
-
-
-def _worker_died(
-    message: str, signal: int, exitcode: int | None, usage: dict[str, float]
-) -> WorkerDied:
-    return WorkerDied(message, signal=signal, exitcode=exitcode, usage=usage)
-
-
-def _death(message: str, signal: int, detail: bytes) -> WorkerDied:
-    told = dict(part.split("=", 1) for part in detail.decode(errors="replace").split())
-    numbers = {name: int(value) for name, value in told.items()}
-    if not numbers:
-        return WorkerDied(message, signal=signal)
-    usage = {
-        "user": numbers["user_us"] / 1e6,
-        "system": numbers["system_us"] / 1e6,
-        "rss": float(numbers["rss_kib"] * 1024),
-    }
-    exitcode = numbers["exit"] if numbers["exit"] >= 0 else None
-    return WorkerDied(message, signal=signal, exitcode=exitcode, usage=usage)
-
-
 class OutOfMemory(TaskError, MemoryError):
     """The runtime ended the task because memory ran short, or over its memory limit."""
 
 
 class RemoteError(TaskError):
     """An exception of a task that cannot be pickled, or unpickled here: its words."""
-
-
-class InitializerFailed(BrokenExecutor):
-    """The initializer of an executor failed in a worker."""
-
-    def __init__(self, *words: object) -> None:
-        usual = "A process in the process pool failed in its initializer, the pool is not usable"
-        super().__init__(*(words or (usual,)))
 
 
 class RemoteTraceback(Exception):
@@ -113,6 +61,8 @@ RemoteTraceback.__name__ = RemoteTraceback.__qualname__ = "_RemoteTraceback"
 
 def describe(error: BaseException) -> tuple[str, bytes]:
     """The message of a failure, and what travels with the message."""
+    import traceback  # late: a worker without failures never needs it
+
     words = "".join(traceback.format_exception_only(type(error), error)).strip()
     tb = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     tb = f'\n"""\n{tb[-TRACEBACK_MOST:]}"""'
@@ -124,11 +74,18 @@ def describe(error: BaseException) -> tuple[str, bytes]:
     if not detail or len(detail) > DETAIL_MOST:
         name = f"{type(error).__module__}.{type(error).__qualname__}"
         substitute = RemoteError(f"{name}: {words[:2000]}", code=errno.EIO)
-        detail = pickle.dumps((substitute, tb), _values.PROTOCOL)
+        detail = _values.dumps((substitute, tb), _values.PROTOCOL)
     return words, detail
 
 
 # ---- in the program that waits ----
+
+
+def cancelled(message: str) -> BaseException:
+    """The exception of a cancelled task."""
+    from concurrent.futures import CancelledError
+
+    return CancelledError(message)
 
 
 def _raised_there(detail: bytes, message: str) -> BaseException:
@@ -148,9 +105,11 @@ def exception_of(failure: tuple[int, int, str, str, bytes | None]) -> BaseExcept
     if detail and not detail.startswith(b"exit="):
         return _raised_there(detail, message)
     if code == errno.EOWNERDEAD:
-        return _death(message, signal, detail or b"")
+        from ._broken import death
+
+        return death(message, signal, detail or b"")
     if code == errno.ECANCELED:
-        return CancelledError(message)
+        return cancelled(message)
     if code == errno.ETIMEDOUT:
         return TimeoutError(message)
     if code == errno.ENOMEM:

@@ -18,15 +18,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import Executor as StandardExecutor
 from concurrent.futures._base import LOGGER
-from typing import Any, TypeVar
 
 from . import _core, _functions, _values
-from ._errors import InitializerFailed
+from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
 from ._session import Ref, Session
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 WORKERS_MOST = 1000
 LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
@@ -75,9 +80,7 @@ class Executor(StandardExecutor):
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
         self._session = Session(_core.connect(name or self._runtime_name()), python)
         self._initializer = self._pickled_initializer(initializer, initargs)
-        self._texts = (
-            _functions.Texts(self._initialized) if initializer else self._session.texts
-        )
+        self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
         self._chunks = _functions.Texts(self._chunked)
         self._lock = threading.Lock()
         self._shutdown = False
@@ -203,9 +206,9 @@ class Executor(StandardExecutor):
             chunks = _chunks(rows, chunksize)
             text = self._chunks.of(fn)
             futures = self._submit_rows(text, chunks, buffersize, options)
-            return itertools.chain.from_iterable(_results(futures, deadline))
+            return itertools.chain.from_iterable(_Results(futures, deadline))
         futures = self._submit_rows(self._texts.of(fn), rows, buffersize, options)
-        return _results(futures, deadline)
+        return _Results(futures, deadline)
 
     def _submit_rows(
         self,
@@ -321,7 +324,7 @@ class _FutureOfInitialized(Future[T]):
                 executor._break(self._error)
 
 
-class _Failed(Future[Any]):
+class _Failed(Future["Any"]):
     """A call that could not be submitted."""
 
     def __init__(self, session: Session, error: BaseException) -> None:
@@ -374,14 +377,34 @@ def _taken(future: Future[Any], deadline: float | None) -> Any:
             future.cancel()
 
 
-def _results(ahead: _Ahead, deadline: float | None) -> Iterator[Any]:
-    try:
-        while ahead.futures:
+class _Results(Iterator[Any]):
+    """The results of a map, in order. Dropped before the last one, it cancels the tasks left."""
+
+    def __init__(self, ahead: _Ahead, deadline: float | None) -> None:
+        self._ahead = ahead
+        self._deadline = deadline
+
+    def __next__(self) -> Any:
+        if not self._ahead.futures:
+            raise StopIteration
+        try:
             # No name of this frame keeps the future or the result.
-            yield _taken(ahead.next(), deadline)
-    finally:
-        for future in ahead.futures:
-            future.cancel()
+            return _taken(self._ahead.next(), self._deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Cancels the tasks whose results nobody takes."""
+        futures = self._ahead.futures
+        while futures:
+            try:
+                futures.popleft().cancel()
+            except _core.Error:  # the runtime is gone, and with it the task
+                continue
+
+    def __del__(self) -> None:
+        self.close()
 
 
 # ---- the end of executors ----
@@ -394,7 +417,7 @@ def _end(session: Session, runtime: Runtime | None) -> None:
     """The executor is gone: ends its connection and its runtime, when the last task has ended."""
     if session.owner != os.getpid():
         return
-    if any(not future.done() for future in session.open_futures()):
+    if not _has_ended(session):
         # Not in the caller's thread: a discarded executor must not wait for its tasks.
         threading.Thread(
             target=_end_later, args=(session, runtime), name="plm-end", daemon=True
@@ -402,6 +425,13 @@ def _end(session: Session, runtime: Runtime | None) -> None:
         _ending.append(session)
         return
     _end_now(session, runtime)
+
+
+def _has_ended(session: Session) -> bool:
+    try:
+        return session.core.wait_all(0)
+    except _core.Error:
+        return True  # the runtime is gone, and with it what there was to wait for
 
 
 def _end_later(session: Session, runtime: Runtime | None) -> None:
@@ -414,7 +444,11 @@ def _end_later(session: Session, runtime: Runtime | None) -> None:
 
 
 def _end_now(session: Session, runtime: Runtime | None) -> None:
-    session.fetch_ended()
+    """Results that nobody has read yet stay readable."""
+    try:
+        session.fetch_ended()
+    except _core.Error:
+        pass  # the runtime is gone before us
     session.close()
     if runtime is not None:
         runtime.end()

@@ -19,12 +19,17 @@ from __future__ import annotations
 import sys
 import weakref
 from _blake2 import blake2b  # hashlib would load OpenSSL
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
 
 from . import _values
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from . import _core
+
+    Text = bytes | _core.Ref  # a long text is an object of the store
 BY_NAME, BY_VALUE, WITH_MAIN, FOR_EACH, AFTER_INITIALIZER = b"n", b"v", b"f", b"c", b"i"
 DIGEST_BYTES = 16
 REMEMBERED = 1024  # a program that makes functions for ever must not fill the memory
@@ -85,14 +90,14 @@ def encode(function: Callable[..., Any]) -> bytes:
     return with_main(text) if b"__main__" in text and not _values.has_cloudpickle() else text
 
 
-class Texts(Generic[T]):
+class Texts:
     """The texts of functions, each made once; a function that is gone is forgotten."""
 
-    def __init__(self, make: Callable[[Callable[..., Any]], T]) -> None:
+    def __init__(self, make: Callable[[Callable[..., Any]], Text]) -> None:
         self._make = make
-        self._known: dict[int, tuple[weakref.ref[Any], T]] = {}
+        self._known: dict[int, tuple[weakref.ref[Any], Text]] = {}
 
-    def of(self, function: Callable[..., Any]) -> T:
+    def of(self, function: Callable[..., Any]) -> Text:
         """The text of a function."""
         known = self._known.get(id(function))
         if known is not None and known[0]() is function:

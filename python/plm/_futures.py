@@ -12,7 +12,6 @@ A result that was read is kept in the Future, as with the standard one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import (
@@ -23,12 +22,18 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from typing import Any, Generic, TypeVar, cast
 
 from . import _core
 from ._session import Promise, Ref, Session, milliseconds
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = object
 
 _NAMES = {
     _core.WAITING: PENDING,
@@ -41,7 +46,7 @@ _NAMES = {
 }
 
 
-class Future(StandardFuture[T], Promise, Generic[T]):
+class Future(StandardFuture[T], Promise):
     """The result of a task to come; made by Executor.submit()."""
 
     def __init__(self, session: Session, ref: Ref) -> None:
@@ -56,6 +61,13 @@ class Future(StandardFuture[T], Promise, Generic[T]):
         self._waiting: list[Any] | None = None
         self._callbacks: list[Callable[[Any], object]] | None = None
         self._told = False
+        self._shown_ended = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Inside of an argument a future travels as its reference.
+        if self.ref is None:
+            raise cast(BaseException, self._error)
+        return self.ref.__reduce__()
 
     # ---- what the standard library looks at ----
 
@@ -69,6 +81,13 @@ class Future(StandardFuture[T], Promise, Generic[T]):
 
     @property
     def _state(self) -> str:
+        # The library looks while it holds the condition, and then installs its waiter: the waiter
+        # is told of the end if, and only if, this look did not show the end.
+        state = self._state_now()
+        self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
+        return state
+
+    def _state_now(self) -> str:
         if not self.fetched:
             state = self.session.core.state(self.ref)
             return _NAMES[state]
@@ -78,7 +97,8 @@ class Future(StandardFuture[T], Promise, Generic[T]):
     def _waiters(self) -> list[Any]:
         if self._waiting is None:
             self._waiting = []
-            self._follow()
+            if not self._shown_ended:
+                self._follow()
         return self._waiting
 
     @property
@@ -141,7 +161,8 @@ class Future(StandardFuture[T], Promise, Generic[T]):
             self._fetch(timeout)
             if self._error is not None:
                 raise self._error
-            return cast(T, self._decode())
+            value: T = self._decode()
+            return value
         finally:
             self = None  # type: ignore[assignment]  # the traceback must not keep the Future
 
@@ -165,11 +186,11 @@ class Future(StandardFuture[T], Promise, Generic[T]):
 
     def running(self) -> bool:
         """Tells whether the task runs just now."""
-        return self._state == RUNNING
+        return self._state_now() == RUNNING
 
     def cancelled(self) -> bool:
         """Tells whether the task was cancelled."""
-        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+        return self._state_now() in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
     def cancel(self) -> bool:
         """Cancels the task. A running task is stopped, too: TaskStopped is raised in it, and a
@@ -178,19 +199,22 @@ class Future(StandardFuture[T], Promise, Generic[T]):
             return True
         if self.fetched or not self.session.core.cancel(self.ref):
             return self.cancelled()
-        self._follow()
+        if self._callbacks or self._waiting:
+            self._follow()
         return True
 
     # ---- who wants to be told ----
 
     def _follow(self) -> None:
-        if self.done() and not self._callbacks and not self._waiting:
-            return
         self.session.watcher.add(self.ref, self._tell)
 
     def _tell(self) -> None:
         """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""
-        self._fetch(0)
+        try:
+            self._fetch(0)
+        except Exception as error:  # the runtime has ended: who waits must see that
+            self._error = error
+            self.fetched = True
         with self._condition:
             if self._told:
                 return
@@ -240,7 +264,7 @@ class Future(StandardFuture[T], Promise, Generic[T]):
 
     def __repr__(self) -> str:
         words = {CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "finished"}
-        state = self._state
+        state = self._state_now()
         return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import select
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 from . import _core
+
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BOOT_PATIENCE_S = 30.0
 END_PATIENCE_S = 10.0
@@ -24,13 +26,12 @@ END_PATIENCE_S = 10.0
 
 def program(name: str) -> str:
     """The path of one of the programs of plm."""
-    here = Path(__file__).resolve().parent
-    places = [Path(os.environ["PLM_BIN"])] if os.environ.get("PLM_BIN") else []
-    places += [here / "bin", *(Path(p) for p in os.environ.get("PATH", "").split(":") if p)]
-    for place in places:
-        path = place / name
+    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 (pathlib imports re)
+    places = [os.environ.get("PLM_BIN", ""), f"{here}/bin", *os.environ.get("PATH", "").split(":")]
+    for place in filter(None, places):
+        path = f"{place}/{name}"
         if os.access(path, os.X_OK):
-            return str(path)
+            return path
     raise FileNotFoundError(
         f"the program {name} was not found: neither in the package nor in PATH; "
         "install plm, or set PLM_BIN to its directory"
@@ -48,10 +49,11 @@ class Runtime:
         options: Sequence[str] = (),
         python: str | None = None,
     ) -> None:
-        self.name = f"py-{os.getpid()}-{secrets.token_hex(4)}"
+        self.name = f"py-{os.getpid()}-{os.urandom(4).hex()}"
         self.owner = os.getpid()
         self.pid = 0
         self._pidfd = -1
+        self._ending = threading.Lock()
         count = workers if workers is not None else len(os.sched_getaffinity(0))
         words = [
             program("plm"),
@@ -108,7 +110,12 @@ class Runtime:
 
     def end(self) -> None:
         """Ends the runtime at once, and waits for the end."""
-        if self._pidfd < 0 or self.owner != os.getpid():
+        if self.owner == os.getpid():
+            with self._ending:
+                self._end_once()
+
+    def _end_once(self) -> None:
+        if self._pidfd < 0:
             return
         # Two signals of different kinds: two equal ones might merge.
         for number in (signal.SIGTERM, signal.SIGINT):

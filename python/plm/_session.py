@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from . import _core, _errors, _functions, _values
 
+TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from typing import Any
+
     from ._watch import Watcher
 
 # Longer arguments get an object of the store; a task's own bytes are copied twice.
@@ -109,7 +110,7 @@ class RawRef(Ref):
 _NAMES = (Ref, Promise)
 # Values that hold no reference and no class of the program: pickled without a second look.
 SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
-_dumps = pickle.dumps
+_dumps = _values.dumps
 
 
 class Slot:
@@ -125,7 +126,7 @@ class Slot:
         return Slot, (self.index, self.raw)
 
 
-class Keywords(dict[str, Any]):
+class Keywords(dict[str, "Any"]):
     """The keyword arguments of a task, behind the tuple of the others."""
 
 
@@ -190,7 +191,7 @@ class Session:
         self._options: dict[tuple[Any, ...], _core.Options] = {}
         self.texts = _functions.Texts(self._text)
         self._watcher: Watcher | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collected executor may end the session inside
         self._open: list[weakref.ref[Any]] = []  # futures not yet fetched
         self._prune_at = 1024
         if not core.worker:
@@ -370,7 +371,7 @@ class Session:
         except _core.TaskFailed:
             raise self.exception(ref) from None
         except _core.TaskCancelled:
-            raise _errors.CancelledError("the task was cancelled") from None
+            raise _errors.cancelled("the task was cancelled") from None
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise

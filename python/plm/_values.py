@@ -12,11 +12,19 @@ Where: any process; no state.
 
 from __future__ import annotations
 
-import pickle
 import struct
 import sys
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False  # typing, which takes milliseconds to import, is for type checkers alone
+if TYPE_CHECKING:
+    import pickle
+    from collections.abc import Callable
+    from typing import Any
+else:
+    try:
+        import _pickle as pickle  # the module pickle imports re and enum, milliseconds again
+    except ImportError:
+        import pickle
 
 MAGIC = b"PLM\x00"
 HEAD = struct.Struct("<4sIQQ")
@@ -26,8 +34,8 @@ ALIGNMENT = 64
 BUFFER_LEAST = 1024
 PROTOCOL = 5
 
-_dumps = pickle.dumps
-_loads = pickle.loads
+dumps = pickle.dumps
+loads = pickle.loads
 
 
 class Unpicklable(TypeError):
@@ -117,7 +125,7 @@ def dump(value: object) -> bytes | Frame:
         return False
 
     try:
-        data = _dumps(value, PROTOCOL, buffer_callback=keep)
+        data = dumps(value, PROTOCOL, buffer_callback=keep)
         by_name = b"__main__" in data
     except RecursionError:
         raise
@@ -141,10 +149,10 @@ def names_main(data: bytes | Frame) -> bool:
 def load(data: Any) -> Any:
     """The value of bytes or of a view; buffers of a frame stay where they are."""
     if type(data) is bytes and data[:1] == b"\x80":
-        return _loads(data)
+        return loads(data)
     view = memoryview(data)
     if view.nbytes < HEAD.size or view[:4] != MAGIC:
-        return _loads(view)
+        return loads(view)
     _, count, at, length = HEAD.unpack_from(view)
     buffers = []
     for i in range(count):
@@ -154,4 +162,4 @@ def load(data: Any) -> Any:
         buffers.append(view[start : start + size])
     if at + length > view.nbytes:
         raise pickle.UnpicklingError("a frame ends before its pickle")
-    return _loads(view[at : at + length], buffers=buffers)
+    return loads(view[at : at + length], buffers=buffers)

@@ -26,7 +26,7 @@ class Watcher:
 
     def __init__(self, core: _core.Client) -> None:
         self.core = core
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # garbage collected inside may end the session
         self._refs: list[_core.Ref] = []
         self._tells: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
@@ -58,11 +58,12 @@ class Watcher:
             self._tells.append(tell)
 
     def _ring(self) -> None:
-        if self._wake is not None:
-            try:
-                os.write(self._wake[1], b".")
-            except BlockingIOError:
-                return  # rung already
+        with self._lock:
+            if self._wake is not None:
+                try:
+                    os.write(self._wake[1], b".")
+                except BlockingIOError:
+                    return  # rung already
 
     def scan(self) -> bool:
         """Tells of tasks that have ended. True: of some."""
@@ -101,6 +102,10 @@ class Watcher:
             except _core.Error:
                 break  # the runtime has ended
         self._end()
+        with self._lock:
+            for descriptor in self._wake:
+                os.close(descriptor)
+            self._wake = None
 
     def _drain(self) -> None:
         self.core.acknowledge()
@@ -125,13 +130,9 @@ class Watcher:
         return len(self._refs)
 
     def stop(self) -> None:
-        """Ends the thread; waits for its end."""
+        """Ends the thread; waits for its end, unless the thread itself calls."""
         self._stop = True
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             self._ring()
             thread.join()
-            assert self._wake is not None
-            os.close(self._wake[0])
-            os.close(self._wake[1])
-            self._thread, self._wake = None, None

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
-import signal
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from . import _arrays, _core, _errors, _functions, _session, _values
+
+TYPE_CHECKING = False  # as in _values.py
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+    from typing import Any
+else:
+    import _signal  # the module signal imports enum; it calls this one
 
 _callables: dict[bytes, Callable[..., Any]] = {}
 _initialized: dict[int, BaseException | None] = {}
@@ -38,9 +42,9 @@ class _Place:
         self.streams = (sys.stdin, sys.stdout, sys.stderr)
         self.handlers: dict[int, Any] = {}
         self.moved = False
-        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, signal.signal
+        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
         os.chdir, os.fchdir = self.chdir, self.fchdir
-        signal.signal = self.signal
+        _signal.signal = self.signal
 
     def chdir(self, path: Any) -> None:
         self.moved = True
@@ -83,7 +87,7 @@ def begin(client: _core.Client) -> None:
     """The first thing in a new worker process."""
     global _place
     _session.set_current(_session.Session(client))
-    signal.signal(_core.INTERRUPT, _on_interrupt)
+    _signal.signal(_core.INTERRUPT, _on_interrupt)
     _place = _Place()
 
 
@@ -100,7 +104,9 @@ def _initialize(number: int, pickled: bytes) -> None:
             _initialized[number] = error
     failed = _initialized[number]
     if failed is not None:
-        raise _errors.InitializerFailed from failed
+        from ._broken import InitializerFailed
+
+        raise InitializerFailed from failed
 
 
 def _function(text: Any) -> Callable[..., Any]:
@@ -140,7 +146,7 @@ def _arguments(call: _core.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _reply(call: _core.Call, result: Any, which: int) -> None:
     if type(result) in _session.SCALARS and not _arrays.waiting():
-        call.reply(pickle.dumps(result, _values.PROTOCOL), which)
+        call.reply(_values.dumps(result, _values.PROTOCOL), which)
         return
     if _arrays.reply(call, result, which):
         return

@@ -1,7 +1,8 @@
 """The process from which the workers of an interpreter are forked.
 
-The manager of a runtime starts ``INTERPRETER -m plm._zygote``. The process imports what all workers
-need, says hello, and forks a worker for each order. It has one thread and runs no task.
+A manager starts ``INTERPRETER -c "from plm._zygote import main; main()"``. The process
+imports what all workers need, says hello, and forks a worker for each order. It has one thread and
+runs no task.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import gc
 import importlib
 import os
 import sys
-import traceback
 
 from plm import _core
 
@@ -23,6 +23,8 @@ def _preload(names: str) -> None:
         try:
             importlib.import_module(name)
         except BaseException as error:
+            import traceback
+
             traceback.print_exc()
             _refuse(
                 f"{sys.executable} cannot import the module {name}, which --preload names: "
@@ -40,6 +42,8 @@ def main() -> None:
     """Never returns: the manager ends the process, and a worker ends by itself."""
     for descriptor in DESCRIPTORS:
         os.set_inheritable(descriptor, False)
+    if sys.path[:1] == [""]:
+        sys.path[0] = os.getcwd()  # noqa: PTH109 (a task that changes the directory changes no path)
     _preload(os.environ.pop("PLM_PRELOAD", ""))
     from plm import _worker
 
@@ -50,7 +54,3 @@ def main() -> None:
     _core.zygote_hello(SOCKET)
     order = _core.zygote_serve(SOCKET)
     _core.worker_main(order, _worker.handle, _worker.begin)
-
-
-if __name__ == "__main__":
-    main()

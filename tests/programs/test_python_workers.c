@@ -327,7 +327,8 @@ static void expect_no_boot(const char *python, const char *preload, const char *
 
 START_TEST(a_boot_with_a_useless_interpreter_fails_with_the_reason)
 {
-	static const char fails[] = "#!/bin/sh\nexit 3\n", dies[] = "#!/bin/sh\nkill -SEGV $$\n";
+	static const char fails[] = "#!/bin/sh\nexit 3\n", dies[] = "#!/bin/sh\nkill -SEGV $$\n",
+			  lacks[] = "#!/bin/sh\nexec python3 -I -S \"$@\"\n";
 	char path[PATH_MAX];
 	python_prepare();
 	runtime_prepare(&host);
@@ -338,11 +339,36 @@ START_TEST(a_boot_with_a_useless_interpreter_fails_with_the_reason)
 	ck_assert_int_eq(chmod(path, 0700), 0);
 	expect_no_boot(path, NULL, "ended with exit code 3");
 	expect_no_boot(path, NULL, "-m pip install plm");
+	scratch_write(&host, "lacks", lacks, sizeof lacks - 1, path, sizeof path);
+	ck_assert_int_eq(chmod(path, 0700), 0);
+	expect_no_boot(path, NULL, "No module named");
 	scratch_write(&host, "dies", dies, sizeof dies - 1, path, sizeof path);
 	ck_assert_int_eq(chmod(path, 0700), 0);
 	expect_no_boot(path, NULL, "killed by signal 11");
-	setenv("PYTHONPATH", "/nowhere", 1);
-	ck_assert_int_eq(chdir("/"), 0);
+	runtime_end(&host);
+}
+END_TEST
+
+/* A virtual environment is known by the link, and the runtime may start interpreters from another
+ * directory. */
+START_TEST(a_path_of_an_interpreter_is_made_absolute_and_keeps_its_links)
+{
+	static const char fails[] = "#!/bin/sh\nexit 3\n";
+	char path[PATH_MAX], link[PATH_MAX], programs[PATH_MAX], expected[PATH_MAX + 64];
+	const char *where = getenv("PLM_BIN");
+	ck_assert_ptr_nonnull(realpath(where && where[0] ? where : ".", programs));
+	setenv("PLM_BIN", programs, 1);
+	runtime_prepare(&host);
+	scratch_write(&host, "fails", fails, sizeof fails - 1, path, sizeof path);
+	scratch_path(&host, "link", link, sizeof link);
+	ck_assert(chmod(path, 0700) == 0 && symlink(path, link) == 0);
+	ck_assert_int_eq(chdir(host.directory), 0);
+	snprintf(expected, sizeof expected, "%s/./link ended with exit code 3", host.directory);
+	expect_no_boot("./link", NULL, expected);
+	setenv("PATH", host.directory, 1);
+	snprintf(expected, sizeof expected, "%s/link ended with exit code 3", host.directory);
+	expect_no_boot("link", NULL, expected);
+	ck_assert_int_eq(chdir(programs), 0);
 	runtime_end(&host);
 }
 END_TEST
@@ -381,6 +407,7 @@ int main(void)
 		without_python_workers_the_need_and_the_function_are_refused,
 		a_c_worker_beside_python_workers_says_what_a_python_task_needs,
 		a_boot_with_a_useless_interpreter_fails_with_the_reason,
+		a_path_of_an_interpreter_is_made_absolute_and_keeps_its_links,
 		another_version_of_the_package_is_refused,
 	};
 	Suite *suite = suite_create("python workers");

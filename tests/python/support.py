@@ -6,8 +6,9 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,56 @@ def script(
     if check and done.returncode != 0:
         raise AssertionError(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
     return done
+
+
+def until(true: Callable[[], object], what: str, patience: float = 30.0) -> None:
+    """Waits until a condition holds; fails after a patience that only a hang outlives."""
+    deadline = time.monotonic() + patience
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so after {patience:.0f} s: {what}")
+        time.sleep(0.005)
+
+
+def wait_for_file(path: str, patience: float = 30.0) -> str:
+    """A task that runs until a file is there: the test decides when the task ends."""
+    until(lambda: os.path.exists(path), f"the file {path} is there", patience)
+    return path
+
+
+def touch(path: str) -> None:
+    """Makes an empty file."""
+    with open(path, "w", encoding="ascii"):
+        pass
+
+
+def append(path: str, text: str) -> None:
+    """Adds a line to a file by one write, so lines of several processes stay whole."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.write(fd, text.encode() + b"\n")
+    os.close(fd)
+
+
+def lines(path: str) -> list[str]:
+    """The lines of a file; none if there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def children() -> list[int]:
+    """The processes whose parent is this one, also those that nobody has waited for."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            found.append(int(stat.parent.name))
+    return found
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
 /* sweep_task.c - submit, claim, run, commit, spread, cancel and free, killed at every step. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "client/submit.h"
 #include "tests/support/echo_case.h"
+
+#define DETAIL "trace"
 
 static plm_ref last, object, parts[3];
 
@@ -116,7 +119,8 @@ static void setup_fail(void *image)
 {
 	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 1);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1), PLM_BYTES(DETAIL, 5) }, 3, 1, 0,
+	    1);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 	world_settle();
 }
@@ -125,7 +129,8 @@ static void setup_retry(void *image)
 {
 	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 1, 1);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1), PLM_BYTES(DETAIL, 5) }, 3, 1, 1,
+	    1);
 	after = task;
 	world_settle();
 }
@@ -144,11 +149,24 @@ static const char *noop_is_done(void)
 	return world_yields(task, "", 0) ? NULL : "the task did not end well";
 }
 
+static bool has_detail(plm_ref ref)
+{
+	plm_view view;
+	bool same = plm_failure_detail(&world.b, ref, &view) == 0 && view.len == strlen(DETAIL) &&
+	    memcmp(view.data, DETAIL, view.len) == 0;
+	plm_release(&world.b, &view);
+	return same;
+}
+
 static const char *failed_for_its_reason(void)
 {
 	if (!world_failed(task, 7, "boom", task))
 		return "the failure is not the function's";
-	return world_failed(after, 7, "boom", task) ? NULL : "its dependent has another failure";
+	if (!has_detail(task))
+		return "the failure has lost its detail";
+	if (!world_failed(after, 7, "boom", task))
+		return "its dependent has another failure";
+	return has_detail(after) ? NULL : "the detail did not travel to the dependent";
 }
 
 /* A task that the worker ended is not run again. */
@@ -223,7 +241,8 @@ static void setup_failed(void *image)
 {
 	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 0);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1), PLM_BYTES(DETAIL, 5) }, 3, 1, 0,
+	    0);
 	last = world_submit(&world.a, "probe.noop", NULL, 0, 1, 0, 0);
 	after = world_submit(&world.b, "probe.sum",
 	    (plm_arg[]){ PLM_FUTURE(task), PLM_BYTES(large, 20) }, 2, 1, 0, 0);
@@ -234,7 +253,7 @@ static void setup_failed(void *image)
 static const char *failure_has_travelled(void)
 {
 	const char *why = failed_for_its_reason();
-	if (!why && !world_failed(object, 7, "boom", task))
+	if (!why && (!world_failed(object, 7, "boom", task) || !has_detail(object)))
 		why = "the failure did not travel on";
 	return why;
 }
@@ -291,8 +310,9 @@ static void submit_with_terms(const plm_terms *terms, unsigned retries)
 	plm_task t = { .function = "probe.fail",
 		.terms = terms,
 		.retries = retries,
-		.nargs = 2,
-		.args = (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) } };
+		.nargs = 3,
+		.args =
+		    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1), PLM_BYTES(DETAIL, 5) } };
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, &task) == 0);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }

@@ -337,7 +337,7 @@ WRAPPED(long, syscall, long number, ...)
 	va_end(args);
 	switch (number) {
 	case SYS_futex: return kernel_futex((shared32 *)a, (int)b, (uint32_t)c, until); // NOLINT
-	case SYS_waitid: return kernel_wait(b, (siginfo_t *)c); // NOLINT
+	case SYS_waitid: return kernel_wait(b, (siginfo_t *)c);                         // NOLINT
 	case SYS_pidfd_open: return pidfd_open((pid_t)a);
 	case SYS_pidfd_send_signal: return pidfd_signal((int)a, (int)b);
 	default: explore_fail("system call %ld has no answer here", number);

@@ -107,9 +107,25 @@ static int mod_test_nest(plm_call *call)
 	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
 }
 
+/* REF as text: a hold that the function does not drop. */
+static int mod_test_hold(plm_call *call)
+{
+	char text[PLM_REF_TEXT_BYTES] = "";
+	size_t length = 0;
+	const void *data = plm_arg_data(call, 0, &length);
+	plm_ref ref;
+	if (data && length < sizeof text)
+		memcpy(text, data, length);
+	int r = plm_ref_parse(text, &ref);
+	if (r == 0)
+		r = plm_hold(plm_runtime(call), ref);
+	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
+}
+
 PLM_MODULE(test, { "nest", mod_test_nest, "MILLISECONDS: waits for a task that sleeps so long" },
     { "await", mod_test_await, "TEXT: waits for the future that the text names" },
     { "environment", mod_test_environment, "NAME: the variable as the worker sees it" },
+    { "hold", mod_test_hold, "TEXT: holds the future that the text names" },
     { "order", mod_test_order, "TAG: notes that it ran" },
     { "flaky", mod_test_flaky,
 	"KEY N: fails the first N times in a process, then yields how often" },
