@@ -381,12 +381,15 @@ def _taken(future: Future[Any], deadline: float | None) -> Any:
             future.cancel()
 
 
-class _Results(Iterator[Any]):
+class _Results:
     """The results of a map, in order. Dropped before the last one, it cancels the tasks left."""
 
     def __init__(self, ahead: _Ahead, deadline: float | None) -> None:
         self._ahead = ahead
         self._deadline = deadline
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
 
     def __next__(self) -> Any:
         if not self._ahead.futures:

@@ -122,7 +122,7 @@ class Watcher:
         for tell in tells:
             try:
                 tell()
-            except _core.Error:
+            except (_core.Error, TimeoutError):
                 continue
 
     def pending(self) -> int:
