@@ -11,6 +11,7 @@
 #include "python/core/core_view.h"
 #include "worker/call.h"
 #include "worker/modules.h"
+#include "worker/needs.h"
 
 struct core_call {
 	PyObject_HEAD
@@ -274,6 +275,12 @@ static PyObject *core_call_get_results(PyObject *object, void *unused)
 	return self ? PyLong_FromLong(self->call->record->results) : NULL;
 }
 
+static PyObject *core_call_get_environment(PyObject *object, void *unused)
+{
+	(void)object, (void)unused;
+	return PyLong_FromUnsignedLong(needs_changes());
+}
+
 static void core_call_dealloc(PyObject *object)
 {
 	struct core_call *self = (struct core_call *)object;
@@ -290,6 +297,8 @@ static PyGetSetDef core_call_getset[] = {
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
 	{ "attempt", core_call_get_attempt, NULL, "1 for the first attempt.", NULL },
 	{ "text", core_call_get_text, NULL, "The reference of the task as text.", NULL },
+	{ "environment", core_call_get_environment, NULL,
+	    "A number that changes with the environment that plm sets (_core.getenv).", NULL },
 	{ "client", core_call_get_client, NULL, "The Client of the worker.", NULL },
 	{ 0 },
 };

@@ -165,6 +165,10 @@ class Executor(StandardExecutor):
         """Submits fn(*args, **kwargs) with options, as of options()."""
         return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
 
+    def usable(self) -> bool:
+        """Tells whether the executor takes tasks: it was not shut down, and its runtime is up."""
+        return not (self._shutdown or self._broken or _exiting or self._session.core.closed)
+
     def put(self, value: Any) -> Ref:
         """Writes a value into the store of the runtime, once for any number of tasks."""
         return self._session.put_value(value)

@@ -450,6 +450,11 @@ def session_of(ref: _core.Ref) -> Session:
     return session
 
 
+def in_worker() -> bool:
+    """Tells whether this process is a worker, so that what asks is a task."""
+    return _current is not None and _current.core.worker
+
+
 def current() -> Session:
     """The session of this process: connects at first use."""
     global _current
