@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def _run(name: str) -> NoReturn:
-    program = os.path.join(os.path.dirname(__file__), "bin", name)  # noqa: PTH118, PTH120
+    program = os.path.join(os.path.dirname(__file__), "bin", name)
     try:
         os.execv(program, [name, *sys.argv[1:]])
     except OSError as error:

@@ -94,7 +94,10 @@ class Ref(_core.Ref):
 class Promise:
     """The base of what has a reference: the futures of an executor."""
 
-    ref: Ref | None
+    @property
+    def ref(self) -> Ref | None:
+        """The reference; None: the call could not be submitted."""
+        raise NotImplementedError
 
     def result(self, timeout: float | None = None) -> Any:
         """The value, when the task has ended."""

@@ -1,8 +1,8 @@
 """What a task with needs finds: thread counts of numerical libraries, and the GPUs it may use.
 
 The worker, which is C, sets OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, PLM_CPUS and
-CUDA_VISIBLE_DEVICES before the task. Two things are left for Python: os.environ is a copy and does
-not see that, and libraries that were loaded before are told by threadpoolctl, where it is installed.
+CUDA_VISIBLE_DEVICES before the task. Two things are left for Python: os.environ, a copy, does not
+show that, and libraries that were loaded before are told by threadpoolctl, where it is installed.
 
 Where: a worker process, before a task, and only if the environment has changed since the last one.
 """

@@ -43,8 +43,8 @@ class _Place:
         self.handlers: dict[int, Any] = {}
         self.moved = False
         self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
-        os.chdir, os.fchdir = self.chdir, self.fchdir
-        _signal.signal = self.signal
+        for module, name in ((os, "chdir"), (os, "fchdir"), (_signal, "signal")):
+            setattr(module, name, getattr(self, name))
 
     def chdir(self, path: Any) -> None:
         self.moved = True

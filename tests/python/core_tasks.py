@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import support  # noqa: F401  # finds the package
+
 from plm import _core, _worker
 
 kept: list[Any] = []

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import core_tasks
 import support
+
 from plm import _core, _session
 
 PATIENCE_MS = 20000  # also how long a test that fails takes
@@ -121,7 +122,12 @@ class Tasks(Case):
         self.assertEqual(self.client.failure(slow)[0], errno.ETIMEDOUT)
 
     def test_options_out_of_range_are_refused(self) -> None:
-        for words in ({"priority": 40000}, {"retries": -1}, {"results": 0}, {"run_ms": 1 << 40}):
+        for words in (
+            {"priority": 40000},
+            {"retries": -1},
+            {"results": 0},
+            {"run_ms": 1 << 40},
+        ):
             with self.assertRaises(ValueError):
                 _core.Options(**words)
         with self.assertRaises(TypeError):

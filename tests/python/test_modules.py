@@ -125,11 +125,20 @@ class Modules(unittest.TestCase):
     def test_a_boot_with_a_bad_file_fails_with_the_reason(self) -> None:
         path = self.write("bad", "import nosuch")
         for words, reason in (
-            (["--python", support.sys.executable, "--module", path], "No module named 'nosuch'"),
+            (
+                ["--python", support.sys.executable, "--module", path],
+                "No module named 'nosuch'",
+            ),
             (["--module", self.tools], "boot with plm --python"),
         ):
             done = subprocess.run(
-                [support.PROGRAMS / "plm", "--name", "test-module-bad", "--fresh", *words],
+                [
+                    support.PROGRAMS / "plm",
+                    "--name",
+                    "test-module-bad",
+                    "--fresh",
+                    *words,
+                ],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -163,7 +163,9 @@ class References(Shared):
         self.assertEqual(plm.get(gather.remote([one, two])), 7)
         self.assertEqual(plm.get(gather.remote(refs=[one, double.remote(two)])), 12)
 
-    def test_a_reference_among_arguments_holds_the_value_without_the_client(self) -> None:
+    def test_a_reference_among_arguments_holds_the_value_without_the_client(
+        self,
+    ) -> None:
         gate = self.path("gate")
         first = blocked.remote(gate)
         inside = plm.put(list(range(1000)))
@@ -177,7 +179,10 @@ class References(Shared):
             plm.get(last)
 
     def test_the_exception_of_an_argument_is_that_of_the_dependent(self) -> None:
-        for ref in (add.remote(1, fails.remote("why")), gather.remote([fails.remote("why")])):
+        for ref in (
+            add.remote(1, fails.remote("why")),
+            gather.remote([fails.remote("why")]),
+        ):
             with self.assertRaises(LookupError) as caught:
                 plm.get(ref)
             self.assertEqual(caught.exception.args, ("why", 3))
@@ -272,7 +277,10 @@ class References(Shared):
         wait_for_file(f"{path}.begun")
         self.assertTrue(plm.cancel(ref))
         self.assertRaises(plm.CancelledError, plm.get, ref)
-        until(lambda: os.path.exists(f"{path}.stopped"), "TaskStopped was raised in the task")
+        until(
+            lambda: os.path.exists(f"{path}.stopped"),
+            "TaskStopped was raised in the task",
+        )
         self.assertFalse(plm.cancel(ref) and not ref.done())
 
     def test_a_get_with_a_timeout(self) -> None:
@@ -504,7 +512,10 @@ class Values(Shared):
 
     @needs_numpy
     def test_a_full_store_waits_for_room_that_results_make(self) -> None:
-        with support.runtime("full", "--store", "64M") as name, plm.Executor(name=name) as pool:
+        with (
+            support.runtime("full", "--store", "64M") as name,
+            plm.Executor(name=name) as pool,
+        ):
             # 40 results of 8 MB pass through a store of 64 MB: fetched ones make room.
             futures = [pool.submit(np.ones, 1_000_000) for _ in range(6)]
             for _ in range(34):

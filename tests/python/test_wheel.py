@@ -68,7 +68,11 @@ class Wheel(unittest.TestCase):
 
     def test_all_libraries_come_along(self) -> None:
         package = next(self.place.glob("lib/python*/site-packages/plm"))
-        for file in (*package.glob("bin/*"), *package.glob("lib/*"), package / "_core.abi3.so"):
+        for file in (
+            *package.glob("bin/*"),
+            *package.glob("lib/*"),
+            package / "_core.abi3.so",
+        ):
             # Libraries in the wheel are found by the programs that load them.
             env = {**self.env, "LD_LIBRARY_PATH": str(package / "lib")}
             for line in run("ldd", file, env=env).splitlines():
@@ -81,7 +85,14 @@ class Wheel(unittest.TestCase):
             run(self.place / "bin/python", "-c", PROGRAM, env=self.env).strip(),
         )
         name = f"core-wheel-{os.getpid()}"
-        boot = ["--name", name, "--fresh", "--daemon", "--python", self.place / "bin/python"]
+        boot = [
+            "--name",
+            name,
+            "--fresh",
+            "--daemon",
+            "--python",
+            self.place / "bin/python",
+        ]
         run(self.place / "bin/plm", *boot, env=self.env)
         try:
             task = (
