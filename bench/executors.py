@@ -10,7 +10,6 @@ import subprocess
 QUEUED = 100000  # small functions, submitted one by one
 CHUNKED = 1000000  # the same by map(chunksize=1000)
 ARRAYS = 100  # tasks with one array of 64 MiB as the argument
-FEWEST = 4
 IMPORTS = 3
 
 ROWS = (
@@ -119,8 +118,8 @@ def executor_round(executor, options, number, found):
         if number and values:
             found.setdefault((executor.name, what), []).extend(values)
 
-    def ask(what, most, *names):
-        answer = contestant.ask(f"{what} {max(FEWEST, most // tenth)}")
+    def ask(what, amount, *names):
+        answer = contestant.ask(f"{what} {amount}")
         for name, value in zip(names, answer, strict=False):
             keep(name, [value])
 
@@ -129,15 +128,15 @@ def executor_round(executor, options, number, found):
         contestant.stop()
     keep("boot", [contestant.start()])
     if executor.works:
-        ask_all(executor, ask)
+        ask_all(executor, tenth, ask)
         keep("import", [executor.import_ms() for _ in range(1 if executor.share > 10 else IMPORTS)])
     contestant.stop()
 
 
-def ask_all(executor, ask):
+def ask_all(executor, tenth, ask):
     ask("hot", 2000 // executor.share, "trip p50", "trip p99")
-    ask("small", QUEUED // executor.share, "small")
-    ask("chunks", CHUNKED // executor.share, "chunks")
+    ask("small", QUEUED // executor.share // tenth, "small")
+    ask("chunks", CHUNKED // executor.share // tenth, "chunks")
     ask("argument", ARRAYS // executor.arrays, "argument", "handed over")
     ask("result", ARRAYS // executor.arrays, "result")
     if executor.name == "plm":

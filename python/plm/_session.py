@@ -370,15 +370,15 @@ class Session:
     def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
         """Waits for a value; raises the exception of a failed task."""
         try:
-            view = self.core.get(ref, milliseconds(timeout))
+            return self.decode(ref, self.core.get(ref, milliseconds(timeout)))
         except _core.TaskFailed:
-            raise self.exception(ref) from None
+            error = self.exception(ref)
         except _core.TaskCancelled:
-            raise _errors.cancelled("the task was cancelled") from None
+            error = _errors.cancelled("the task was cancelled")
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
-        return self.decode(ref, view)
+        raise error  # outside of the handler, so that its cause stays the remote traceback
 
     def exception(self, ref: _core.Ref) -> BaseException:
         """The exception of a failed or cancelled task."""

@@ -141,6 +141,7 @@ class Shared(unittest.TestCase):
     def rows(self) -> int:
         """How many tasks and objects the runtime has."""
         name = self.session.name
+        self.session.core.sync()  # a drop of little room lets the scheduler sleep
         words = (support.ctl("tasks", name=name), support.ctl("objects", name=name))
         return sum(line.startswith("@") for text in words for line in text.splitlines())
 
@@ -200,6 +201,7 @@ class References(Shared):
                 plm.get(ref)
 
     def test_references_inside_a_result_hold_until_they_are_read(self) -> None:
+        plm.get([makes.remote(1), add.remote(1, 1)])  # now the store has the texts of both
         before = self.rows()
         made = makes.remote(21)
         plm.wait([made])
@@ -260,6 +262,7 @@ class References(Shared):
         plm.connect(self.session.name)
 
     def test_dropped_references_leave_no_records(self) -> None:
+        plm.get(double.remote(0))  # now the store has the text of the function
         before = self.rows()
         for _ in range(5):
             refs = [double.remote(n) for n in range(500)]
