@@ -147,7 +147,8 @@ PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/pl
 
 .PHONY: python
 python:
-	$(if $(PYTHON_LACKS),@echo 'left out: the Python package: $(PYTHON_LACKS)',$(AGAIN) python-package)
+	$(if $(PYTHON_LACKS),@echo 'left out: the Python package: $(PYTHON_LACKS)',\
+	    $(AGAIN) python-package)
 
 .PHONY: python-package
 python-package: $(PY)/_core.abi3.so $(PY_FILES)
@@ -197,7 +198,8 @@ wheel: deps deps-python
 demo: deps deps-python
 	$(AGAIN) all python
 	@$(B)/examples/demo $(OUT)
-	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python $(PYTHON) examples/python/demo.py)
+	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python $(PYTHON) \
+	    examples/python/demo.py)
 
 comma   := ,
 

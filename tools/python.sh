@@ -17,7 +17,8 @@ missing() {
 
 if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
 	rm -rf $tools
-	"$python" -m venv $tools >$tools.log 2>&1 || missing "$python cannot make a venv ($tools.log)"
+	"$python" -m venv $tools >$tools.log 2>&1 ||
+		missing "$python cannot make a venv ($tools.log)"
 	# shellcheck disable=SC2086 # a list of words
 	$tools/bin/pip install --quiet --disable-pip-version-check $wanted >>$tools.log 2>&1 ||
 		missing "PyPI gave no $wanted ($tools.log)"
@@ -37,7 +38,8 @@ bad=0
 {
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
-	MYPYPATH=python $tools/bin/mypy --strict --no-error-summary --config-file python/pyproject.toml \
+	MYPYPATH=python $tools/bin/mypy --strict --no-error-summary \
+	    --config-file python/pyproject.toml \
 	    --cache-dir $tools/mypy python/plm || bad=1
 }
 exit $bad
