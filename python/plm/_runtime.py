@@ -1,7 +1,7 @@
 """A private runtime: `plm --tied`, started by the program and ended with the program.
 
-The runtime ends with the program, also when the program is killed. The workers write to the standard
-output of the program. The programs of plm are found in the package, else in PATH.
+The runtime ends with the program, also when the program is killed. The workers write to the
+standard output of the program. The programs of plm are found in the package, else in PATH.
 """
 
 from __future__ import annotations
