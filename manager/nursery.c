@@ -20,6 +20,7 @@
 #include "manager/manager.h"
 #include "manager/watching.h"
 #include "tables/segment_plan.h"
+#include "topology/threads.h"
 #include "worker/life.h"
 #include "worker/zygote.h"
 
@@ -67,6 +68,7 @@ static _Noreturn void nursery_zygote_main(
 	child_begin(&keep, 1);
 	if (dup2(keep, ZYGOTE_SOCKET) < 0)
 		_exit(1);
+	topology_threads_for_program();
 	if (m->options->preload)
 		setenv("PLM_PRELOAD", m->options->preload, 1);
 	execv(path, words);

@@ -24,17 +24,20 @@ if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
 	echo "$wanted" >$tools/wanted
 fi
 
+folders=$(ls -d python tests/python examples/python 2>/dev/null)
 if [ "${1:-}" = --fix ]; then
-	$tools/bin/ruff check --quiet --fix python tests/python examples/python
-	$tools/bin/ruff format --quiet python tests/python examples/python
+	# shellcheck disable=SC2086 # a list of words
+	{
+		$tools/bin/ruff check --quiet --config python/pyproject.toml --fix $folders
+		$tools/bin/ruff format --quiet --config python/pyproject.toml $folders
+	}
 fi
 bad=0
-folders=$(ls -d python tests/python examples/python 2>/dev/null)
 # shellcheck disable=SC2086 # a list of words
 {
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
-	MYPYPATH=python $tools/bin/mypy --strict --config-file python/pyproject.toml \
+	MYPYPATH=python $tools/bin/mypy --strict --no-error-summary --config-file python/pyproject.toml \
 	    --cache-dir $tools/mypy python/plm || bad=1
 }
 exit $bad

@@ -79,7 +79,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 			gsub(",", "")
 			all += $3; bad += $5 + $7
 		}
-		/ (ok|FAILED|FAIL|ERROR)$/ { all++; bad += !/ok$/ }
+		/(^| )(ok|FAILED|FAIL|ERROR)$/ { all++; bad += !/ok$/ }
 		END { print all - bad, bad + 0 }' "$1")
 	if [ $((good + bad)) -eq 0 ]; then
 		good=$(($2 == 0)) bad=$(($2 != 0))

@@ -27,11 +27,17 @@ HEAD_ROOM = 4096
 class _Room:
     """A room of the store, and the array over it."""
 
-    def __init__(self, room: _core.Room, call: _core.Call | None) -> None:
+    def __init__(
+        self,
+        room: _core.Room,
+        call: _core.Call | None = None,
+        session: _session.Session | None = None,
+    ) -> None:
         import numpy as np
 
         self.room = room
         self.call = call
+        self.session = session
         self.bytes = np.frombuffer(memoryview(room), dtype=np.uint8)
         self.address: int = self.bytes.__array_interface__["data"][0]
         self.size = self.bytes.nbytes
@@ -57,7 +63,10 @@ class _Room:
             places.append((at, raw.nbytes))
             return False
 
-        data = _values.dumps(value, _values.PROTOCOL, buffer_callback=keep)
+        try:
+            data = _values.dumps(value, _values.PROTOCOL, buffer_callback=keep)
+        except Exception:  # whether the value can be sent at all, the usual way tells
+            return False
         head = _values.HEAD.size + _values.PLACE.size * len(places)
         if not places or head + len(data) > HEAD_ROOM:
             return False
@@ -100,10 +109,10 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndar
         _of_task.append(room)
     else:
         session = _session.current()
-        room = _Room(session._patiently(session.core.create, HEAD_ROOM + nbytes), None)
-    array = room.bytes[HEAD_ROOM:].view(kind).reshape(sizes)
+        room = _Room(session._patiently(session.core.create, HEAD_ROOM + nbytes), session=session)
+    array: np.ndarray[Any, Any] = room.bytes[HEAD_ROOM:].view(kind).reshape(sizes)
     if call is None:
-        _remember(array, room)
+        _remember(room)
     return array
 
 
@@ -114,34 +123,40 @@ def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndar
     return array
 
 
-def _remember(array: Any, room: _Room) -> None:
+def _remember(room: _Room) -> None:
+    """The room lives as long as the byte array, which is the base of each view of the array."""
     import weakref
 
     key = room.address
-    # The base of every view of the array is the byte array of the room.
     _of_client[key] = (weakref.ref(room.bytes, lambda _: _of_client.pop(key, None)), room)
-    del array
+    del room.bytes
 
 
 def put(session: _session.Session, value: Any) -> _session.Ref | None:
-    """Seals the array of empty() that is put. None: the value is no such array."""
+    """Seals the array of empty() that is put. None: the value is no such array, or a part of one:
+    the program may go on to write to the rest."""
     if not _of_client or type(value).__name__ != "ndarray":
         return None
-    for _, room in list(_of_client.values()):
-        if value.nbytes and room.place(memoryview(value).cast("B")) is not None:
-            if not room.seal_value(value):
-                return None
-            value.flags.writeable = False
-            _of_client.pop(room.address, None)
-            sealed = room.room.seal()
-            assert isinstance(sealed, _session.Ref)
-            return sealed
-    return None
+    _, room = _of_client.get(value.__array_interface__["data"][0] - HEAD_ROOM, (None, None))
+    if room is None or value.nbytes != room.size - HEAD_ROOM or room.session is not session:
+        return None
+    if not room.seal_value(value):
+        return None
+    value.flags.writeable = False
+    _of_client.pop(room.address, None)
+    sealed = room.room.seal()
+    assert isinstance(sealed, _session.Ref)
+    return sealed
 
 
 def waiting() -> bool:
     """Tells whether a running task has asked for an array."""
     return bool(_of_task)
+
+
+def forget(call: _core.Call) -> None:
+    """The task has ended, perhaps without a result."""
+    _of_task[:] = [room for room in _of_task if room.call is not call]
 
 
 def reply(call: _core.Call, result: Any, which: int) -> bool:

@@ -123,10 +123,10 @@ class Executor(StandardExecutor):
         return self._initialized(function, _functions.FOR_EACH)
 
     def _future(self, ref: Any) -> Future[Any]:
-        kind = Future if self._initializer is None else _FutureOfInitialized
-        future: Future[Any] = kind(self._session, ref)
-        if self._initializer is not None:
-            future.executor = weakref.ref(self)  # type: ignore[attr-defined]
+        if self._initializer is None:
+            future: Future[Any] = Future(self._session, ref)
+        else:
+            future = _FutureOfInitialized(self._session, ref, weakref.ref(self))
         self._session.watch_future(future)
         return future
 
@@ -164,6 +164,10 @@ class Executor(StandardExecutor):
     ) -> Future[T]:
         """Submits fn(*args, **kwargs) with options, as of options()."""
         return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
+
+    def usable(self) -> bool:
+        """Tells whether the executor takes tasks: it was not shut down, and its runtime is up."""
+        return not (self._shutdown or self._broken or _exiting or self._session.core.closed)
 
     def put(self, value: Any) -> Ref:
         """Writes a value into the store of the runtime, once for any number of tasks."""
@@ -314,7 +318,9 @@ class Submitter(StandardExecutor):
 class _FutureOfInitialized(Future[T]):
     """A future whose failure may be that of the executor's initializer."""
 
-    executor: Callable[[], Executor | None]
+    def __init__(self, session: Session, ref: Ref, executor: Callable[[], Executor | None]) -> None:
+        super().__init__(session, ref)
+        self.executor = executor
 
     def _fetch(self, timeout: float | None) -> None:
         super()._fetch(timeout)
@@ -328,9 +334,16 @@ class _Failed(Future["Any"]):
     """A call that could not be submitted."""
 
     def __init__(self, session: Session, error: BaseException) -> None:
-        super().__init__(session, None)  # type: ignore[arg-type]
+        self.session = session
         self.fetched = True
-        self._error = error
+        self._error = self._reason = error
+
+    @property
+    def ref(self) -> None:
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise self._reason
 
     def _follow(self) -> None:
         self._tell()

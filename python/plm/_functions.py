@@ -18,18 +18,21 @@ from __future__ import annotations
 
 import sys
 import weakref
-from _blake2 import blake2b  # hashlib would load OpenSSL
 
 from . import _values
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from hashlib import blake2b
     from typing import Any
 
     from . import _core
 
     Text = bytes | _core.Ref  # a long text is an object of the store
+else:
+    from _blake2 import blake2b  # hashlib would load OpenSSL
+
 BY_NAME, BY_VALUE, WITH_MAIN, FOR_EACH, AFTER_INITIALIZER = b"n", b"v", b"f", b"c", b"i"
 DIGEST_BYTES = 16
 REMEMBERED = 1024  # a program that makes functions for ever must not fill the memory

@@ -32,8 +32,14 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+    V = TypeVar("V")
+
+    def _looked_at(read: Callable[[Any], V]) -> V:
+        """A property that stands for an attribute of the standard Future."""
+        raise NotImplementedError
 else:
     T = object
+    _looked_at = property
 
 _NAMES = {
     _core.WAITING: PENDING,
@@ -49,29 +55,34 @@ _NAMES = {
 class Future(StandardFuture[T], Promise):
     """The result of a task to come; made by Executor.submit()."""
 
+    # What a new Future begins with. Not the standard initialisation: lock, waiters and callbacks
+    # are made when asked for.
+    fetched = False
+    _view: Any = None  # the value, not yet decoded
+    _error: BaseException | None = None
+    _value: Any = None
+    _lock: threading.Condition | None = None
+    _waiting: list[Any] | None = None
+    _callbacks: list[Callable[[Any], object]] | None = None
+    _told = False
+    _shown_ended = False
+
     def __init__(self, session: Session, ref: Ref) -> None:
-        # Not the standard initialisation: lock, waiters and callbacks are made when asked for.
         self.session = session
-        self.ref = ref
-        self.fetched = False
-        self._view: Any = None  # the value, not yet decoded
-        self._error: BaseException | None = None
-        self._value: Any = None
-        self._lock: threading.Condition | None = None
-        self._waiting: list[Any] | None = None
-        self._callbacks: list[Callable[[Any], object]] | None = None
-        self._told = False
-        self._shown_ended = False
+        self._task = ref
+
+    @property
+    def ref(self) -> Ref | None:
+        """The reference of the task; None: the call could not be submitted."""
+        return self._task
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
-        if self.ref is None:
-            raise cast(BaseException, self._error)
-        return self.ref.__reduce__()
+        return self._task.__reduce__()
 
     # ---- what the standard library looks at ----
 
-    @property
+    @_looked_at
     def _condition(self) -> threading.Condition:
         if self._lock is None:
             with _making:
@@ -79,7 +90,7 @@ class Future(StandardFuture[T], Promise):
                     self._lock = threading.Condition()
         return self._lock
 
-    @property
+    @_looked_at
     def _state(self) -> str:
         # The library looks while it holds the condition, and then installs its waiter: the waiter
         # is told of the end if, and only if, this look did not show the end.
@@ -89,11 +100,11 @@ class Future(StandardFuture[T], Promise):
 
     def _state_now(self) -> str:
         if not self.fetched:
-            state = self.session.core.state(self.ref)
+            state = self.session.core.state(self._task)
             return _NAMES[state]
         return CANCELLED_AND_NOTIFIED if isinstance(self._error, CancelledError) else FINISHED
 
-    @property
+    @_looked_at
     def _waiters(self) -> list[Any]:
         if self._waiting is None:
             self._waiting = []
@@ -101,18 +112,18 @@ class Future(StandardFuture[T], Promise):
                 self._follow()
         return self._waiting
 
-    @property
+    @_looked_at
     def _done_callbacks(self) -> list[Callable[[Any], object]]:
         if self._callbacks is None:
             self._callbacks = []
         return self._callbacks
 
-    @property
+    @_looked_at
     def _result(self) -> Any:
         self._fetch(None)
         return None if self._error else self._decode()
 
-    @property
+    @_looked_at
     def _exception(self) -> BaseException | None:
         self._fetch(None)
         return self._error
@@ -125,9 +136,9 @@ class Future(StandardFuture[T], Promise):
             return
         core = self.session.core
         try:
-            self._view = core.get(self.ref, milliseconds(timeout))
+            self._view = core.get(self._task, milliseconds(timeout))
         except _core.TaskFailed:
-            self._error = self.session.exception(self.ref)
+            self._error = self.session.exception(self._task)
         except _core.TaskCancelled:
             self._error = CancelledError()
         except KeyboardInterrupt:
@@ -137,7 +148,7 @@ class Future(StandardFuture[T], Promise):
 
     def fetch_if_ended(self) -> bool:
         """Takes the result if there is one. True: it was taken, now or before."""
-        if not self.fetched and self.session.core.state(self.ref) >= _core.DONE:
+        if not self.fetched and self.session.core.state(self._task) >= _core.DONE:
             self._fetch(0)
             if self._error is None and len(self._view) <= _SMALL_BYTES:
                 self._decode()
@@ -148,7 +159,7 @@ class Future(StandardFuture[T], Promise):
         if view is None:  # decoded before, perhaps by another thread just now
             return self._value
         try:
-            self._value = self.session.decode(self.ref, view)
+            self._value = self.session.decode(self._task, view)
         except BaseException as error:
             self._error = error
             raise
@@ -164,7 +175,7 @@ class Future(StandardFuture[T], Promise):
             value: T = self._decode()
             return value
         finally:
-            self = None  # type: ignore[assignment]  # the traceback must not keep the Future
+            del self  # the traceback must not keep the Future
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception of the task, or None."""
@@ -182,7 +193,7 @@ class Future(StandardFuture[T], Promise):
 
     def done(self) -> bool:
         """Tells whether the task has ended, in any way."""
-        return self.fetched or self.session.core.state(self.ref) >= _core.DONE
+        return self.fetched or self.session.core.state(self._task) >= _core.DONE
 
     def running(self) -> bool:
         """Tells whether the task runs just now."""
@@ -197,7 +208,7 @@ class Future(StandardFuture[T], Promise):
         second later its worker is killed."""
         if self.cancelled():
             return True
-        if self.fetched or not self.session.core.cancel(self.ref):
+        if self.fetched or not self.session.core.cancel(self._task):
             return self.cancelled()
         if self._callbacks or self._waiting:
             self._follow()
@@ -206,7 +217,7 @@ class Future(StandardFuture[T], Promise):
     # ---- who wants to be told ----
 
     def _follow(self) -> None:
-        self.session.watcher.add(self.ref, self._tell)
+        self.session.watcher.add(self._task, self._tell)
 
     def _tell(self) -> None:
         """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""

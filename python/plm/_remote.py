@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from . import _core
-from ._session import Ref, Session, current, session_of
+from ._session import Session, current, session_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,7 +146,7 @@ def wait(
     items = list(refs)
     if not items:
         return [], []
-    names: list[Ref] = [r if isinstance(r, _core.Ref) else r.ref for r in items]
+    names: list[_core.Ref] = [r if isinstance(r, _core.Ref) else r.ref for r in items]
     want = len(items) if num_returns is None else num_returns
     if not 0 <= want <= len(items):
         raise ValueError(f"num_returns must be between 0 and {len(items)}")

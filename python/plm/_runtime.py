@@ -26,7 +26,7 @@ END_PATIENCE_S = 10.0
 
 def program(name: str) -> str:
     """The path of one of the programs of plm."""
-    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 (pathlib imports re)
+    here = os.path.dirname(os.path.realpath(__file__))
     places = [os.environ.get("PLM_BIN", ""), f"{here}/bin", *os.environ.get("PATH", "").split(":")]
     for place in filter(None, places):
         path = f"{place}/{name}"

@@ -94,7 +94,10 @@ class Ref(_core.Ref):
 class Promise:
     """The base of what has a reference: the futures of an executor."""
 
-    ref: Ref | None
+    @property
+    def ref(self) -> Ref | None:
+        """The reference; None: the call could not be submitted."""
+        raise NotImplementedError
 
     def result(self, timeout: float | None = None) -> Any:
         """The value, when the task has ended."""
@@ -367,15 +370,15 @@ class Session:
     def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
         """Waits for a value; raises the exception of a failed task."""
         try:
-            view = self.core.get(ref, milliseconds(timeout))
+            return self.decode(ref, self.core.get(ref, milliseconds(timeout)))
         except _core.TaskFailed:
-            raise self.exception(ref) from None
+            error = self.exception(ref)
         except _core.TaskCancelled:
-            raise _errors.cancelled("the task was cancelled") from None
+            error = _errors.cancelled("the task was cancelled")
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
-        return self.decode(ref, view)
+        raise error  # outside of the handler, so that its cause stays the remote traceback
 
     def exception(self, ref: _core.Ref) -> BaseException:
         """The exception of a failed or cancelled task."""
@@ -448,6 +451,11 @@ def session_of(ref: _core.Ref) -> Session:
     if session is None:
         raise _core.Error(errno.EHOSTDOWN, "the connection of this reference was closed")
     return session
+
+
+def in_worker() -> bool:
+    """Tells whether this process is a worker, so that what asks is a task."""
+    return _current is not None and _current.core.worker
 
 
 def current() -> Session:

@@ -43,8 +43,8 @@ class _Place:
         self.handlers: dict[int, Any] = {}
         self.moved = False
         self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
-        os.chdir, os.fchdir = self.chdir, self.fchdir
-        _signal.signal = self.signal
+        for module, name in ((os, "chdir"), (os, "fchdir"), (_signal, "signal")):
+            setattr(module, name, getattr(self, name))
 
     def chdir(self, path: Any) -> None:
         self.moved = True
@@ -88,6 +88,7 @@ def begin(client: _core.Client) -> None:
     global _place
     _session.set_current(_session.Session(client))
     _signal.signal(_core.INTERRUPT, _on_interrupt)
+    os.environ.pop("PLM_THREADS", None)  # a note to this process (topology/threads.h)
     _place = _Place()
 
 
@@ -187,10 +188,24 @@ def _run(call: _core.Call) -> None:
     run_named(call)
 
 
+_environment = -1  # as of the last task
+
+
+def _refresh(call: _core.Call) -> None:
+    """The task before had other needs: shows what this one has."""
+    global _environment
+    from ._threads import refresh
+
+    refresh()
+    _environment = call.environment
+
+
 def handle(call: _core.Call) -> None:
     """Runs one task. No exception leaves this function."""
     _running.append(call)
     try:
+        if call.environment != _environment:
+            _refresh(call)
         _run(call)
     except BaseException as error:  # also SystemExit: the worker lives on
         try:

@@ -41,7 +41,7 @@ def main() -> None:
     """Never returns: the manager ends the process, and a worker ends by itself."""
     os.set_inheritable(SOCKET, False)
     if sys.path[:1] == [""]:
-        sys.path[0] = os.getcwd()  # noqa: PTH109 (a task that changes the directory changes no path)
+        sys.path[0] = os.getcwd()
     _preload(os.environ.pop("PLM_PRELOAD", ""))
     from plm import _worker
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import Any
+
+import support  # noqa: F401  # finds the package
 
 from plm import _core, _worker
 
@@ -98,3 +101,21 @@ def call_c_function() -> bytes:
     """Waits in the task for a function in C, which runs in place of the wait."""
     client = call_now().client
     return bytes(client.get(client.submit("probe.echo", (b"in C",)), 10000))
+
+
+def keep_room(_argument: Any) -> None:
+    """Keeps a memoryview of the room of the result, and replies in another way."""
+    window = memoryview(call_now().result(5000))
+    window[:] = b"\5" * 5000
+    kept.append(window)
+
+
+def keep_room_of_a_failure() -> None:
+    """Keeps a memoryview of the room of a result that is thrown away."""
+    kept.append(memoryview(call_now().result(5000)))
+    raise LookupError("on purpose")
+
+
+def process() -> int:
+    """The worker process."""
+    return os.getpid()

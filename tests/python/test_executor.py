@@ -115,7 +115,9 @@ class Shared(unittest.TestCase):
 
 
 class Futures(Shared):
-    def test_a_future_is_an_argument_by_position_keyword_and_inside_a_list(self) -> None:
+    def test_a_future_is_an_argument_by_position_keyword_and_inside_a_list(
+        self,
+    ) -> None:
         one, two = self.pool.submit(double, 1), self.pool.submit(double, 2)
         self.assertEqual(self.pool.submit(add, one, two, 3).result(), 9)
         self.assertEqual(self.pool.submit(total_of, values=[one, 5, two]).result(), 11)
@@ -411,7 +413,10 @@ class Workers(unittest.TestCase):
 
     def test_a_runtime_without_python_says_how_to_get_it(self) -> None:
         with support.runtime("plain", python=None) as name:
-            with plm.Executor(name=name) as pool, self.assertRaises(plm.Error) as caught:
+            with (
+                plm.Executor(name=name) as pool,
+                self.assertRaises(plm.Error) as caught,
+            ):
                 pool.submit(double, 1)
         self.assertIn("--python", str(caught.exception))
 
@@ -469,7 +474,10 @@ class Ends(unittest.TestCase):
         gc.collect()
         del other
         gc.collect()
-        until(lambda: not support.segments(name), "the runtime of the dropped executor is gone")
+        until(
+            lambda: not support.segments(name),
+            "the runtime of the dropped executor is gone",
+        )
 
     def test_an_executor_in_a_forked_child_refuses_and_the_parent_goes_on(self) -> None:
         with plm.Executor(1) as pool:

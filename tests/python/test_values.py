@@ -45,9 +45,7 @@ class Values(unittest.TestCase):
         self.assertEqual(bytes(back), bytes(data))
 
     def test_each_buffer_begins_at_a_multiple_of_64(self) -> None:
-        frame = _values.dump(
-            [pickle.PickleBuffer(bytearray(n)) for n in (1025, 2049, 4097)]
-        )
+        frame = _values.dump([pickle.PickleBuffer(bytearray(n)) for n in (1025, 2049, 4097)])
         assert isinstance(frame, _values.Frame)
         self.assertEqual([place % 64 for place in frame.places], [0, 0, 0])
 
