@@ -198,8 +198,8 @@ wheel: deps deps-python
 demo: deps deps-python
 	$(AGAIN) all python
 	@$(B)/examples/demo $(OUT)
-	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python $(PYTHON) \
-	    examples/python/demo.py)
+	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
+	    $(PYTHON) examples/python/demo.py)
 
 comma   := ,
 

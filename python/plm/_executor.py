@@ -141,7 +141,7 @@ class Executor(StandardExecutor):
             self._check_open()
             try:
                 row = self._session.row(self._texts.of(function), args, kwargs)
-            except Exception as error:  # an object that cannot be pickled is that task's error
+            except Exception as error:  # arguments without a pickle fail the task alone
                 return _failed(self._session, error)
             return self._future(self._session.submit_row(row, options))
 
@@ -241,7 +241,7 @@ class Executor(StandardExecutor):
         if not isinstance(size, int) or size < LARGE_BYTES:
             return value
         if id(value) not in known:
-            known[id(value)] = (value, self.put(value))  # the value keeps its id meanwhile
+            known[id(value)] = (value, self.put(value))  # a held value keeps the id
         return known[id(value)][1]
 
     # ---- the end ----
@@ -284,7 +284,7 @@ class Executor(StandardExecutor):
             core.wait_all(-1)
             self._session.fetch_ended()
         except _core.Error:
-            pass  # the runtime is gone, and with it what there was to wait for
+            pass  # the runtime is gone with all tasks
         self._end()
 
 
@@ -416,7 +416,7 @@ class _Results:
         while futures:
             try:
                 futures.popleft().cancel()
-            except _core.Error:  # the runtime is gone, and with it the task
+            except _core.Error:  # the runtime is gone with all tasks
                 continue
 
     def __del__(self) -> None:
@@ -434,7 +434,7 @@ def _end(session: Session, runtime: Runtime | None) -> None:
     if session.owner != os.getpid():
         return
     if not _has_ended(session):
-        # Not in the caller's thread: a discarded executor must not wait for its tasks.
+        # Not in the caller's thread: a dropped executor does not wait for tasks.
         threading.Thread(
             target=_end_later, args=(session, runtime), name="plm-end", daemon=True
         ).start()
@@ -447,14 +447,14 @@ def _has_ended(session: Session) -> bool:
     try:
         return session.core.wait_all(0)
     except _core.Error:
-        return True  # the runtime is gone, and with it what there was to wait for
+        return True  # the runtime is gone with all tasks
 
 
 def _end_later(session: Session, runtime: Runtime | None) -> None:
     try:
         session.core.wait_all(-1)
     except _core.Error:
-        pass  # the runtime is gone, and with it what there was to wait for
+        pass  # the runtime is gone with all tasks
     _end_now(session, runtime)
     _ending.remove(session)
 

@@ -93,7 +93,7 @@ class Future(StandardFuture[T], Promise):
     @_looked_at
     def _state(self) -> str:
         # The library looks while it holds the condition, and then installs its waiter: the waiter
-        # is told of the end if, and only if, this look did not show the end.
+        # is told of the end if, and only if, the look did not show the end.
         state = self._state_now()
         self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
         return state
@@ -223,7 +223,7 @@ class Future(StandardFuture[T], Promise):
         """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""
         try:
             self._fetch(0)
-        except Exception as error:  # the runtime has ended: who waits must see that
+        except Exception as error:  # the runtime has ended: waiters must learn so
             self._error = error
             self.fetched = True
         with self._condition:

@@ -44,7 +44,9 @@ class RemoteFunction(Generic[P, R]):
 
 
 @overload
-def remote(function: Callable[P, R], /) -> RemoteFunction[P, R]: ...
+def remote(
+    function: Callable[P, R], /, *, results: int = 1, **options: Any
+) -> RemoteFunction[P, R]: ...
 @overload
 def remote(
     *, results: int = 1, **options: Any
