@@ -1,9 +1,9 @@
 """Executor: concurrent.futures.Executor over a runtime.
 
-`plm.Executor()` boots a runtime that ends with this process; `plm.Executor(name=...)` joins one.
-Calls, exceptions and texts are those of ProcessPoolExecutor, with three differences that users ask
-for: a dead worker fails the one task it ran, cancel() also stops a running task, and a future among
-the arguments is a dependency.
+`plm.Executor()` boots a runtime, which ends with the program; `plm.Executor(name=...)` joins a
+running runtime. Calls, exceptions and texts equal ProcessPoolExecutor's, with three differences: a
+dead worker fails only the running task, cancel() also stops a running task, and a future among the
+arguments is a dependency.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Executor(StandardExecutor):
         return self._submit(fn, args, kwargs, None)
 
     def options(self, **options: Any) -> Submitter:
-        """The executor with options for what it submits: needs=, priority=, retries=,
+        """The executor with options for tasks: needs=, priority=, retries=,
         crash_retries=, run_limit=, ... (times in seconds)."""
         return Submitter(self, self._session.options_of(options))
 
@@ -166,7 +166,7 @@ class Executor(StandardExecutor):
         return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
 
     def usable(self) -> bool:
-        """Tells whether the executor takes tasks: it was not shut down, and its runtime is up."""
+        """Tells whether the executor takes tasks: not shut down, and the runtime is up."""
         return not (self._shutdown or self._broken or _exiting or self._session.core.closed)
 
     def put(self, value: Any) -> Ref:
@@ -260,8 +260,8 @@ class Executor(StandardExecutor):
             self._session.cancel_quietly([future.ref])
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the executor. Submitted tasks run to their end, but with cancel_futures those that
-        have not begun are cancelled. wait: return when all have ended."""
+        """Ends the executor. Submitted tasks run to the end; with cancel_futures, tasks not yet
+        begun are cancelled. wait: return when all tasks have ended."""
         with self._lock:
             self._shutdown = True
         if not self._end.alive:
@@ -316,7 +316,7 @@ class Submitter(StandardExecutor):
 
 
 class _FutureOfInitialized(Future[T]):
-    """A future whose failure may be that of the executor's initializer."""
+    """A future with a failure that may come from the executor's initializer."""
 
     def __init__(self, session: Session, ref: Ref, executor: Callable[[], Executor | None]) -> None:
         super().__init__(session, ref)
@@ -331,7 +331,7 @@ class _FutureOfInitialized(Future[T]):
 
 
 class _Failed(Future["Any"]):
-    """A call that could not be submitted."""
+    """A call without a task: the submission failed."""
 
     def __init__(self, session: Session, error: BaseException) -> None:
         self.session = session
@@ -359,7 +359,7 @@ def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, .
 
 
 class _Ahead:
-    """The futures of a map, submitted ahead of the results that are taken."""
+    """The futures of a map, submitted ahead of the results taken."""
 
     def __init__(
         self,
@@ -374,7 +374,7 @@ class _Ahead:
         )
 
     def next(self) -> Future[Any]:
-        """The oldest future; another one is submitted for it."""
+        """The oldest future; another row is submitted in its place."""
         first = self.futures.popleft()
         for row in itertools.islice(self._rows, 1):
             self.futures.append(self._submit(row))
@@ -382,7 +382,7 @@ class _Ahead:
 
 
 def _taken(future: Future[Any], deadline: float | None) -> Any:
-    """The result of a future that nobody else knows; without a result the task is cancelled."""
+    """The result of a future of the map; without a result the task is cancelled."""
     try:
         return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
     finally:
@@ -391,7 +391,7 @@ def _taken(future: Future[Any], deadline: float | None) -> Any:
 
 
 class _Results:
-    """The results of a map, in order. Dropped before the last one, it cancels the tasks left."""
+    """The results of a map, in order. Dropped before the last result, the rest is cancelled."""
 
     def __init__(self, ahead: _Ahead, deadline: float | None) -> None:
         self._ahead = ahead
@@ -411,7 +411,7 @@ class _Results:
             raise
 
     def close(self) -> None:
-        """Cancels the tasks whose results nobody takes."""
+        """Cancels the tasks without a taker."""
         futures = self._ahead.futures
         while futures:
             try:
@@ -460,7 +460,7 @@ def _end_later(session: Session, runtime: Runtime | None) -> None:
 
 
 def _end_now(session: Session, runtime: Runtime | None) -> None:
-    """Results that nobody has read yet stay readable."""
+    """Unread results stay readable."""
     try:
         session.fetch_ended()
     except _core.Error:

@@ -1,7 +1,7 @@
-"""A runtime of our own: `plm --tied`, started by this process and ended with it.
+"""A private runtime: `plm --tied`, started by the program and ended with the program.
 
-The runtime ends when this process ends, however that happens. Its workers write to the standard
-output of this process. The programs are found in the package, else in PATH.
+The runtime ends with the program, also when the program is killed. The workers write to the
+standard output of the program. The programs of plm are found in the package, else in PATH.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ END_PATIENCE_S = 10.0
 
 
 def program(name: str) -> str:
-    """The path of one of the programs of plm."""
+    """The path of a program of plm."""
     here = os.path.dirname(os.path.realpath(__file__))
     places = [os.environ.get("PLM_BIN", ""), f"{here}/bin", *os.environ.get("PATH", "").split(":")]
     for place in filter(None, places):
@@ -39,7 +39,7 @@ def program(name: str) -> str:
 
 
 class Runtime:
-    """A runtime that this process has started."""
+    """A runtime started by this process."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Runtime:
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, theirs, ready),
                 ],
-                setpgroup=0,  # a Ctrl-C at the terminal is for this process alone
+                setpgroup=0,  # a Ctrl-C at the terminal is for the program alone
                 setsigmask=[],
                 setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
             )
@@ -117,14 +117,14 @@ class Runtime:
     def _end_once(self) -> None:
         if self._pidfd < 0:
             return
-        # Two signals of different kinds: two equal ones might merge.
+        # Two signals of different kinds: two equal signals might merge.
         for number in (signal.SIGTERM, signal.SIGINT):
             self._signal(number)
         if not select.select([self._pidfd], [], [], END_PATIENCE_S)[0]:
             self._signal(signal.SIGKILL)
         try:
             os.waitpid(self.pid, 0)
-        except ChildProcessError:  # the program waits for all its children itself
+        except ChildProcessError:  # the program waits for all children
             pass
         os.close(self._pidfd)
         self._pidfd = -1

@@ -1,6 +1,6 @@
 """One Python task in a worker: `handle` is called for every task of a Python function.
 
-The worker loop is C (python/core/): it claims the task, calls `handle`, commits the outcome. An
+The worker loop is C (python/core/): claims the task, calls `handle`, commits the outcome. An
 exception of the task becomes the failure of the task. A request to stop the task (cancel, a time
 limit) interrupts system calls and raises TaskStopped in the main thread.
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 else:
-    import _signal  # the module signal imports enum; it calls this one
+    import _signal  # the module signal imports enum, which takes time
 
 _callables: dict[bytes, Callable[..., Any]] = {}
 _initialized: dict[int, BaseException | None] = {}
 
 
 class TaskStopped(BaseException):
-    """Raised in a task that was asked to stop: by a cancellation, or a time limit that is over."""
+    """Raised in a task asked to stop: by a cancellation, or because a time limit is over."""
 
 
 # ---- what a task may have left changed ----
@@ -192,7 +192,7 @@ _environment = -1  # as of the last task
 
 
 def _refresh(call: _core.Call) -> None:
-    """The task before had other needs: shows what this one has."""
+    """The last task had other needs: shows the needs of the new task."""
     global _environment
     from ._threads import refresh
 
