@@ -378,7 +378,10 @@ class Session:
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
-        raise error  # outside of the handler, so that its cause stays the remote traceback
+        try:
+            raise error  # outside of the handler, so that its cause stays the remote traceback
+        finally:
+            del error, ref  # a cycle with the traceback would hold the value until a collection
 
     def exception(self, ref: _core.Ref) -> BaseException:
         """The exception of a failed or cancelled task."""
