@@ -372,10 +372,11 @@ nightly: fuzz-ready sweeps-ready
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
-asan: deps
-	$(AGAIN) VARIANT=asan test-programs fuzz-programs
-	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
-	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
+asan: deps deps-python
+	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
+	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
+	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
+	    $(if $(PYTHON_LACKS),,tests/python/core_under_asan.sh)
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.
 TSAN_TESTS := $(addprefix build/tsan/tests/roles/,test_roles test_roles_objects)
