@@ -8,7 +8,15 @@
 set -eu
 folder=$1
 shift
-mkdir -p "$folder"
+mkdir -p "$folder/licences"
+
+# A copied library comes with its licence. Debian keeps the text beside each package.
+licence() {
+	command -v dpkg-query >/dev/null || return 0
+	package=$(dpkg-query -S "$(readlink -f "$1")" 2>/dev/null | head -n 1 | cut -d : -f 1)
+	[ -z "$package" ] || cp -L "/usr/share/doc/$package/copyright" "$folder/licences/$package"
+}
+
 for file in "$@"; do
 	ldd "$file"
 done | sed -n 's/^[[:space:]]*\([^ ]*\) => \(\/[^ ]*\) .*/\1 \2/p' | sort -u |
@@ -18,4 +26,5 @@ done | sed -n 's/^[[:space:]]*\([^ ]*\) => \(\/[^ ]*\) .*/\1 \2/p' | sort -u |
 		libresolv.so.* | ld-linux*) continue ;;
 		esac
 		[ "$path" -ef "$folder/$name" ] || cp -L "$path" "$folder/$name"
+		licence "$path"
 	done
