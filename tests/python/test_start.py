@@ -1,5 +1,4 @@
-"""What a program and a worker load before they need it: the start of both is counted in
-milliseconds."""
+"""Programs and workers load slow modules late: milliseconds count at the start."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import unittest
 
 import support
 
-# Each takes a millisecond or more, and most programs and workers of plm never need it.
+# Each module takes a millisecond or more. Most programs and workers never need the module.
 SLOW = ("asyncio", "concurrent.futures", "enum", "hashlib", "logging", "numpy", "pathlib", "re")
 SLOW += ("random", "traceback", "typing")
 
@@ -17,7 +16,7 @@ SLOW += ("random", "traceback", "typing")
 def loaded(statement: str) -> set[str]:
     """The modules of SLOW that the statement loads in a fresh interpreter."""
     text = f"import sys\nbefore = set(sys.modules)\n{statement}\nprint(*set(sys.modules) - before)"
-    words = [sys.executable, "-S", "-c", text]  # -S: what the machine loads is not our business
+    words = [sys.executable, "-S", "-c", text]  # -S: no modules of the machine
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return set(done.stdout.split()).intersection(SLOW)
 
