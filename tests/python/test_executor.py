@@ -208,6 +208,7 @@ class Futures(Shared):
     def test_ten_thousand_pending_futures_are_cancelled(self) -> None:
         gate, path = self.path("gate"), self.path("told")
         blockers = [self.pool.submit(wait_for_file, gate) for _ in range(2)]
+        until(lambda: all(b.running() for b in blockers), "both workers are busy")
         futures = [self.pool.submit(told, path, "ran") for _ in range(10_000)]
         self.assertTrue(all(f.cancel() for f in futures))
         touch(gate)
