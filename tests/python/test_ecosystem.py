@@ -11,8 +11,8 @@ import threading
 import time
 import unittest
 from pathlib import Path
-from unittest import mock
 from typing import Any
+from unittest import mock
 
 import support
 
