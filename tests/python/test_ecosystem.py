@@ -255,13 +255,11 @@ def variables(*names: str) -> list[str | None]:
     return [os.environ.get(name) for name in names]
 
 
-def threads_of_blas() -> int:
-    import numpy as np
+def threads_of_libraries() -> set[int]:
+    """Of each loaded library with threads of its own; Debian's plain BLAS has none."""
     import threadpoolctl
 
-    np.ones((4, 4)) @ np.ones((4, 4))
-    counts = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
-    return int(max(counts, default=1))
+    return {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
 
 
 class Needs(unittest.TestCase):
@@ -291,10 +289,10 @@ class Needs(unittest.TestCase):
     def test_a_loaded_library_learns_its_count(self) -> None:
         with support.runtime("blas", "--workers", "cpus=2", "--preload", "numpy") as name:
             with plm.Executor(name=name) as pool:
-                self.assertEqual(pool.submit(threads_of_blas).result(), 1)
-                wide = pool.options(needs="cpus=2").submit(threads_of_blas).result()
-                self.assertIn(wide, (1, 2))  # 1: a library without threads of its own
-                self.assertEqual(pool.submit(threads_of_blas).result(), 1)
+                wide = pool.options(needs="cpus=2")
+                for _ in range(2):
+                    self.assertLessEqual(pool.submit(threads_of_libraries).result(), {1})
+                    self.assertLessEqual(wide.submit(threads_of_libraries).result(), {2})
 
     def test_a_task_sees_the_gpus_it_was_given(self) -> None:
         with support.runtime("gpus", "--workers", "gpus=1 x2") as name:
