@@ -38,7 +38,8 @@ bad=0
 {
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
-	MYPYPATH=python $tools/bin/mypy --strict --no-error-summary \
-	    --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm || bad=1
+	MYPYPATH=python:tests/python $tools/bin/mypy --strict --no-error-summary \
+	    --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm \
+	    tests/python examples/python || bad=1
 }
 exit $bad

@@ -82,21 +82,23 @@ class Future(StandardFuture[T], Promise):
 
     # ---- what the standard library looks at ----
 
-    @_looked_at
-    def _condition(self) -> threading.Condition:
+    def _look_condition(self) -> threading.Condition:
         if self._lock is None:
             with _making:
                 if self._lock is None:
                     self._lock = threading.Condition()
         return self._lock
 
-    @_looked_at
-    def _state(self) -> str:
+    _condition = _looked_at(_look_condition)
+
+    def _look_state(self) -> str:
         # The library looks while it holds the condition, and then installs its waiter: the waiter
         # is told of the end if, and only if, the look did not show the end.
         state = self._state_now()
         self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
         return state
+
+    _state = _looked_at(_look_state)
 
     def _state_now(self) -> str:
         if not self.fetched:
@@ -104,29 +106,33 @@ class Future(StandardFuture[T], Promise):
             return _NAMES[state]
         return CANCELLED_AND_NOTIFIED if isinstance(self._error, CancelledError) else FINISHED
 
-    @_looked_at
-    def _waiters(self) -> list[Any]:
+    def _look_waiters(self) -> list[Any]:
         if self._waiting is None:
             self._waiting = []
             if not self._shown_ended:
                 self._follow()
         return self._waiting
 
-    @_looked_at
-    def _done_callbacks(self) -> list[Callable[[Any], object]]:
+    _waiters = _looked_at(_look_waiters)
+
+    def _look_done_callbacks(self) -> list[Callable[[Any], object]]:
         if self._callbacks is None:
             self._callbacks = []
         return self._callbacks
 
-    @_looked_at
-    def _result(self) -> Any:
+    _done_callbacks = _looked_at(_look_done_callbacks)
+
+    def _look_result(self) -> Any:
         self._fetch(None)
         return None if self._error else self._decode()
 
-    @_looked_at
-    def _exception(self) -> BaseException | None:
+    _result = _looked_at(_look_result)
+
+    def _look_exception(self) -> BaseException | None:
         self._fetch(None)
         return self._error
+
+    _exception = _looked_at(_look_exception)
 
     # ---- the result ----
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable
 from typing import Any
 
 import support  # noqa: F401  # finds the package
@@ -38,7 +39,7 @@ def keep_call() -> int:
 def use_kept_call() -> list[str]:
     """What each use of an ended Call raises."""
     call = kept[-1]
-    uses = [
+    uses: list[Callable[[], object]] = [
         lambda: call.arg(0),
         lambda: call.arg_ref(0),
         lambda: call.result(1),
@@ -60,7 +61,7 @@ def use_kept_call() -> list[str]:
 def misuse() -> list[str]:
     """What wrong arguments of a living Call raise."""
     call = call_now()
-    uses = [
+    uses: list[Callable[[], object]] = [
         lambda: call.arg(99),
         lambda: call.arg(-1),
         lambda: call.result(1, 7),

@@ -12,6 +12,7 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import support
 
@@ -50,7 +51,8 @@ def outer(folder: str) -> int:
 def deep(n: int) -> int:
     import joblib
 
-    below = joblib.Parallel(n_jobs=2)(joblib.delayed(deep)(n - 1) for _ in range(3 if n else 0))
+    rows = range(3 if n else 0)
+    below: list[int] = joblib.Parallel(n_jobs=2)(joblib.delayed(deep)(n - 1) for _ in rows)
     return 1 + sum(below)
 
 
@@ -138,24 +140,13 @@ class Joblib(unittest.TestCase):
     def test_a_large_array_is_put_once_and_is_read_only(self) -> None:
         import numpy as np
 
-        import plm.joblib
-
         array = np.full(300_000, 7.0)
-        puts: list[int] = []
-        executor = plm.joblib.Executor
-        before = executor.put
-
-        def put(pool: Any, value: Any) -> Any:
-            puts.append(value.nbytes)
-            return before(pool, value)
-
-        executor.put = put  # type: ignore[method-assign]
-        try:
+        with mock.patch.object(
+            plm.Executor, "put", autospec=True, side_effect=plm.Executor.put
+        ) as put:
             rows = self.parallel(look, [(array,)] * 20, batch_size=1)
-        finally:
-            executor.put = before  # type: ignore[method-assign]
         self.assertEqual(set(rows), {(False, False, 7.0)})
-        self.assertEqual(puts, [array.nbytes])
+        self.assertEqual(put.call_count, 1)
 
     @unittest.skipUnless(there("threadpoolctl"), "threadpoolctl is not installed")
     def test_inner_threads_are_limited(self) -> None:
@@ -252,9 +243,9 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
         with support.runtime("aio") as name:
             session = plm.connect(name)
             try:
-                square = plm.remote(pow)
-                refs = [square.remote(n, 2) for n in range(200)]
-                self.assertEqual(await asyncio.gather(*refs), [n * n for n in range(200)])
+                same = plm.remote(fail_at)
+                refs = [same.remote(n, -1) for n in range(200)]
+                self.assertEqual(await asyncio.gather(*refs), list(range(200)))
             finally:
                 plm.disconnect()
             self.assertTrue(session.core.closed)
@@ -264,13 +255,11 @@ def variables(*names: str) -> list[str | None]:
     return [os.environ.get(name) for name in names]
 
 
-def threads_of_blas() -> int:
-    import numpy as np
+def threads_of_libraries() -> set[int]:
+    """Of each loaded library with threads of its own; Debian's plain BLAS has none."""
     import threadpoolctl
 
-    np.ones((4, 4)) @ np.ones((4, 4))
-    counts = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
-    return int(max(counts, default=1))
+    return {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
 
 
 class Needs(unittest.TestCase):
@@ -300,10 +289,10 @@ class Needs(unittest.TestCase):
     def test_a_loaded_library_learns_its_count(self) -> None:
         with support.runtime("blas", "--workers", "cpus=2", "--preload", "numpy") as name:
             with plm.Executor(name=name) as pool:
-                self.assertEqual(pool.submit(threads_of_blas).result(), 1)
-                wide = pool.options(needs="cpus=2").submit(threads_of_blas).result()
-                self.assertIn(wide, (1, 2))  # 1: a library without threads of its own
-                self.assertEqual(pool.submit(threads_of_blas).result(), 1)
+                wide = pool.options(needs="cpus=2")
+                for _ in range(2):
+                    self.assertLessEqual(pool.submit(threads_of_libraries).result(), {1})
+                    self.assertLessEqual(wide.submit(threads_of_libraries).result(), {2})
 
     def test_a_task_sees_the_gpus_it_was_given(self) -> None:
         with support.runtime("gpus", "--workers", "gpus=1 x2") as name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 import textwrap
 import unittest
@@ -126,7 +127,7 @@ class Modules(unittest.TestCase):
         path = self.write("bad", "import nosuch")
         for words, reason in (
             (
-                ["--python", support.sys.executable, "--module", path],
+                ["--python", sys.executable, "--module", path],
                 "No module named 'nosuch'",
             ),
             (["--module", self.tools], "boot with plm --python"),
@@ -148,7 +149,7 @@ class Modules(unittest.TestCase):
             self.assertIn(reason, done.stderr)
 
     def test_a_worker_without_an_interpreter_says_what_is_needed(self) -> None:
-        kinds = f"python={support.sys.executable} x1; box=1 x1"
+        kinds = f"python={sys.executable} x1; box=1 x1"
         with support.runtime(
             "module", "--workers", kinds, "--module", self.tools, python=None
         ) as name:

@@ -14,7 +14,7 @@ from plm import _functions, _values
 try:
     import numpy as np
 except ImportError:
-    np = None  # type: ignore[assignment]
+    np = None
 
 
 class Stubborn:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from typing import ClassVar
 
 import support
 
@@ -42,7 +43,10 @@ def run(*words: str | Path, env: dict[str, str] | None = None) -> str:
 
 
 class Wheel(unittest.TestCase):
-    home: tempfile.TemporaryDirectory[str]
+    home: ClassVar[tempfile.TemporaryDirectory[str]]
+    wheel: ClassVar[Path]
+    place: ClassVar[Path]
+    env: ClassVar[dict[str, str]]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -91,7 +95,7 @@ class Wheel(unittest.TestCase):
             "--fresh",
             "--daemon",
             "--python",
-            self.place / "bin/python",
+            str(self.place / "bin/python"),
         ]
         run(self.place / "bin/plm", *boot, env=self.env)
         try:
