@@ -9,7 +9,16 @@ import unittest
 import support
 
 # Each module takes a millisecond or more. Most programs and workers never need the module.
-SLOW = ("asyncio", "concurrent.futures", "enum", "hashlib", "logging", "numpy", "pathlib", "re")
+SLOW: tuple[str, ...] = (
+    "asyncio",
+    "concurrent.futures",
+    "enum",
+    "hashlib",
+    "logging",
+    "numpy",
+    "pathlib",
+    "re",
+)
 SLOW += ("random", "traceback", "typing")
 
 
