@@ -9,17 +9,8 @@ import unittest
 import support
 
 # Each module takes a millisecond or more. Most programs and workers never need the module.
-SLOW: tuple[str, ...] = (
-    "asyncio",
-    "concurrent.futures",
-    "enum",
-    "hashlib",
-    "logging",
-    "numpy",
-    "pathlib",
-    "re",
-)
-SLOW += ("random", "traceback", "typing")
+NAMES = "asyncio concurrent.futures enum hashlib logging numpy pathlib re random traceback typing"
+SLOW = frozenset(NAMES.split())
 
 
 def loaded(statement: str) -> set[str]:
@@ -27,7 +18,7 @@ def loaded(statement: str) -> set[str]:
     text = f"import sys\nbefore = set(sys.modules)\n{statement}\nprint(*set(sys.modules) - before)"
     words = [sys.executable, "-S", "-c", text]  # -S: no modules of the machine
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return set(done.stdout.split()).intersection(SLOW)
+    return set(done.stdout.split()) & SLOW
 
 
 class Starts(unittest.TestCase):
