@@ -8,8 +8,8 @@ import os
 import subprocess
 
 QUEUED = 100000  # small functions, submitted one by one
-CHUNKED = 1000000  # the same by map(chunksize=1000)
-ARRAYS = 100  # tasks with one array of 64 MiB as the argument
+CHUNKED = 1000000  # small functions by map(chunksize=1000)
+ARRAYS = 100  # tasks with an array of 64 MiB as the argument
 IMPORTS = 3
 
 ROWS = (
@@ -24,7 +24,7 @@ ROWS = (
     ("import", "ms", "the import alone"),
 )
 
-# What the request `where` of peers/plm_python.py answers, in its order.
+# The numbers in the answer to the request `where` of peers/plm_python.py, in order.
 STEPS = (
     "the function as text",
     "pickle of the arguments",
@@ -43,7 +43,7 @@ STEPS = (
 
 
 class Executor:
-    """A contestant of this part: its share of the tasks, and the module that its users import."""
+    """A contestant of this part, with a share of the tasks, and the module that users import."""
 
     def __init__(self, contestant, module, share=1, arrays=1, boots=1, works=True):
         self.contestant, self.name, self.module = contestant, contestant.name, module
@@ -100,7 +100,7 @@ def executors(options, python_peer):
             python_peer("ProcessPoolExecutor, forkserver", "process_pool.py", "forkserver"),
             "concurrent.futures.process",
             boots=5,
-            works=False,  # once started, it is the same
+            works=False,  # only the start differs
         ),
         Executor(python_peer("loky", "loky_pool.py"), "loky", arrays=10, boots=3),
         Executor(python_peer("mpire", "mpire_pool.py"), "mpire", share=2, arrays=10, boots=3),

@@ -134,7 +134,11 @@ def import_main(path: str) -> None:
     module: types.ModuleType = module_from_spec(spec)
     module.__dict__["__plm_path__"] = path
     sys.modules["__mp_main__"] = sys.modules["__main__"] = module
-    spec.loader.exec_module(module)
+    quiet, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # as python PROGRAM itself
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = quiet
 
 
 def after_main(text: bytes) -> bytes:

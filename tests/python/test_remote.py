@@ -495,6 +495,7 @@ class Values(Shared):
 
     @needs_numpy
     def test_put_seals_the_array_of_empty(self) -> None:
+        self.session.core.sync()  # values dropped before do not go meanwhile
         before = plm.status()["store_used"]
         array = plm.zeros((1000, 400))
         array[3, 4] = 1

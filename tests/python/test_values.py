@@ -137,7 +137,7 @@ class Functions(unittest.TestCase):
             "''')\n"
             "import subprocess\n"
             "print(subprocess.run([sys.executable, path], capture_output=True, text=True).stdout)\n"
-            "path.unlink(); os.rmdir(folder)\n"
+            "import shutil; shutil.rmtree(folder)\n"
         )
         self.assertEqual(done.stdout.split(), ["42", "4"])
 
