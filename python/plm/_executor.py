@@ -167,7 +167,9 @@ class Executor(StandardExecutor):
 
     def usable(self) -> bool:
         """Tells whether the executor takes tasks: not shut down, and the runtime is up."""
-        return not (self._shutdown or self._broken or _exiting or self._session.core.closed)
+        if self._shutdown or self._broken or _exiting or self._session.core.closed:
+            return False
+        return self._runtime is None or not self._runtime.ended()
 
     def put(self, value: Any) -> Ref:
         """Writes a value into the store of the runtime, once for any number of tasks."""

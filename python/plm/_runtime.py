@@ -108,6 +108,10 @@ class Runtime:
                 raise _core.Error(111, "plm could not boot: it wrote the reason above")
             line += more
 
+    def ended(self) -> bool:
+        """Tells whether the runtime has ended, by itself or by end()."""
+        return self._pidfd < 0 or bool(select.select([self._pidfd], [], [], 0)[0])
+
     def end(self) -> None:
         """Ends the runtime at once, and waits for the end."""
         if self.owner == os.getpid():
@@ -126,10 +130,19 @@ class Runtime:
             os.waitpid(self.pid, 0)
         except ChildProcessError:  # the program waits for all children
             pass
+        self._remove_files()
         os.close(self._pidfd)
         self._pidfd = -1
         if self in _own:
             _own.remove(self)
+
+    def _remove_files(self) -> None:
+        """A killed manager leaves the segments; the name is ours alone."""
+        for kind in ("control", "store", "lock"):
+            try:
+                os.unlink(f"/dev/shm/plm-{os.getuid()}-{self.name}.{kind}")
+            except OSError:  # as usual: the manager has removed the file
+                continue
 
     def _signal(self, number: int) -> None:
         try:

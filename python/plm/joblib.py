@@ -15,6 +15,7 @@ runs batches in its own place, so nesting neither blocks nor starts more process
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -40,8 +41,6 @@ _callbacks_carry_results = hasattr(ParallelBackendBase, "supports_retrieve_callb
 
 def _cores() -> int:
     """The cpus of this machine, or in a task those of the Python workers of the runtime."""
-    import os
-
     if _session.in_worker():
         return sum(cpus for _, cpus, _ in _session.current().core.pythons())
     return len(os.sched_getaffinity(0))
@@ -64,6 +63,9 @@ class _Pools:
         with self._lock:
             pool = self._pools.get(key)
             if pool is None or not pool.usable():
+                if pool is not None:
+                    self._users.pop(key)
+                    self._pools.pop(key).shutdown(wait=False)
                 self._end_unused()
                 pool = Executor(name=name) if name else Executor(workers)
                 self._pools[key] = pool
@@ -92,6 +94,7 @@ class _Pools:
 
 
 _pools = _Pools()
+os.register_at_fork(after_in_child=_pools.forget)
 
 
 # ---- batches ----

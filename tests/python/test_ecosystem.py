@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import io
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -25,6 +26,10 @@ def there(name: str) -> bool:
 
 def process_of(_: int) -> int:
     return os.getpid()
+
+
+def parent_of(_: int) -> int:
+    return os.getppid()
 
 
 def fail_at(n: int, bad: int) -> int:
@@ -100,6 +105,17 @@ class Joblib(unittest.TestCase):
         first = set(self.parallel(process_of, [(n,) for n in range(20)]))
         second = set(self.parallel(process_of, [(n,) for n in range(20)]))
         self.assertLessEqual(len(first | second), 2)
+
+    def test_a_runtime_that_died_is_replaced_for_the_next_parallel(self) -> None:
+        manager = self.parallel(parent_of, [(0,), (1,)])[0]
+        with open(f"/proc/{manager}/cmdline") as words:
+            self.assertIn("plm", words.read())
+        os.kill(manager, signal.SIGKILL)
+        os.waitid(os.P_PID, manager, os.WEXITED | os.WNOWAIT)
+        before = set(support.segments(f"py-{os.getpid()}"))
+        self.assertEqual(self.parallel(pow, [(n, 2) for n in range(5)]), [0, 1, 4, 9, 16])
+        left = before & set(support.segments(f"py-{os.getpid()}"))
+        self.assertEqual(left, set(), "files of the dead runtime")
 
     def test_an_exception_keeps_its_type_and_the_next_parallel_works(self) -> None:
         with self.assertRaises(KeyError):
