@@ -91,6 +91,11 @@ class Shutdowns(PlmMixin, ExecutorShutdownTest, BaseTestCase):  # type: ignore[m
         self.assertEqual(done.stdout.strip(), "apple")
         self.assertEqual(done.stderr, "")
 
+    def test_cancel_futures(self) -> None:
+        # The test wants a task that runs: the workers of a new runtime may still be on their way.
+        self.executor.submit(pow, 2, 2).result()
+        super().test_cancel_futures()
+
     def test_interpreter_shutdown(self) -> None:
         self.sleep_and_print("")
 
