@@ -291,6 +291,7 @@ static void look_at_all(plm_inspect *in, const plm_ref *refs, unsigned n)
 	for (cursor = 0; (call) > 0;) \
 		;
 	TO_THE_END(plm_inspect_processes(in, 0, &cursor, &row.process, sizeof row.process, 1))
+	TO_THE_END(plm_inspect_work(in, 0, &cursor, &row.work, sizeof row.work, 1))
 	TO_THE_END(plm_inspect_objects(in, &cursor, &row.object, sizeof row.object, 1))
 	TO_THE_END(plm_inspect_functions(in, &cursor, &row.function, sizeof row.function, 1))
 	TO_THE_END(plm_inspect_modules(in, &cursor, &row.module, sizeof row.module, 1))
