@@ -240,9 +240,21 @@ bool counting_step(struct counting *counting, plm_inspect *in, uint64_t ns)
 	return false;
 }
 
-void counting_look_again(struct count_task *task, plm_inspect *in)
+static struct count *count_shown(const struct counting *counting)
+{
+	bool first = counting->last && counting->last->ended_ns == 0;
+	return first ? counting->next : counting->last;
+}
+
+const struct count *counting_shown(const struct counting *counting)
+{
+	return count_shown(counting);
+}
+
+void counting_look_again(struct counting *counting, size_t at, plm_inspect *in)
 {
 	static plm_task_row row;
+	struct count_task *task = &count_shown(counting)->task[at];
 	if (plm_inspect_task(in, task->ref, PLM_LOOK_TEXTS, &row, sizeof row) == 0)
 		count_fill(task, &row);
 	else

@@ -1,8 +1,8 @@
 /* top_count.h - tasks counted by function, priority and state, in passes over the record table.
  *
  * A pass over a million records takes longer than a frame may, so a pass goes on in steps of a few
- * milliseconds, and the counts of the last complete pass are shown, with their age. A small table
- * is passed anew for each frame.
+ * milliseconds, and the counts of the last complete pass are shown, with their age; those of the
+ * first pass also while the pass goes on. A small table is passed anew for each frame.
  * Commands are counted by the program that they run.
  * Allocates: counting_begin().  Blocks: never. */
 #ifndef PLM_CLI_TOP_COUNT_H
@@ -65,6 +65,8 @@ struct counting {
 /* 0 or -ENOMEM. */
 int counting_begin(struct counting *counting);
 void counting_end(struct counting *counting);
+/* The last complete pass; before there is one, the pass under way. NULL: no runtime. */
+const struct count *counting_shown(const struct counting *counting);
 /* The filter of the list of tasks; a pass under way begins again. */
 void counting_filter(struct counting *counting, const char *filter);
 /* A pass under way begins again. */
@@ -75,7 +77,7 @@ void counting_start(struct counting *counting);
 bool counting_step(struct counting *counting, plm_inspect *in, uint64_t ns);
 /* "ready", "dead", "stopping" and the like; "gone". */
 const char *counting_state_name(const struct count_task *task);
-/* Reads the present state of a listed task. */
-void counting_look_again(struct count_task *task, plm_inspect *in);
+/* Reads the present state of a task in the list that is shown. */
+void counting_look_again(struct counting *counting, size_t task, plm_inspect *in);
 
 #endif

@@ -169,10 +169,8 @@ static void header_sums(struct canvas *canvas, int row, const struct count *coun
 		{ PLM_STATE_FAILED, "failed" },
 		{ PLM_STATE_CANCELLED, "cancelled" },
 	};
-	if (!count || count->ended_ns == 0) {
-		canvas_put(canvas, row, 0, PAINT_DIM, "tasks   being counted");
+	if (!count)
 		return;
-	}
 	int at = canvas_put(canvas, row, 0, PAINT_PLAIN, "tasks ");
 	for (size_t i = 0; i < COUNT_OF(sums); i++) {
 		uint64_t n = count->state[sums[i].state];
@@ -180,6 +178,8 @@ static void header_sums(struct canvas *canvas, int row, const struct count *coun
 		at = canvas_putf(canvas, row, at + 2, bad ? PAINT_BAD : PAINT_PLAIN, "%llu %s",
 		    (unsigned long long)n, sums[i].word);
 	}
+	if (count->ended_ns == 0)
+		canvas_put(canvas, row, at, PAINT_DIM, "; counted so far");
 }
 
 int header_draw(struct canvas *canvas, int row, int rows, const struct facts *facts,
@@ -197,6 +197,6 @@ int header_draw(struct canvas *canvas, int row, int rows, const struct facts *fa
 	if (row < end)
 		header_rates(canvas, row++, &facts->model);
 	if (row < end)
-		header_sums(canvas, row++, facts->counting.last);
+		header_sums(canvas, row++, counting_shown(&facts->counting));
 	return row;
 }

@@ -72,6 +72,15 @@ static void layout_about(
 	canvas_putf(canvas, row, at, PAINT_DIM, "; %s", about);
 }
 
+/* The pane shows tasks, and the first pass over the tasks goes on. */
+static bool layout_counting(const struct facts *facts, enum pane_number number)
+{
+	const struct counting *c = &facts->counting;
+	bool first = !c->last || c->last->ended_ns == 0;
+	return number != PANE_WORKERS &&
+	    (first || (number == PANE_REASONS && reasons_going(&facts->reasons)));
+}
+
 /* Rows that fit from `row` to before `end`; `chosen` marks the chosen row. */
 static void layout_rows(struct canvas *canvas, int row, int end, const struct frame *frame,
     enum pane_number number, bool chosen)
@@ -82,6 +91,7 @@ static void layout_rows(struct canvas *canvas, int row, int end, const struct fr
 		canvas_put(canvas, row, 0, PAINT_DIM,
 		    !frame->facts->in  ? "no runtime"
 			: of->filter[0] ? "no row passes the filter"
+			: layout_counting(frame->facts, number) ? "the tasks are being counted"
 					: pane->empty);
 		return;
 	}

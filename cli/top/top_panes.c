@@ -103,6 +103,12 @@ static void panes_about_workers(const struct facts *facts, char *ret, size_t siz
 
 /* ---- functions ---- */
 
+static const struct count *panes_count(const struct facts *facts)
+{
+	return counting_shown(&facts->counting);
+}
+
+
 static const struct pane_column function_columns[] = {
 	{ "RUNNING", 7, true },
 	{ "READY", 8, true },
@@ -116,7 +122,7 @@ static const struct pane_column function_columns[] = {
 
 static size_t panes_function_rows(const struct facts *facts)
 {
-	return facts->counting.last ? facts->counting.last->groups : 0;
+	return facts->counting.last ? panes_count(facts)->groups : 0;
 }
 
 /* A record has its times in whole milliseconds. */
@@ -129,7 +135,7 @@ static struct cell panes_function_cell(const struct facts *facts, size_t row, un
 {
 	static const int states[] = { PLM_STATE_RUNNING, PLM_STATE_READY, PLM_STATE_WAITING,
 		PLM_STATE_DONE, PLM_STATE_FAILED };
-	const struct count_group *g = &facts->counting.last->group[row];
+	const struct count_group *g = &panes_count(facts)->group[row];
 	if (column < COUNT_OF(states))
 		return CELL(CELL_NUMBER, g->state[states[column]]);
 	switch (column) {
@@ -149,17 +155,17 @@ static uint64_t panes_hash(const char *text)
 
 static uint64_t panes_function_id(const struct facts *facts, size_t row)
 {
-	return panes_hash(facts->counting.last->group[row].name);
+	return panes_hash(panes_count(facts)->group[row].name);
 }
 
 static void panes_age(const struct facts *facts, char *ret, size_t size)
 {
-	const struct count *count = facts->counting.last;
+	const struct count *count = panes_count(facts);
 	uint64_t ms = count && count->ended_ns ? (clock_ns() - count->ended_ns) / NS_PER_MS : 0;
 	char age[32];
 	ret[0] = 0;
 	if (!count || count->ended_ns == 0)
-		snprintf(ret, size, "; counting the tasks for the first time");
+		snprintf(ret, size, "; counted so far");
 	else if (ms >= 2 * THOUSAND) {
 		ms_print(ms, age, sizeof age);
 		snprintf(ret, size, "; counted %s ago", age);
@@ -205,7 +211,9 @@ static uint64_t panes_reason_id(const struct facts *facts, size_t row)
 static void panes_about_reasons(const struct facts *facts, char *ret, size_t size)
 {
 	const struct reason_list *list = &facts->reasons.last;
-	if (list->exact)
+	if (list->asked == 0 && !list->exact)
+		snprintf(ret, size, "no task is asked yet");
+	else if (list->exact)
 		snprintf(ret, size, "the first reason of each queued task");
 	else
 		snprintf(ret, size, "the first reason, of %u among %llu queued tasks",
@@ -224,12 +232,12 @@ static const struct pane_column priority_columns[] = {
 
 static size_t panes_priority_rows(const struct facts *facts)
 {
-	return facts->counting.last ? facts->counting.last->priorities : 0;
+	return facts->counting.last ? panes_count(facts)->priorities : 0;
 }
 
 static struct cell panes_priority_cell(const struct facts *facts, size_t row, unsigned column)
 {
-	const struct count_priority *p = &facts->counting.last->priority[row];
+	const struct count_priority *p = &panes_count(facts)->priority[row];
 	switch (column) {
 	case 0:
 		return p->priority == INT64_MAX ? TEXT("(others)")
@@ -243,7 +251,7 @@ static struct cell panes_priority_cell(const struct facts *facts, size_t row, un
 
 static uint64_t panes_priority_id(const struct facts *facts, size_t row)
 {
-	return (uint64_t)facts->counting.last->priority[row].priority;
+	return (uint64_t)panes_count(facts)->priority[row].priority;
 }
 
 static void panes_about_priorities(const struct facts *facts, char *ret, size_t size)
@@ -266,7 +274,7 @@ static const struct pane_column task_columns[] = {
 
 static size_t panes_task_rows(const struct facts *facts)
 {
-	return facts->counting.last ? facts->counting.last->listed : 0;
+	return facts->counting.last ? panes_count(facts)->listed : 0;
 }
 
 /* Tasks that a user may want to end or retry come first. */
@@ -285,7 +293,7 @@ static int panes_state_rank(int state)
 
 static struct cell panes_task_cell(const struct facts *facts, size_t row, unsigned column)
 {
-	const struct count_task *t = &facts->counting.last->task[row];
+	const struct count_task *t = &panes_count(facts)->task[row];
 	bool runs = t->state == PLM_STATE_RUNNING;
 	switch (column) {
 	case 0: return (struct cell){ .form = CELL_REF, .number = (uint32_t)t->ref.id, .ref = t->ref };
@@ -302,17 +310,17 @@ static struct cell panes_task_cell(const struct facts *facts, size_t row, unsign
 
 static uint64_t panes_task_id(const struct facts *facts, size_t row)
 {
-	return facts->counting.last->task[row].ref.id;
+	return panes_count(facts)->task[row].ref.id;
 }
 
 static void panes_task_look_close(struct facts *facts, size_t row)
 {
-	counting_look_again(&facts->counting.last->task[row], facts->in);
+	counting_look_again(&facts->counting, row, facts->in);
 }
 
 static void panes_about_tasks(const struct facts *facts, char *ret, size_t size)
 {
-	const struct count *count = facts->counting.last;
+	const struct count *count = panes_count(facts);
 	char age[64];
 	panes_age(facts, age, sizeof age);
 	if (count && count->listed < count->matching)
@@ -354,8 +362,8 @@ bool pane_task(const struct facts *facts, enum pane_number pane, size_t row, plm
 	}
 	if (pane != PANE_TASKS || row >= panes_task_rows(facts))
 		return false;
-	*ret = facts->counting.last->task[row].ref;
-	*ret_what = facts->counting.last->task[row].what;
+	*ret = panes_count(facts)->task[row].ref;
+	*ret_what = panes_count(facts)->task[row].what;
 	return true;
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-enum { SHARE = 100, FIRST_MS = 20 };
+enum { COUNT_FIRST_SHARE = 25, COUNT_SHARE = 50, REASON_SHARE = 100, FIRST_MS = 20 };
 
 /* So much time may be saved up. */
 #define SAVED_MOST_NS ((int64_t)(20 * NS_PER_MS))
@@ -74,9 +74,9 @@ int round_find(struct top *top)
 	return r < 0 ? r : 0;
 }
 
-static void round_save(int64_t *account, uint64_t ns)
+static void round_save(int64_t *account, uint64_t ns, unsigned share)
 {
-	*account += (int64_t)(ns / SHARE);
+	*account += (int64_t)(ns / share);
 	if (*account > SAVED_MOST_NS)
 		*account = SAVED_MOST_NS;
 }
@@ -86,8 +86,9 @@ void round_look(struct top *top, uint64_t ns)
 	if (!top->facts.in)
 		return;
 	model_look(&top->facts.model, top->facts.in);
-	round_save(&top->count_ns, ns);
-	round_save(&top->reason_ns, ns);
+	bool first = top->facts.counting.last->ended_ns == 0;
+	round_save(&top->count_ns, ns, first ? COUNT_FIRST_SHARE : COUNT_SHARE);
+	round_save(&top->reason_ns, ns, REASON_SHARE);
 	round_count(top);
 	round_ask(top);
 }

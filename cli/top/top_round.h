@@ -1,7 +1,7 @@
 /* top_round.h - one round of plmctl top after another: look, count, ask, measure.
  *
  * Two accounts keep the price low whatever the size of the runtime: counting tasks and asking why
- * tasks wait get a hundredth of the time each, and a step that took longer is paid off before the
+ * tasks wait get a few hundredths of the time, and a step that took longer is paid off before the
  * next.
  * Allocates: for each boot of the runtime.  Blocks: never. */
 #ifndef PLM_CLI_TOP_ROUND_H
