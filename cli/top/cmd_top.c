@@ -189,9 +189,12 @@ static int top_run(struct context *context, int argc, char **argv)
 	top_take_signals();
 	view_begin(&top.view);
 	int r = round_find(&top), code = EXIT_FINE;
-	if (r < 0) {
+	if (r == -ENOENT) {
+		fprintf(stderr, "plmctl: top: no runtime has this name (plm boots one): %s\n",
+		    plm_why());
+		code = EXIT_NO_RUNTIME;
+	} else if (r < 0) {
 		code = failed(r, "top");
-		code = r == -ENOENT ? EXIT_NO_RUNTIME : code;
 	} else {
 		code = asked.once ? top_once(&top, &asked) : top_live(&top);
 	}

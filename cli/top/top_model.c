@@ -10,6 +10,8 @@
 
 enum { PAGE_ROWS = 64 };
 
+#define ALL_KINDS UINT32_MAX /* drained workers, too */
+
 void model_end(struct model *model)
 {
 	free(model->slot);
@@ -85,7 +87,7 @@ void model_look(struct model *model, plm_inspect *in)
 	model->processes = model->clients = model->cpus = model->busy_now = 0;
 	model->manager_pid = model->scheduler_pid = 0;
 	model->workers = 0;
-	while ((n = plm_inspect_work(in, 0, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
+	while ((n = plm_inspect_work(in, ALL_KINDS, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
 			model_look_row(model, &rows[i]);
 	model->looks++;
