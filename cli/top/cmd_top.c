@@ -39,7 +39,7 @@ static const struct option_row rows[] = {
 	    OPTION_FIELD(struct asked, once) },
 	{ "interval", NULL, NULL, OPTION_TIME, .word = "TIME", .standard = "1s",
 	    .help = "show new numbers after this time, 100ms at least; with --once: measure for "
-		    "this time (default: 50ms)",
+		    "this time, else for 50ms",
 	    OPTION_FIELD(struct asked, interval_ms), .most = INT_MAX },
 	{ 0 },
 };
@@ -74,7 +74,9 @@ static int top_once(struct top *top, const struct asked *asked)
 {
 	uint64_t ms = asked->interval_ms ? asked->interval_ms : ONCE_MS;
 	uint64_t end = clock_ns() + ms * NS_PER_MS, now = clock_ns();
-	uint64_t pause_ms = ms / 10 < ONCE_LOOK_MS ? ONCE_LOOK_MS : LOOK_MS < ms / 10 ? LOOK_MS : ms / 10;
+	uint64_t pause_ms = ms / 10 < ONCE_LOOK_MS ? ONCE_LOOK_MS
+	    : LOOK_MS < ms / 10                    ? LOOK_MS
+						   : ms / 10;
 	for (; now < end && !top_ended; now = clock_ns()) {
 		uint64_t left_ms = (end - now) / NS_PER_MS + 1;
 		top_pause(left_ms < pause_ms ? left_ms : pause_ms);
@@ -131,7 +133,8 @@ static void top_go_on(struct top *top)
 {
 	uint64_t now = clock_ns();
 	struct rhythm rhythm = { .looked_ns = now, .look_ms = LOOK_MS };
-	uint64_t first = top->interval_ms < FIRST_INTERVAL_MS ? top->interval_ms : FIRST_INTERVAL_MS;
+	uint64_t first =
+	    top->interval_ms < FIRST_INTERVAL_MS ? top->interval_ms : FIRST_INTERVAL_MS;
 	rhythm.look_ns = now + rhythm.look_ms * NS_PER_MS;
 	rhythm.frame_ns = now + first * NS_PER_MS;
 	while (!top->view.quits && !top_ended && top_wait(&rhythm)) {
@@ -179,8 +182,9 @@ static int top_run(struct context *context, int argc, char **argv)
 	take_options(context, argc, argv, (void *[]){ &asked });
 	expect_operands(context, argc, 0, 0);
 	if (context->json || context->quiet)
-		usage_error(context, "top shows frames for people: --json and --quiet are of "
-				     "`plmctl status`, `workers` and `tasks`");
+		usage_error(context,
+		    "top shows frames for people: --json and --quiet are of "
+		    "`plmctl status`, `workers` and `tasks`");
 	if (asked.interval_ms && asked.interval_ms < INTERVAL_LEAST_MS)
 		usage_error(context, "--interval is 100ms at least");
 	top.interval_ms = asked.interval_ms ? asked.interval_ms : INTERVAL_MS;
@@ -202,20 +206,25 @@ static int top_run(struct context *context, int argc, char **argv)
 	return code;
 }
 
+static const char top_notes[] = "Keys:\n"
+    /* clang-format off */
+    KEYS_HELP(KEYS_AS_TEXT)
+    /* clang-format on */
+    "\n"
+    "BUSY is measured by 20 looks a second. Tasks are counted in passes over the record\n"
+    "table, which has running and queued tasks, and settled ones that somebody holds or\n"
+    "keeps; with many records a pass takes a while, and the frame tells the age of the\n"
+    "counts. Of many queued tasks a few are asked why they wait: ~ marks such counts.\n"
+    "top needs no process slot, changes nothing but by the keys above, and goes on with\n"
+    "the next boot of the runtime. --timeout: for the answer to a key (default: 2s).\n"
+    "NO_COLOR in the environment: no colours.\n";
+
 const struct command cmd_top = {
 	.name = "top",
 	.usage = "[OPTION]...",
 	.help = "watch the runtime in the terminal: cpus, queue, rates, workers, why tasks wait",
 	.options = { rows },
-	.notes =
-	    "Keys:\n" KEYS_HELP(KEYS_AS_TEXT) "\n"
-	    "BUSY is measured by 20 looks a second. Tasks are counted in passes over the record\n"
-	    "table, which has running and queued tasks, and settled ones that somebody holds or\n"
-	    "keeps; with many records a pass takes a while, and the frame tells the age of the\n"
-	    "counts. Of many queued tasks a few are asked why they wait: ~ marks such counts.\n"
-	    "top needs no process slot, changes nothing but by the keys above, and goes on with\n"
-	    "the next boot of the runtime. --timeout: for the answer to a key (default: 2s).\n"
-	    "NO_COLOR in the environment: no colours.\n",
+	.notes = top_notes,
 	.run = top_run,
 	.visits = true,
 };

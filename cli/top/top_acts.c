@@ -23,8 +23,8 @@ static void acts_end(struct top *top, plm *rt, int error, const char *done)
 	/* The next frame shows the outcome. */
 	counting_restart(&top->facts.counting);
 	if (top->facts.in)
-		plm_inspect_runtime(top->facts.in, &top->facts.model.runtime,
-		    sizeof top->facts.model.runtime);
+		plm_inspect_runtime(
+		    top->facts.in, &top->facts.model.runtime, sizeof top->facts.model.runtime);
 }
 
 void act_cancel(struct top *top, plm_ref ref)
@@ -87,7 +87,8 @@ void act_drain_worker(struct top *top, uint32_t worker, bool away)
 	plm *rt = acts_connect(top);
 	if (!rt)
 		return;
-	snprintf(done, sizeof done, away ? "worker %u comes back" : "worker %u ends its task and leaves",
-	    worker);
-	acts_end(top, rt, away ? plm_resume_worker(rt, worker) : plm_drain_worker(rt, worker), done);
+	snprintf(done, sizeof done,
+	    away ? "worker %u comes back" : "worker %u ends its task and leaves", worker);
+	acts_end(
+	    top, rt, away ? plm_resume_worker(rt, worker) : plm_drain_worker(rt, worker), done);
 }

@@ -160,7 +160,7 @@ static void count_fill(struct count_task *task, const plm_task_row *row)
 
 const char *counting_state_name(const struct count_task *task)
 {
-	return task->state == PLM_STATE_FREE       ? "gone"
+	return task->state == PLM_STATE_FREE  ? "gone"
 	    : task->marks & PLM_MARK_STOPPING ? "stopping"
 	    : task->marks & PLM_MARK_DEAD     ? "dead"
 					      : plm_state_name(task->state);

@@ -37,8 +37,8 @@ static void header_title(
 	char up[METER_TEXT_BYTES];
 	const char *state = header_state(r);
 	ms_print(r->uptime_ms, up, sizeof up);
-	at = canvas_put(canvas, row, at + 2,
-	    strcmp(state, "up") == 0 ? PAINT_GOOD : PAINT_WARN, state);
+	at = canvas_put(
+	    canvas, row, at + 2, strcmp(state, "up") == 0 ? PAINT_GOOD : PAINT_WARN, state);
 	canvas_putf(canvas, row, at + 1, PAINT_PLAIN, "for %s  %u clients  %llu restarts", up,
 	    facts->model.clients, (unsigned long long)r->restarts);
 }
@@ -78,7 +78,9 @@ static void header_bytes(struct meter *m, const char *label, uint64_t used, uint
 	char used_text[METER_TEXT_BYTES / 2], all_text[METER_TEXT_BYTES / 2];
 	size_print(used, used_text, sizeof used_text);
 	size_print(all, all_text, sizeof all_text);
-	*m = (struct meter){ .label = label, .used = (double)used, .all = (double)all,
+	*m = (struct meter){ .label = label,
+		.used = (double)used,
+		.all = (double)all,
 		.paint = header_level((double)used, (double)all) };
 	snprintf(m->text, sizeof m->text, "%.28s/%.28s", used_text, all_text);
 }
@@ -86,7 +88,9 @@ static void header_bytes(struct meter *m, const char *label, uint64_t used, uint
 static void header_number(
     struct meter *m, const char *label, uint64_t used, uint64_t all, const char *word)
 {
-	*m = (struct meter){ .label = label, .used = (double)used, .all = (double)all,
+	*m = (struct meter){ .label = label,
+		.used = (double)used,
+		.all = (double)all,
 		.paint = header_level((double)used, (double)all) };
 	snprintf(m->text, sizeof m->text, "%llu/%llu%s", (unsigned long long)used,
 	    (unsigned long long)all, word);
@@ -96,8 +100,9 @@ static void header_number(
 static void header_cpus(struct meter *m, const struct model *model)
 {
 	double busy = model->measured ? model->busy : model->busy_now;
-	*m = (struct meter){ .label = "cpus", .used = busy, .all = model->cpus,
-		.paint = PAINT_GOOD };
+	*m = (struct meter){
+		.label = "cpus", .used = busy, .all = model->cpus, .paint = PAINT_GOOD
+	};
 	snprintf(m->text, sizeof m->text, "%.1f/%u busy", busy, model->cpus);
 }
 
@@ -146,8 +151,8 @@ static void header_rates(struct canvas *canvas, int row, const struct model *mod
 	}
 	rate_print(model->rate, now, sizeof now);
 	rate_print(most, most_text, sizeof most_text);
-	int at = canvas_putf(
-	    canvas, row, 0, PAINT_PLAIN, "tasks/s %-6s most %-6s", now, most_text) + 1;
+	int at =
+	    canvas_putf(canvas, row, 0, PAINT_PLAIN, "tasks/s %-6s most %-6s", now, most_text) + 1;
 	unsigned room = canvas->columns > at ? (unsigned)(canvas->columns - at) : 0;
 	for (unsigned i = n > room ? n - room : 0; i < n; i++, at++) {
 		double rate = model->history[i];

@@ -149,8 +149,8 @@ static bool keys_task(struct top *top, plm_ref *ret, const char **ret_what)
 	    pane_task(&top->facts, top->view.pane, row, ret, ret_what))
 		return true;
 	bool pane = top->view.pane == PANE_WORKERS || top->view.pane == PANE_TASKS;
-	view_say(&top->view, pane ? "no task is chosen"
-				  : "choose a task in the pane Tasks, or a worker in Workers");
+	view_say(&top->view,
+	    pane ? "no task is chosen" : "choose a task in the pane Tasks, or a worker in Workers");
 	return false;
 }
 
@@ -221,7 +221,8 @@ static void keys_drain(struct top *top)
 		act_drain(top, true);
 		return;
 	}
-	snprintf(top->view.question, SAYING_BYTES, "accept no new tasks, and run the accepted ones?");
+	snprintf(
+	    top->view.question, SAYING_BYTES, "accept no new tasks, and run the accepted ones?");
 	keys_ask(top, DEED_DRAIN);
 }
 

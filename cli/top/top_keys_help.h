@@ -9,12 +9,12 @@
 	LINE("Up Down PgUp PgDn Home End   ", "choose a row") \
 	LINE("> F6; <                      ", "sort by the next column; by the one before") \
 	LINE("i                            ", "turn the order around") \
-	LINE("/ F4                         ", "rows with a text alone: Enter keeps, Esc ends it") \
+	LINE("/ F4                         ", "rows with a text alone; Esc: all rows") \
 	LINE("c F9                         ", "cancel the task of the row, after a question") \
 	LINE("r                            ", "retry the failed task of the row (pane Tasks)") \
 	LINE("p                            ", "pause: start no tasks; again: resume") \
 	LINE("d                            ", "send the worker of the row away, after a question;") \
-	LINE("                             ", "of a drained worker: let the worker come back") \
+	LINE("                             ", "drained already: let the worker come back") \
 	LINE("D                            ", "accept no new tasks, after a question; again: do") \
 	LINE("? F1 h                       ", "help") \
 	LINE("q F10 Esc                    ", "quit")
@@ -23,7 +23,6 @@
 #define KEYS_AS_LINE(keys, help) keys help,
 #define KEYS_AS_TEXT(keys, help) "  " keys help "\n"
 
-#define KEYS_BAR                                                                              \
-	"?Help Tab:Pane >Sort /Filter cCancel rRetry pPause dDrain qQuit"
+#define KEYS_BAR "?Help Tab:Pane >Sort /Filter cCancel rRetry pPause dDrain qQuit"
 
 #endif

@@ -29,7 +29,8 @@ static void layout_titles(struct canvas *canvas, int row, const struct pane *pan
 	for (unsigned i = 0; i < pane->n; i++) {
 		const struct pane_column *column = &pane->columns[i];
 		at = canvas_put_field(canvas, row, at, layout_width(canvas, at, column->width),
-			 PAINT_HEAD, column->title) + 1;
+			 PAINT_HEAD, column->title) +
+		    1;
 	}
 }
 
@@ -52,7 +53,8 @@ static void layout_row(
 		cell_print(&cell, text, sizeof text);
 		at = canvas_put_field(canvas, row, at,
 			 layout_width(canvas, at, pane->columns[i].width), layout_paint(&cell),
-			 text) + 1;
+			 text) +
+		    1;
 	}
 }
 
@@ -68,7 +70,8 @@ static void layout_about(
 	int at = canvas_putf(canvas, row, 0, PAINT_DIM, "by %s%s", column->title,
 	    column->downward != of->upward ? ", largest first" : "");
 	if (of->filter[0])
-		at = canvas_putf(canvas, row, at, PAINT_WARN, "; only rows with \"%s\"", of->filter);
+		at =
+		    canvas_putf(canvas, row, at, PAINT_WARN, "; only rows with \"%s\"", of->filter);
 	canvas_putf(canvas, row, at, PAINT_DIM, "; %s", about);
 }
 
@@ -89,10 +92,10 @@ static void layout_rows(struct canvas *canvas, int row, int end, const struct fr
 	const struct pane_view *of = &frame->view->of[number];
 	if (of->n == 0 && row < end) {
 		canvas_put(canvas, row, 0, PAINT_DIM,
-		    !frame->facts->in  ? "no runtime"
-			: of->filter[0] ? "no row passes the filter"
+		    !frame->facts->in                           ? "no runtime"
+			: of->filter[0]                         ? "no row passes the filter"
 			: layout_counting(frame->facts, number) ? "the tasks are being counted"
-					: pane->empty);
+								: pane->empty);
 		return;
 	}
 	for (size_t i = of->first; i < of->n && row < end; i++, row++) {
@@ -111,7 +114,8 @@ static void layout_names(struct canvas *canvas, int row, enum pane_number chosen
 	int at = 0;
 	for (int i = 0; i < PANES; i++)
 		at = canvas_putf(canvas, row, at, i == (int)chosen ? PAINT_CHOSEN : PAINT_PLAIN,
-			 i == (int)chosen ? "[%s]" : " %s ", panes[i].name) + 1;
+			 i == (int)chosen ? "[%s]" : " %s ", panes[i].name) +
+		    1;
 }
 
 static void layout_bottom(struct canvas *canvas, int row, const struct view *view)
@@ -160,8 +164,8 @@ void layout_draw(struct canvas *canvas, const struct frame *frame)
 		layout_help(canvas);
 		return;
 	}
-	int row = header_draw(canvas, 0, layout_header_rows(canvas), frame->facts, frame->name,
-	    frame->trouble);
+	int row = header_draw(
+	    canvas, 0, layout_header_rows(canvas), frame->facts, frame->name, frame->trouble);
 	int above = layout_above(canvas, frame, row), end = canvas->rows - BOTTOM_ROWS;
 	view_arrange(view, frame->facts, view->pane);
 	if (above > 0)

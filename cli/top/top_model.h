@@ -40,13 +40,13 @@ struct model {
 	uint32_t processes, clients; /* process slots in use, and those of clients */
 	uint32_t cpus, busy_now;     /* cpus of workers; with a task just now */
 	int32_t manager_pid, scheduler_pid;
-	uint64_t looks;                        /* of this boot */
-	uint64_t looks_since, busy_since;      /* in the interval */
-	uint64_t finished;                     /* tasks, in the interval */
-	uint64_t began_ns;                     /* of the interval */
-	bool measured;                         /* an interval is over */
-	double busy, rate;                     /* cpus; tasks in a second; of the last interval */
-	double history[MODEL_HISTORY];         /* of rates, the newest last */
+	uint64_t looks;                   /* of this boot */
+	uint64_t looks_since, busy_since; /* in the interval */
+	uint64_t finished;                /* tasks, in the interval */
+	uint64_t began_ns;                /* of the interval */
+	bool measured;                    /* an interval is over */
+	double busy, rate;                /* cpus; tasks in a second; of the last interval */
+	double history[MODEL_HISTORY];    /* of rates, the newest last */
 	unsigned histories;
 };
 

@@ -108,7 +108,6 @@ static const struct count *panes_count(const struct facts *facts)
 	return counting_shown(&facts->counting);
 }
 
-
 static const struct pane_column function_columns[] = {
 	{ "RUNNING", 7, true },
 	{ "READY", 8, true },
@@ -216,8 +215,8 @@ static void panes_about_reasons(const struct facts *facts, char *ret, size_t siz
 	else if (list->exact)
 		snprintf(ret, size, "the first reason of each queued task");
 	else
-		snprintf(ret, size, "the first reason, of %u among %llu queued tasks",
-		    list->asked, (unsigned long long)list->queued);
+		snprintf(ret, size, "the first reason, of %u among %llu queued tasks", list->asked,
+		    (unsigned long long)list->queued);
 }
 
 /* ---- priorities ---- */
@@ -239,9 +238,7 @@ static struct cell panes_priority_cell(const struct facts *facts, size_t row, un
 {
 	const struct count_priority *p = &panes_count(facts)->priority[row];
 	switch (column) {
-	case 0:
-		return p->priority == INT64_MAX ? TEXT("(others)")
-						: CELL(CELL_NUMBER, p->priority);
+	case 0: return p->priority == INT64_MAX ? TEXT("(others)") : CELL(CELL_NUMBER, p->priority);
 	case 1: return CELL(CELL_NUMBER, p->ready);
 	case 2: return CELL(CELL_NUMBER, p->waiting);
 	case 3: return CELL(CELL_NUMBER, p->running);
@@ -296,7 +293,9 @@ static struct cell panes_task_cell(const struct facts *facts, size_t row, unsign
 	const struct count_task *t = &panes_count(facts)->task[row];
 	bool runs = t->state == PLM_STATE_RUNNING;
 	switch (column) {
-	case 0: return (struct cell){ .form = CELL_REF, .number = (uint32_t)t->ref.id, .ref = t->ref };
+	case 0:
+		return (
+		    struct cell){ .form = CELL_REF, .number = (uint32_t)t->ref.id, .ref = t->ref };
 	case 1:
 		return (struct cell){ .form = CELL_TEXT,
 			.number = panes_state_rank(t->state),
@@ -367,8 +366,8 @@ bool pane_task(const struct facts *facts, enum pane_number pane, size_t row, plm
 	return true;
 }
 
-bool pane_worker(const struct facts *facts, enum pane_number pane, size_t row, uint32_t *ret,
-    bool *ret_drained)
+bool pane_worker(
+    const struct facts *facts, enum pane_number pane, size_t row, uint32_t *ret, bool *ret_drained)
 {
 	if (pane != PANE_WORKERS || row >= panes_worker_rows(facts))
 		return false;

@@ -42,14 +42,7 @@ struct pane_column {
 	bool downward; /* sorted by this column, the largest comes first */
 };
 
-enum pane_number {
-	PANE_WORKERS,
-	PANE_FUNCTIONS,
-	PANE_REASONS,
-	PANE_PRIORITIES,
-	PANE_TASKS,
-	PANES
-};
+enum pane_number { PANE_WORKERS, PANE_FUNCTIONS, PANE_REASONS, PANE_PRIORITIES, PANE_TASKS, PANES };
 
 struct pane {
 	const char *name;
@@ -76,7 +69,7 @@ void rate_print(double rate, char *ret, size_t size);
 /* What the keys act on; false: the row has none. */
 bool pane_task(const struct facts *facts, enum pane_number pane, size_t row, plm_ref *ret,
     const char **ret_what);
-bool pane_worker(const struct facts *facts, enum pane_number pane, size_t row, uint32_t *ret,
-    bool *ret_drained);
+bool pane_worker(
+    const struct facts *facts, enum pane_number pane, size_t row, uint32_t *ret, bool *ret_drained);
 
 #endif

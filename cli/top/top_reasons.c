@@ -32,8 +32,8 @@ void reasons_take(struct reasons *reasons, const struct count *count)
 	memcpy(reasons->sample, count->sample, sizeof reasons->sample);
 	reasons->sampled = count->sampled;
 	reasons->at = 0;
-	reasons->next = (struct reason_list){ .queued = count->queued,
-		.exact = count->queued <= SAMPLE_MAX };
+	reasons->next =
+	    (struct reason_list){ .queued = count->queued, .exact = count->queued <= SAMPLE_MAX };
 	if (reasons->sampled == 0)
 		reasons_publish(reasons);
 }

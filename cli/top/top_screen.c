@@ -12,7 +12,7 @@
 
 #include "base/why.h"
 
-#undef columns /* term.h has macros for all capabilities */
+#undef columns /* ncurses has a macro for each capability */
 
 enum { ESCAPE_MS = 25, RUN_MAX = 512, CONTROL_H = 8, DELETE = 127 };
 
@@ -55,16 +55,21 @@ int screen_open(void)
 {
 	const char *type = getenv("TERM");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return why(-ENOTTY, "input or output is no terminal: `plmctl top --once` needs none");
+		return why(
+		    -ENOTTY, "input or output is no terminal: `plmctl top --once` needs none");
 	the_screen = newterm(NULL, stdout, stdin);
 	if (!the_screen)
-		return why(-ENOTTY, "the terminal type TERM=%s is not known here: try TERM=xterm, "
-				    "or `plmctl top --once`", type ? type : "");
+		return why(-ENOTTY,
+		    "the terminal type TERM=%s is not known here: try TERM=xterm, "
+		    "or `plmctl top --once`",
+		    type ? type : "");
 	set_term(the_screen);
 	if (!tigetstr("cup") || tigetflag("hc") == 1) {
 		screen_close();
-		return why(-ENOTTY, "the terminal TERM=%s cannot draw a frame: `plmctl top --once` "
-				    "prints one", type ? type : "");
+		return why(-ENOTTY,
+		    "the terminal TERM=%s cannot draw a frame: `plmctl top --once` "
+		    "prints one",
+		    type ? type : "");
 	}
 	set_escdelay(ESCAPE_MS);
 	cbreak();

@@ -118,9 +118,9 @@ void view_arrange(struct view *view, const struct facts *facts, enum pane_number
 	}
 	for (size_t row = 0; row < rows; row++)
 		if (view_passes(facts, pane, row, of->filter))
-			ranked[of->n++] = (struct ranked){
-				.cell = pane->cell(facts, row, of->sorted_by), .row = (uint32_t)row
-			};
+			ranked[of->n++] =
+			    (struct ranked){ .cell = pane->cell(facts, row, of->sorted_by),
+				    .row = (uint32_t)row };
 	qsort_r(ranked, of->n, sizeof *ranked, view_compare, &downward);
 	for (size_t i = 0; i < of->n; i++)
 		of->order[i] = ranked[i].row;

@@ -17,7 +17,7 @@ struct pane_view {
 	size_t chosen, first; /* among the rows in order; the first one on the screen */
 	uint64_t chosen_id;
 	bool chosen_known; /* the user has moved; before, the first row is chosen */
-	uint32_t *order; /* rows that pass the filter, sorted */
+	uint32_t *order;   /* rows that pass the filter, sorted */
 	size_t n, room;
 };
 

@@ -12,9 +12,9 @@
 #include "client/plm_inspect.h"
 
 struct watched {
-	const char *name; /* NULL: the default */
-	plm_inspect *in;  /* NULL: no runtime to show */
-	uint64_t boot;    /* the number of the boot seen last; 0: none */
+	const char *name;  /* NULL: the default */
+	plm_inspect *in;   /* NULL: no runtime to show */
+	uint64_t boot;     /* the number of the boot seen last; 0: none */
 	char trouble[256]; /* why there is nothing to show, or why it may be old; "" */
 };
 

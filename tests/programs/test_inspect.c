@@ -243,7 +243,8 @@ START_TEST(the_quick_list_of_processes_says_the_same_as_the_long_one)
 	uint64_t slow_at = 0, quick_at = 0;
 	unsigned busy = 0, finished = 0, drained = 0;
 	while (plm_inspect_processes(in, UINT32_MAX, &slow_at, &slow, sizeof slow, 1) == 1) {
-		ck_assert_int_eq(plm_inspect_work(in, UINT32_MAX, &quick_at, &quick, sizeof quick, 1), 1);
+		ck_assert_int_eq(
+		    plm_inspect_work(in, UINT32_MAX, &quick_at, &quick, sizeof quick, 1), 1);
 		ck_assert_uint_eq(quick_at, slow_at);
 		ck_assert_uint_eq(quick.process, slow.process);
 		ck_assert_int_eq(quick.kind, slow.kind);

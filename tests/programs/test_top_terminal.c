@@ -98,7 +98,7 @@ START_TEST(what_top_cannot_do_is_refused_with_the_way_out)
 	REFUSED(64, "plmctl status", "--json", "--once");
 	REFUSED(64, "plmctl status", "--quiet", "--once");
 	REFUSED(64, "100ms at least", "--interval", "1ms", "--once");
-	REFUSED(64, "no operand", "word");
+	REFUSED(64, "too many arguments", "word");
 	REFUSED(69, "no runtime", "--name", "test-top-nobody", "--once");
 	refused(125, "--once", (const char *const[]){ "top", NULL });
 }
@@ -128,7 +128,7 @@ START_TEST(every_size_is_drawn_down_to_one_character)
 		tmux("resize-window -x %d -y %d", sizes[i][0], sizes[i][1]);
 		press("Tab '?' x");
 		if (sizes[i][0] >= 40 && sizes[i][1] > 1)
-			shows(sizes[i][1] >= 12 ? "cpus" : "Help");
+			shows(sizes[i][1] >= 24 ? "cpus" : "tasks/s");
 	}
 	shows("Help");
 	shows("records");
@@ -171,6 +171,7 @@ START_TEST(names_do_not_speak_to_the_terminal)
 	    "sleep 100000 # \033[41mred\033]0;title\a \xff\xe2\x80\xaeturned");
 	ctl_until(&top_rt, ref, "tasks", "--quiet", "--state", "running");
 	open_top("", "");
+	tmux("resize-window -x 200 -y 30");
 	shows("sleep 100000 # ?[41mred?]0;title? ?");
 	tmux("capture-pane -e -p");
 	ck_assert_ptr_null(strstr(top_screen, "\033[41m"));
