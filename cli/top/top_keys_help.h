@@ -13,8 +13,8 @@
 	LINE("c F9                         ", "cancel the task of the row, after a question") \
 	LINE("r                            ", "retry the failed task of the row (pane Tasks)") \
 	LINE("p                            ", "pause: start no tasks; again: resume") \
-	LINE("d                            ", "send the worker of the row away, after a question;") \
-	LINE("                             ", "drained already: let the worker come back") \
+	LINE("d                            ", "drain the worker of the row, after a question;") \
+	LINE("                             ", "of a drained worker: let the worker come back") \
 	LINE("D                            ", "accept no new tasks, after a question; again: do") \
 	LINE("? F1 h                       ", "help") \
 	LINE("q F10 Esc                    ", "quit")

@@ -51,26 +51,36 @@ static void screen_take_colours(void)
 	}
 }
 
+/* Asked first, because a newterm() that fails leaves memory behind. */
+static int screen_check_type(const char *type)
+{
+	int known;
+	if (setupterm(type, STDOUT_FILENO, &known) == ERR)
+		return why(-ENOTTY,
+		    "the terminal type TERM=%s is not known here: try TERM=xterm, or "
+		    "`plmctl top --once`",
+		    type);
+	bool draws = tigetstr("cup") && tigetflag("hc") != 1;
+	del_curterm(cur_term);
+	return draws
+	    ? 0
+	    : why(-ENOTTY,
+		  "the terminal TERM=%s cannot draw a frame: `plmctl top --once` prints one", type);
+}
+
 int screen_open(void)
 {
 	const char *type = getenv("TERM");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return why(
 		    -ENOTTY, "input or output is no terminal: `plmctl top --once` needs none");
+	int r = screen_check_type(type ? type : "");
+	if (r < 0)
+		return r;
 	the_screen = newterm(NULL, stdout, stdin);
 	if (!the_screen)
-		return why(-ENOTTY,
-		    "the terminal type TERM=%s is not known here: try TERM=xterm, "
-		    "or `plmctl top --once`",
-		    type ? type : "");
+		return why(-ENOTTY, "the terminal cannot be used: `plmctl top --once` needs none");
 	set_term(the_screen);
-	if (!tigetstr("cup") || tigetflag("hc") == 1) {
-		screen_close();
-		return why(-ENOTTY,
-		    "the terminal TERM=%s cannot draw a frame: `plmctl top --once` "
-		    "prints one",
-		    type ? type : "");
-	}
 	set_escdelay(ESCAPE_MS);
 	cbreak();
 	noecho();
