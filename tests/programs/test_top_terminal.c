@@ -198,10 +198,7 @@ START_TEST(top_ends_with_its_terminal)
 	pid_t pid = (pid_t)strtol(top_screen, NULL, 10);
 	ck_assert_int_gt(pid, 1);
 	close_tmux();
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	while (kill(pid, 0) == 0 && clock_ns() < deadline)
-		nap();
-	ck_assert_int_ne(kill(pid, 0), 0);
+	ck_assert(wait_for_death(pid));
 }
 END_TEST
 
