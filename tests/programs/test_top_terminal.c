@@ -189,7 +189,9 @@ END_TEST
 
 START_TEST(top_ends_with_its_terminal)
 {
-	open_top("", "");
+	/* The kernel also ends the helper of a search for leaks, and the search hangs then. */
+	open_top("ASAN_OPTIONS=detect_leaks=0", "");
+	shows("cpus");
 	tmux("list-panes -F '#{pane_pid}'");
 	pid_t shell = (pid_t)strtol(top_screen, NULL, 10);
 	char command[COMMAND_BYTES];
