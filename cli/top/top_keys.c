@@ -41,8 +41,7 @@ static void keys_down(struct top *top)
 
 static long keys_page(struct top *top)
 {
-	const struct frame frame = { &top->facts, &top->view, "", top->watched.trouble };
-	return (long)layout_visible(&top->canvas, &frame);
+	return (long)layout_visible(&top->canvas);
 }
 
 static void keys_page_up(struct top *top)

@@ -148,10 +148,8 @@ static int layout_header_rows(const struct canvas *canvas)
 }
 
 /* Where the rows of the pane begin. A terminal too low for names and titles shows rows alone. */
-static int layout_above(const struct canvas *canvas, const struct frame *frame, int header_end)
+static int layout_above(const struct canvas *canvas, int header_end)
 {
-	const struct view *view = frame->view;
-	(void)view;
 	int left = canvas->rows - header_end - BOTTOM_ROWS;
 	return left > PANE_ROWS ? PANE_ROWS : left > 1 ? 1 : 0;
 }
@@ -166,7 +164,7 @@ void layout_draw(struct canvas *canvas, const struct frame *frame)
 	}
 	int row = header_draw(
 	    canvas, 0, layout_header_rows(canvas), frame->facts, frame->name, frame->trouble);
-	int above = layout_above(canvas, frame, row), end = canvas->rows - BOTTOM_ROWS;
+	int above = layout_above(canvas, row), end = canvas->rows - BOTTOM_ROWS;
 	view_arrange(view, frame->facts, view->pane);
 	if (above > 0)
 		layout_names(canvas, row, view->pane);
@@ -180,10 +178,10 @@ void layout_draw(struct canvas *canvas, const struct frame *frame)
 	layout_bottom(canvas, canvas->rows - 1, view);
 }
 
-size_t layout_visible(const struct canvas *canvas, const struct frame *frame)
+size_t layout_visible(const struct canvas *canvas)
 {
 	int header = layout_header_rows(canvas);
-	int rows = canvas->rows - BOTTOM_ROWS - header - layout_above(canvas, frame, header);
+	int rows = canvas->rows - BOTTOM_ROWS - header - layout_above(canvas, header);
 	return rows > 1 ? (size_t)rows : 1;
 }
 

@@ -22,6 +22,6 @@ void layout_draw(struct canvas *canvas, const struct frame *frame);
 int layout_once_rows(void);
 void layout_draw_once(struct canvas *canvas, const struct frame *frame);
 /* How many rows of a pane layout_draw() shows on a canvas of this size. */
-size_t layout_visible(const struct canvas *canvas, const struct frame *frame);
+size_t layout_visible(const struct canvas *canvas);
 
 #endif
