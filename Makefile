@@ -79,7 +79,7 @@ ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
-CTL     := $(call objects,$(call sources,cli cli/map cli/load))
+CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
@@ -108,9 +108,10 @@ EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library.
+# plmctl alone reads JSON (task files) and draws in a terminal (top), so libplm and the other
+# programs need neither library.
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
-	$(LINK) -ljansson -lsqlite3
+	$(LINK) -ljansson -lsqlite3 -lncursesw -ltinfo
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)

@@ -223,6 +223,8 @@ int plm_inspect_runtime(plm_inspect *in, plm_runtime_row *ret, size_t size)
 	const struct tables *t = &in->tables;
 	struct control *c = t->control;
 	uint64_t now = clock_ns(), boot_ns = c->boot_ns;
+	struct arena_usage store;
+	store_usage(t, &store);
 	plm_runtime_row row = {
 		.runtime = c->runtime,
 		.mode = (int)sh_peek(&c->mode),
@@ -239,6 +241,14 @@ int plm_inspect_runtime(plm_inspect *in, plm_runtime_row *ret, size_t size)
 		.restarts = sh_peek(&c->restarts),
 		.room_wanted = sh_peek(&c->room_wanted) != 0,
 		.policy = sh_load(&c->policy),
+		.queued = heap_length(&t->task_heap),
+		.store_reserved = store.reserved_bytes,
+		.store_used = store.used_bytes,
+		.memory_total = sh_load(&c->memory_total),
+		.memory_free = sh_load(&c->memory_free),
+		.memory_short = sh_load(&c->memory_state) == MEMORY_SHORT,
+		.paused = (sh_peek(&c->admission) & ADMISSION_PAUSED) != 0,
+		.closed = (sh_peek(&c->admission) & ADMISSION_CLOSED) != 0,
 	};
 	row.marks = row.mode < 0 || row.mode > PLM_MODE_STOPPED ? PLM_MARK_DAMAGED : 0;
 	memcpy(row.name, c->name, sizeof row.name - 1);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "client/inspect.h"
 
@@ -78,6 +79,67 @@ int plm_inspect_processes(
 	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
 	for (; *cursor < end && !inspect_page_full(&page); ++*cursor)
 		if (lists_process_at(in, kinds, *cursor, &row))
+			inspect_page_add(&page, &row, sizeof row);
+	return (int)page.filled;
+}
+
+/* ---- processes, by a few loads each ---- */
+
+static void lists_work(const plm_inspect *in, uint32_t slot, uint64_t word, plm_work_row *row)
+{
+	const struct tables *t = &in->tables;
+	const struct process *p = &t->process[slot];
+	bool worker = process_kind(word) == KIND_WORKER;
+	*row = (plm_work_row){ .process = slot,
+		.kind = (int)process_kind(word),
+		.generation = process_generation(word),
+		.pid = p->pid,
+		.worker = worker ? p->worker : PLM_NOBODY,
+		.live = process_state(word) == PROCESS_LIVE,
+		.dead = process_state(word) == PROCESS_DEAD };
+	if (!worker)
+		return;
+	uint64_t now = clock_ns(), since = sh_peek(&p->running_since_ns);
+	row->running = inspect_ref(in, sh_peek(&p->running));
+	row->run_ms = row->running.id && now > since ? (now - since) / NS_PER_MS : 0;
+	row->marks =
+	    (sh_peek(&p->blocked) ? PLM_MARK_BLOCKED : 0u) | (p->spare != 0 ? PLM_MARK_SPARE : 0u);
+	row->done = sh_peek(&p->done);
+	row->failed = sh_peek(&p->failed);
+}
+
+static bool lists_work_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor, plm_work_row *row)
+{
+	const struct tables *t = &in->tables;
+	if (cursor < t->limits.processes) {
+		uint64_t word = sh_load(&t->process[cursor].state);
+		if (process_state(word) == PROCESS_FREE ||
+		    (kinds && !(kinds >> process_kind(word) & 1)))
+			return false;
+		lists_work(in, (uint32_t)cursor, word, row);
+		return true;
+	}
+	uint32_t worker = (uint32_t)cursor - t->limits.processes;
+	if (!(kinds >> PLM_KIND_WORKER & 1) || !tables_drained(t, worker))
+		return false;
+	*row = (plm_work_row){ .process = PLM_NOBODY,
+		.kind = PLM_KIND_WORKER,
+		.marks = PLM_MARK_DRAINED,
+		.worker = worker };
+	return true;
+}
+
+int plm_inspect_work(
+    plm_inspect *in, uint32_t kinds, uint64_t *cursor, plm_work_row *rows, size_t size, size_t n)
+{
+	struct inspect_page page = { .n = n };
+	plm_work_row row;
+	int r = inspect_check_page("plm_inspect_work", in, cursor, rows, size, &page);
+	if (r < 0)
+		return r;
+	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
+	for (; *cursor < end && !inspect_page_full(&page); ++*cursor)
+		if (lists_work_at(in, kinds, *cursor, &row))
 			inspect_page_add(&page, &row, sizeof row);
 	return (int)page.filled;
 }

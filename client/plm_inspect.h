@@ -80,6 +80,10 @@ typedef struct plm_runtime_row {
 	int room_wanted;            /* 1: a process waits for room in the store or the table */
 	uint32_t policy;            /* the number of the policy in force (plm_inspect_policies) */
 	char journal[512];          /* the directory of the journal; "": no journal */
+	uint64_t queued;            /* READY tasks in the task heap */
+	uint64_t store_reserved, store_used;
+	uint64_t memory_total, memory_free; /* of the machine, at the last look; 0: no look yet */
+	int memory_short, paused, closed;   /* as in plm_status */
 } plm_runtime_row;
 
 /* The choices made at boot, and how full the tables are. 0. Cost: constant. */
@@ -302,6 +306,26 @@ typedef struct plm_process_row {
  * look at each process slot, and at /proc for each living process. */
 int plm_inspect_processes(plm_inspect *in, uint32_t kinds, uint64_t *cursor, plm_process_row *rows,
     size_t size, size_t n);
+
+typedef struct plm_work_row {
+	uint32_t process; /* process slot; PLM_NOBODY: a drained worker has no process */
+	int kind;         /* enum plm_kind */
+	uint32_t marks;   /* PLM_MARK_BLOCKED, PLM_MARK_SPARE, PLM_MARK_DRAINED */
+	uint32_t generation;
+	int32_t pid;
+	uint32_t worker; /* worker number; PLM_NOBODY: no worker */
+	int live, dead;  /* as in plm_process_row */
+	plm_ref running; /* the task that runs, or PLM_NONE */
+	uint64_t run_ms;
+	uint64_t done, failed; /* tasks, since the process joined */
+} plm_work_row;
+
+/* A page of the processes, and of the drained workers, as plm_inspect_processes() lists them: for a
+ * program that looks many times a second at a thousand workers. The cursors of both calls count
+ * process slots, so a program may begin at the process slot of an earlier row. Returns the number
+ * of rows. Cost: a few loads for each process slot, no system call. */
+int plm_inspect_work(
+    plm_inspect *in, uint32_t kinds, uint64_t *cursor, plm_work_row *rows, size_t size, size_t n);
 
 /* ---- values, functions, modules, policies ---- */
 

@@ -48,6 +48,7 @@ below[manager]="${below[command]} command scheduler journal"
 below[cli]="base client"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
+below[cli/top]="${below[cli]} cli"
 below[dump]="base client cli"
 below[bench]="base shm"
 

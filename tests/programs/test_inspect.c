@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/plm_inspect.h"
 #include "tests/support/program_runtime.h"
 #include "tests/support/run_suite.h"
@@ -226,6 +227,73 @@ START_TEST(a_connected_program_asks_the_same)
 }
 END_TEST
 
+START_TEST(the_quick_list_of_processes_says_the_same_as_the_long_one)
+{
+	char *running = ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "600000");
+	ctl_until(&rt, running, "tasks", "--quiet", "--state", "running");
+	free(ctl_expect(&rt, 0, "call", "probe.sum", "1", "2"));
+	plm_inspect *in = opened();
+	plm_task_row task;
+	char other[8];
+	ck_assert_int_eq(plm_inspect_task(in, parsed(running), 0, &task, sizeof task), 0);
+	snprintf(other, sizeof other, "%u", 1 - task.worker);
+	free(ctl_expect(&rt, 0, "drain", other));
+	plm_process_row slow;
+	plm_work_row quick;
+	uint64_t slow_at = 0, quick_at = 0;
+	unsigned busy = 0, finished = 0, drained = 0;
+	while (plm_inspect_processes(in, UINT32_MAX, &slow_at, &slow, sizeof slow, 1) == 1) {
+		ck_assert_int_eq(
+		    plm_inspect_work(in, UINT32_MAX, &quick_at, &quick, sizeof quick, 1), 1);
+		ck_assert_uint_eq(quick_at, slow_at);
+		ck_assert_uint_eq(quick.process, slow.process);
+		ck_assert_int_eq(quick.kind, slow.kind);
+		ck_assert_uint_eq(quick.generation, slow.generation);
+		ck_assert_int_eq(quick.pid, slow.pid);
+		ck_assert_uint_eq(quick.worker, slow.worker);
+		ck_assert_uint_eq(quick.running.id, slow.running.id);
+		ck_assert_uint_eq(quick.done, slow.done);
+		ck_assert_int_eq(quick.live, slow.live);
+		ck_assert_uint_eq(quick.marks, slow.marks);
+		busy += quick.running.id == parsed(running).id;
+		finished += (unsigned)quick.done;
+		drained += (quick.marks & PLM_MARK_DRAINED) != 0;
+	}
+	ck_assert_int_eq(plm_inspect_work(in, UINT32_MAX, &quick_at, &quick, sizeof quick, 1), 0);
+	ck_assert_uint_eq(busy, 1);
+	ck_assert_uint_le(finished, 1);
+	ck_assert_uint_eq(drained, 1);
+	free(ctl_expect(&rt, 0, "cancel", running));
+	plm_inspect_close(&in);
+	free(running);
+}
+END_TEST
+
+START_TEST(the_row_of_the_runtime_tells_the_same_as_the_status)
+{
+	free(ctl_expect(&rt, 0, "pause"));
+	char *queued = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", "1", "2");
+	ctl_until(&rt, queued, "tasks", "--quiet", "--state", "ready");
+	plm_inspect *in = opened();
+	plm_runtime_row row;
+	plm_status status;
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	do { /* the scheduler puts the task into the task heap when it comes round */
+		ck_assert_int_eq(plm_inspect_runtime(in, &row, sizeof row), 0);
+	} while (row.queued != 1 && clock_ns() < deadline);
+	ck_assert_uint_eq(row.queued, 1);
+	ck_assert_int_eq(plm_inspect_status(in, &status, sizeof status), 0);
+	ck_assert_int_eq(row.paused, 1);
+	ck_assert_int_eq(row.closed, status.closed);
+	ck_assert_uint_eq(row.store_used, status.store_used);
+	ck_assert_uint_eq(row.store_reserved, status.store_reserved);
+	ck_assert_uint_eq(row.memory_total, status.memory_total);
+	free(ctl_expect(&rt, 0, "resume"));
+	plm_inspect_close(&in);
+	free(queued);
+}
+END_TEST
+
 START_TEST(what_a_dead_runtime_left_is_shown)
 {
 	char *ref = ctl_expect(&rt, 0, "submit", "--detach", "--", "echo", "the last word");
@@ -273,6 +341,7 @@ static void look_at_all(plm_inspect *in, const plm_ref *refs, unsigned n)
 	uint64_t cursor = 0;
 	union {
 		plm_process_row process;
+		plm_work_row work;
 		plm_object_row object;
 		plm_function_row function;
 		plm_module_row module;
@@ -291,6 +360,7 @@ static void look_at_all(plm_inspect *in, const plm_ref *refs, unsigned n)
 	for (cursor = 0; (call) > 0;) \
 		;
 	TO_THE_END(plm_inspect_processes(in, 0, &cursor, &row.process, sizeof row.process, 1))
+	TO_THE_END(plm_inspect_work(in, 0, &cursor, &row.work, sizeof row.work, 1))
 	TO_THE_END(plm_inspect_objects(in, &cursor, &row.object, sizeof row.object, 1))
 	TO_THE_END(plm_inspect_functions(in, &cursor, &row.function, sizeof row.function, 1))
 	TO_THE_END(plm_inspect_modules(in, &cursor, &row.module, sizeof row.module, 1))
@@ -507,6 +577,8 @@ int main(void)
 	tcase_add_test(running, a_living_runtime_is_shown);
 	tcase_add_test(running, what_keeps_a_task_back_is_told);
 	tcase_add_test(running, processes_and_modules_are_shown);
+	tcase_add_test(running, the_quick_list_of_processes_says_the_same_as_the_long_one);
+	tcase_add_test(running, the_row_of_the_runtime_tells_the_same_as_the_status);
 	tcase_add_test(running, a_connected_program_asks_the_same);
 	tcase_add_test(running, copies_say_the_same_and_damaged_copies_end_in_rows_or_errors);
 	tcase_add_test(running, rows_of_another_size_are_filled_as_far_as_both_know);

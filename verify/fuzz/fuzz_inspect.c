@@ -39,6 +39,10 @@ static void list_processes(plm_inspect *in)
 		ENDS(row.name);
 		ENDS(row.function);
 	}
+	plm_work_row work[ROWS];
+	uint64_t rounds = 0;
+	for (cursor = 0; plm_inspect_work(in, 0, &cursor, work, sizeof work[0], ROWS) > 0;)
+		FUZZ_REQUIRE(++rounds < ROUNDS_MAX);
 }
 
 static void list_values(plm_inspect *in)
