@@ -24,7 +24,7 @@ from concurrent.futures._base import (
 )
 
 from . import _core
-from ._session import Promise, Ref, Session, milliseconds
+from ._session import Promise, Ref, Session, milliseconds, stopped
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -129,7 +129,9 @@ class Future(StandardFuture[T], Promise):
             self._view = core.get(self.ref, milliseconds(timeout))
         except _core.TaskFailed:
             self._error = self.session.exception(self.ref)
-        except _core.TaskCancelled:
+        except _core.TaskCancelled as cancelled:
+            if not cancelled.args:
+                raise stopped(cancelled) or cancelled from None
             self._error = CancelledError()
         except KeyboardInterrupt:
             self.cancel()

@@ -176,6 +176,15 @@ def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
     return ref
 
 
+def stopped(cancelled: _core.TaskCancelled) -> BaseException | None:
+    """What a wait raises that ended because the waiting task itself was asked to stop."""
+    if cancelled.args:
+        return None
+    from ._worker import TaskStopped
+
+    return TaskStopped()
+
+
 # ---- sessions ----
 
 
@@ -376,6 +385,13 @@ class Session:
             self.cancel_quietly([ref])
             raise
         return self.decode(ref, view)
+
+    def wait(self, refs: Sequence[_core.Ref], want: int, timeout_ms: int) -> bytes:
+        """Waits until so many have ended; a byte for each, 1 if ended."""
+        try:
+            return self.core.wait(refs, want, timeout_ms)
+        except _core.TaskCancelled as cancelled:
+            raise stopped(cancelled) or cancelled from None
 
     def exception(self, ref: _core.Ref) -> BaseException:
         """The exception of a failed or cancelled task."""
