@@ -52,7 +52,7 @@ class Future(StandardFuture[T], Promise):
     def __init__(self, session: Session, ref: Ref) -> None:
         # Not the standard initialisation: lock, waiters and callbacks are made when asked for.
         self.session = session
-        self.ref = ref
+        self.ref: Ref | None = ref
         self.fetched = False
         self._view: Any = None  # the value, not yet decoded
         self._error: BaseException | None = None
@@ -66,8 +66,7 @@ class Future(StandardFuture[T], Promise):
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
         if self.ref is None:
-            assert self._error is not None
-            raise self._error
+            return _Known, (self.result(),)
         return self.ref.__reduce__()
 
     # ---- what the standard library looks at ----
@@ -133,9 +132,6 @@ class Future(StandardFuture[T], Promise):
             if not cancelled.args:
                 raise stopped(cancelled) or cancelled from None
             self._error = CancelledError()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
         self.fetched = True
 
     def fetch_if_ended(self) -> bool:
@@ -145,6 +141,12 @@ class Future(StandardFuture[T], Promise):
             if self._error is None and len(self._view) <= _SMALL_BYTES:
                 self._decode()
         return self.fetched
+
+    def let_go(self) -> None:
+        """Room is short: a Future that knows its result needs the record no more. From now on the
+        Future is an argument by its value."""
+        if self._view is None:
+            self.ref = None
 
     def _decode(self) -> Any:
         view = self._view
@@ -166,6 +168,10 @@ class Future(StandardFuture[T], Promise):
                 raise self._error
             value: T = self._decode()
             return value
+        except KeyboardInterrupt:
+            if not self.fetched:
+                self.cancel()
+            raise
         finally:
             self = None  # type: ignore[assignment]  # the traceback must not keep the Future
 
@@ -269,6 +275,17 @@ class Future(StandardFuture[T], Promise):
         words = {CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "finished"}
         state = self._state_now()
         return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
+
+
+class _Known:
+    """A future inside of an argument whose value is known."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value, as of a reference."""
+        return self.value
 
 
 _making = threading.Lock()

@@ -70,6 +70,10 @@ class AsCompleted(Generic[R]):
         return self._total
 
     def __iter__(self) -> Generator[R, None, None]:
+        with _cancelling(_names(self._pending)):
+            yield from self._ended()
+
+    def _ended(self) -> Generator[R, None, None]:
         import time
 
         end = None if self._timeout is None else time.monotonic() + self._timeout
@@ -111,8 +115,7 @@ class AsCompleted(Generic[R]):
                 count = sum(len(refs) for _, refs in groups)
                 raise TimeoutError(f"{count} (of {self._total}) futures unfinished")
             step = left if step < 0 else min(step, left)
-        with _cancelling(ref for _, refs in groups for ref in refs):
-            session.wait(refs[:WAITED_FOR], 1, step)
+        session.wait(refs[:WAITED_FOR], 1, step)
 
 
 WAITED_FOR = 1024

@@ -376,11 +376,14 @@ class Session:
     def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
         """Waits for a value; raises the exception of a failed task."""
         try:
-            view = self.core.get(ref, milliseconds(timeout))
-        except _core.TaskFailed:
-            raise self.exception(ref) from None
-        except _core.TaskCancelled:
-            raise _errors.cancelled("the task was cancelled") from None
+            try:
+                view = self.core.get(ref, milliseconds(timeout))
+            except _core.TaskFailed:
+                raise self.exception(ref) from None
+            except _core.TaskCancelled as cancelled:
+                raise stopped(cancelled) or _errors.cancelled(
+                    "the task was cancelled"
+                ) from None
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
@@ -416,7 +419,7 @@ class Session:
     def _prune(self) -> None:
         with self._lock:
             taken, self._open = self._open, []
-        alive = [w for w in taken if (f := w()) is not None and not f.fetched]
+        alive = [w for w in taken if (f := w()) is not None and f.ref is not None]
         with self._lock:
             self._open = alive + self._open
             self._prune_at = max(1024, 2 * len(self._open))
@@ -427,8 +430,10 @@ class Session:
 
     def fetch_ended(self) -> None:
         """Takes the results of ended futures out of the runtime, which frees their records."""
-        for future in self.open_futures():
-            future.fetch_if_ended()
+        for weak in list(self._open):
+            future = weak()
+            if future is not None and future.fetch_if_ended():
+                future.let_go()
         self._prune()
 
     @property
