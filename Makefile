@@ -3,6 +3,7 @@
 ## make                build plm, plmctl, plmdump, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
+## make python         the Python package in build/release/python; make wheel: for pip
 ## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
 ## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
@@ -146,7 +147,8 @@ PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/pl
 
 .PHONY: python
 python:
-	$(if $(PYTHON_LACKS),@echo 'left out: the Python package: $(PYTHON_LACKS)',$(AGAIN) python-package)
+	$(if $(PYTHON_LACKS),@echo 'left out: the Python package: $(PYTHON_LACKS)',\
+	    $(AGAIN) python-package)
 
 .PHONY: python-package
 python-package: $(PY)/_core.abi3.so $(PY_FILES)
@@ -162,11 +164,42 @@ $(PY_FILES): $(PY)/%: python/plm/%
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 
+# A wheel brings the programs along, and the libraries that are not part of the C library, so that
+# it can be used where nothing is installed and nothing can be compiled. DT_RPATH, since libraries
+# in the wheel load each other.
+PARTS   := $(B)/wheel-parts/plm
+PARTED  := $(PARTS)/_core.abi3.so $(addprefix $(PARTS)/bin/,plm plmctl plmdump)
+OWN     := -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN
+.PHONY: wheel wheel-parts
+wheel-parts: $(PARTED)
+	$(call say,COPY)tools/wheel_libs.sh $(PARTS)/lib $(PARTED)
+
+$(PARTED): | $(PARTS)/bin
+$(PARTS)/bin:
+	@mkdir -p $@
+$(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
+	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
+$(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
+	$(LINK) $(EXPORT) -lsqlite3 -s $(OWN)/../lib'
+$(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
+	$(LINK) -ljansson -lsqlite3 -s $(OWN)/../lib'
+$(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
+	$(LINK) -s $(OWN)/../lib'
+
+# Without the network, where the interpreter has what the build needs.
+wheel: deps deps-python
+	$(Q)rm -rf $(B)/wheel python/build
+	$(Q)alone=--no-build-isolation; \
+	    $(PYTHON) -c 'import setuptools, wheel' 2>/dev/null || alone=; \
+	    $(PYTHON) -m pip wheel --quiet --no-deps $$alone -w $(B)/wheel ./python
+	@ls $(B)/wheel/*.whl
+
 .PHONY: demo
 demo: deps deps-python
 	$(AGAIN) all python
 	@$(B)/examples/demo $(OUT)
-	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python $(PYTHON) examples/python/demo.py)
+	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
+	    $(PYTHON) examples/python/demo.py)
 
 comma   := ,
 
@@ -339,10 +372,11 @@ nightly: fuzz-ready sweeps-ready
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
-asan: deps
-	$(AGAIN) VARIANT=asan test-programs fuzz-programs
-	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
-	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
+asan: deps deps-python
+	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
+	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
+	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
+	    $(if $(PYTHON_LACKS),,tests/python/core_under_asan.sh)
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.
 TSAN_TESTS := $(addprefix build/tsan/tests/roles/,test_roles test_roles_objects)
@@ -465,7 +499,7 @@ deb: deps
 
 .PHONY: clean
 clean:
-	rm -rf build plm plmctl plmdump
+	rm -rf build python/build python/plm.egg-info plm plmctl plmdump
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,16 +1,15 @@
 """executors.py - the part `python` of the bench: plm from Python beside the executors of Python.
 
-All contestants run in one interpreter, that of build/venv, with two workers. Slow ones are given fewer
-tasks; the figure is of one task, or a rate. Times to a first result are of fresh interpreters.
+All contestants run in one interpreter, that of build/venv, with two workers. Slow ones are given
+fewer tasks; the figure is of one task, or a rate. Times to a first result are of fresh interpreters.
 """
 
 import os
 import subprocess
 
 QUEUED = 100000  # small functions, submitted one by one
-CHUNKED = 1000000  # the same by map(chunksize=1000)
-ARRAYS = 100  # tasks with one array of 64 MiB as the argument
-FEWEST = 4
+CHUNKED = 1000000  # small functions by map(chunksize=1000)
+ARRAYS = 100  # tasks with an array of 64 MiB as the argument
 IMPORTS = 3
 
 ROWS = (
@@ -25,7 +24,7 @@ ROWS = (
     ("import", "ms", "the import alone"),
 )
 
-# What the request `where` of peers/plm_python.py answers, in its order.
+# The numbers in the answer to the request `where` of peers/plm_python.py, in order.
 STEPS = (
     "the function as text",
     "pickle of the arguments",
@@ -44,18 +43,18 @@ STEPS = (
 
 
 class Executor:
-    """A contestant of this part: its share of the tasks, and the module that its users import."""
+    """A contestant of this part, with a share of the tasks, and the module that users import."""
 
-    def __init__(self, contestant, module, share=1, arrays=1, boots=1):
+    def __init__(self, contestant, module, share=1, arrays=1, boots=1, works=True):
         self.contestant, self.name, self.module = contestant, contestant.name, module
-        self.share, self.arrays, self.boots = share, arrays, boots
+        self.share, self.arrays, self.boots, self.works = share, arrays, boots, works
 
     def missing(self):
         """Why the contestant cannot run here; empty if nothing is missing."""
         return self.contestant.missing() or self.missing_module()
 
     def missing_module(self):
-        words = [self.contestant.command[0], "-c", f"import importlib; importlib.import_module('{self.module}')"]
+        words = [self.contestant.command[0], "-c", f"import {self.module}"]
         done = subprocess.run(
             words, env=self.contestant.environment, capture_output=True, text=True, check=False
         )
@@ -63,7 +62,8 @@ class Executor:
         return why[-1] if done.returncode else ""
 
     def import_ms(self):
-        text = f"import time; s = time.perf_counter(); import {self.module}; print(time.perf_counter() - s)"
+        clock = "time.perf_counter()"
+        text = f"import time; start = {clock}; import {self.module}; print({clock} - start)"
         words = [self.contestant.command[0], "-c", text]
         out = subprocess.check_output(words, env=self.contestant.environment, text=True)
         return float(out) * 1e3
@@ -89,12 +89,18 @@ def compile_package(python, options):
 
 def executors(options, python_peer):
     return [
-        Executor(python_peer("plm", "plm_python.py", package(options)), "plm", boots=5),
+        Executor(python_peer("plm", "plm_python.py", environment=package(options)), "plm", boots=5),
         Executor(
             python_peer("ProcessPoolExecutor", "process_pool.py"),
             "concurrent.futures.process",
             arrays=10,
             boots=5,
+        ),
+        Executor(
+            python_peer("ProcessPoolExecutor, forkserver", "process_pool.py", "forkserver"),
+            "concurrent.futures.process",
+            boots=5,
+            works=False,  # only the start differs
         ),
         Executor(python_peer("loky", "loky_pool.py"), "loky", arrays=10, boots=3),
         Executor(python_peer("mpire", "mpire_pool.py"), "mpire", share=2, arrays=10, boots=3),
@@ -112,8 +118,8 @@ def executor_round(executor, options, number, found):
         if number and values:
             found.setdefault((executor.name, what), []).extend(values)
 
-    def ask(what, most, *names):
-        answer = contestant.ask(f"{what} {max(FEWEST, most // tenth)}")
+    def ask(what, amount, *names):
+        answer = contestant.ask(f"{what} {amount}")
         for name, value in zip(names, answer, strict=False):
             keep(name, [value])
 
@@ -121,17 +127,22 @@ def executor_round(executor, options, number, found):
         keep("boot", [contestant.start()])
         contestant.stop()
     keep("boot", [contestant.start()])
+    if executor.works:
+        ask_all(executor, tenth, ask)
+        keep("import", [executor.import_ms() for _ in range(1 if executor.share > 10 else IMPORTS)])
+    contestant.stop()
+
+
+def ask_all(executor, tenth, ask):
     ask("hot", 2000 // executor.share, "trip p50", "trip p99")
-    ask("small", QUEUED // executor.share, "small")
-    ask("chunks", CHUNKED // executor.share, "chunks")
+    ask("small", QUEUED // executor.share // tenth, "small")
+    ask("chunks", CHUNKED // executor.share // tenth, "chunks")
     ask("argument", ARRAYS // executor.arrays, "argument", "handed over")
     ask("result", ARRAYS // executor.arrays, "result")
     if executor.name == "plm":
         ask("put", 20, "put", "copy")
         ask("worker", 10, "worker")
         ask("where", 20000, *STEPS)
-    contestant.stop()
-    keep("import", [executor.import_ms() for _ in range(IMPORTS if executor.share < 20 else 1)])
 
 
 def part(options, rows, python_peer, present, in_turn):

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 
+from executors import STEPS
 from targets import (
     CROWDS,
     LENGTHS,
@@ -23,6 +24,7 @@ from targets import (
     read_rows,
     targets,
     targets_of_graphs,
+    targets_of_python,
 )
 
 QUEUES = (
@@ -36,6 +38,7 @@ QUEUES = (
     "Ray",
     "Celery",
 )
+POOLS = ("plm", "ProcessPoolExecutor", "loky", "mpire", "Dask LocalCluster", "Ray")
 RUNTIMES = ("plm", "OpenMP", "StarPU", "MPI")
 GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
 SIZES = ("1 B", "32 B", "1 KiB", "64 KiB", "1 MiB", "64 MiB", "1 GiB")
@@ -72,6 +75,10 @@ def table_machine_targets(run):
     return targets_page(run, targets_of_graphs(run))
 
 
+def table_python_targets(run):
+    return targets_page(run, targets_of_python(run))
+
+
 def table_limits(run):
     names = [row for (program, _), row in run.rows.items() if program == "bench_limits"]
     rows = [
@@ -95,6 +102,34 @@ def table_peers(run):
         "boot, ms",
     ]
     return table(head, [[name, *(figure(run.peer(name, c)) for c in columns)] for name in QUEUES])
+
+
+def table_python(run):
+    columns = ("trip p50", "trip p99", "small", "chunks", "argument", "result", "boot", "import")
+    head = [
+        "two workers",
+        "submit to result, p50, us",
+        "p99",
+        "submitted one by one, /s",
+        "map(chunksize=1000), /s",
+        "64 MiB array, argument, us a task",
+        "64 MiB array, result, us",
+        "first result, ms",
+        "import, ms",
+    ]
+    rows = [
+        [name, *(figure(run.value("python", f"{name}: {c}")) for c in columns)] for name in POOLS
+    ]
+    rows.append(["ProcessPoolExecutor, forkserver"] + ["-"] * len(columns))
+    rows[-1][7] = figure(run.value("python", "ProcessPoolExecutor, forkserver: boot"))
+    return table(head, rows)
+
+
+def table_python_where(run):
+    return table(
+        ["a small task", "us"],
+        [[step, figure(run.value("python", f"step: {step}"))] for step in STEPS],
+    )
 
 
 def table_missing(run):
@@ -312,6 +347,9 @@ TABLES = {name[6:]: of for name, of in list(globals().items()) if name.startswit
 
 GRAPH_TABLES = ("graphs", "graphs_machine", "machine_targets", "overhead", "crowd")
 PROGRAMS = dict.fromkeys(GRAPH_TABLES, "graphs") | {
+    "python": "python",
+    "python_targets": "python",
+    "python_where": "python",
     "limits": "bench_limits",
     "peers": "peers",
     "missing": "peers",

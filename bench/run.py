@@ -121,8 +121,8 @@ class Contestant:
         self.process = None
 
 
-def python_peer(name, script, environment=None):
-    return Contestant(name, [PYTHON, os.path.join(HERE, "peers", script)], environment)
+def python_peer(name, script, *words, environment=None):
+    return Contestant(name, [PYTHON, os.path.join(HERE, "peers", script), *words], environment)
 
 
 def queue_contestants(options):

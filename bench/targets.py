@@ -470,6 +470,45 @@ def idle_targets(run):
     )
 
 
+# contestant -> at least so many times slower than plm; None: shown without a target
+PYTHON_TARGETS = (
+    ("trip p50", "submit to result, p50", "us", {"ProcessPoolExecutor": 4, "loky": None, "Ray": 15}),
+    ("small", "100,000 small functions", "/s", {"ProcessPoolExecutor": 8, "loky": 8, "Ray": 40}),
+    ("chunks", "map(chunksize=1000)", "/s", {"ProcessPoolExecutor": 1, "loky": None}),
+    ("argument", "64 MiB array for 100 tasks, each", "us", {"ProcessPoolExecutor": 50, "Ray": 1}),
+    ("result", "64 MiB array as a result", "us", {"ProcessPoolExecutor": 50, "Ray": 1}),
+    (
+        "boot",
+        "start of Python to the first result",
+        "ms",
+        {"ProcessPoolExecutor": 1, "ProcessPoolExecutor, forkserver": 1, "Ray": None},
+    ),
+)
+
+
+def python_targets(run):
+    """plm.Executor beside the executors of Python, from the part `python`."""
+
+    def of(name, what="plm"):
+        return run.value("python", f"{what}: {name}")
+
+    for what, text, unit, peers in PYTHON_TARGETS:
+        plm = of(what)
+        for name, bound in peers.items():
+            peer = of(what, name)
+            times = ratio(plm, peer) if unit == "/s" else ratio(peer, plm)
+            yield Target(f"{text}: faster than", plm, unit, name, peer, times, ">=", bound)
+    put, copy = run.value("python", "put of 64 MiB"), run.value("python", "memcpy of 64 MiB, warm")
+    yield Target("put of a 64 MiB array", put, "GB/s", "memcpy", copy, ratio(put, copy), ">=", 0.8)
+    for text, value, unit, bound in (
+        ("a task's access to the array, with its trip", of("handed over"), "us", 100),
+        ("start of Python to the first result", of("boot"), "ms", 150),
+        ("another worker", run.value("python", "another worker"), "ms", 10),
+        ("import plm", of("import"), "ms", 30),
+    ):
+        yield Target(text, value, unit, "", None, None, "<=", bound, "value")
+
+
 TARGET_HEAD = ["what", "value", "beside", "ratio", "target", ""]
 
 
@@ -495,8 +534,14 @@ def targets_of_graphs(run):
         yield target.cells()
 
 
+def targets_of_python(run):
+    """Likewise."""
+    for target in python_targets(run):
+        yield target.cells()
+
+
 def print_targets(run):
-    rows = [*targets(run), *targets_of_graphs(run)]
+    rows = [*targets(run), *targets_of_python(run), *targets_of_graphs(run)]
     print("\nthe targets")
     widths = [max(len(row[i]) for row in [TARGET_HEAD, *rows]) for i in range(len(TARGET_HEAD))]
     for row in [TARGET_HEAD, *rows]:

@@ -37,8 +37,9 @@ static int module_run(struct context *context, int argc, char **argv)
 const struct command cmd_module = {
 	.name = "module",
 	.usage = "[OPTION]... load PATH | list",
-	.help = "load a shared object with functions, or list those loaded",
-	.notes = "A module that cannot be loaded says why; exit code 66.\n",
+	.help = "load a shared object or a Python file with functions, or list those loaded",
+	.notes = "A module that cannot be loaded says why; exit code 66. A Python file needs a\n"
+		 "runtime with Python workers: `plm --python INTERPRETER`.\n",
 	.run = module_run,
 	.visits = true,
 };

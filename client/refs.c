@@ -123,12 +123,16 @@ int ref_hold(struct plm *rt, plm_ref ref)
 	return ref_import(rt, held, handle_answer_deadline(rt, -1));
 }
 
+/* The scheduler is not woken for less: a ring of drops holds some megabytes at most, and the
+ * scheduler takes them all before anybody waits for room. */
+enum { DROP_LARGE_BYTES = 1024 };
+
 struct drops { /* a batch of drops under way */
 	struct plm *rt;
 	struct drop_gate *gate;
 	uint64_t hint[HINTS_BATCH];
 	uint32_t n;
-	bool large; /* some drops give back room in the store: worth a wake */
+	bool large; /* some drops give back much room in the store: worth a wake */
 };
 
 /* Threads are spread over the gates by the address of their thread-local storage. */
@@ -162,6 +166,14 @@ static void ref_drops_end(struct drops *drops)
 	pthread_mutex_unlock(&drops->gate->mutex);
 }
 
+/* The length of a value is final when the record is settled. */
+static bool ref_has_much_room(const struct record *r)
+{
+	uint64_t word = sh_load(&r->state);
+	return (sh_peek(&r->args) && r->args_bytes >= DROP_LARGE_BYTES) ||
+	    (sh_peek(&r->value) && (!word_settled(word) || r->value_bytes >= DROP_LARGE_BYTES));
+}
+
 static void ref_drop_one(struct drops *drops, uint64_t ref)
 {
 	struct plm *rt = drops->rt;
@@ -174,8 +186,7 @@ static void ref_drop_one(struct drops *drops, uint64_t ref)
 	if (n > 1)
 		return;
 	atomic_fetch_sub_explicit(&rt->held, 1, memory_order_relaxed);
-	const struct record *r = record_at(&rt->tables, ref_index(ref));
-	drops->large |= sh_peek(&r->value) || sh_peek(&r->args);
+	drops->large |= ref_has_much_room(record_at(&rt->tables, ref_index(ref)));
 	drops->hint[drops->n++] = hint_make(HINT_DROPPED, ref);
 	if (drops->n == HINTS_BATCH)
 		ref_drops_send(drops);

@@ -18,6 +18,7 @@
 #include "base/why.h"
 #include "manager/answer.h"
 #include "manager/child.h"
+#include "manager/loader_python.h"
 #include "manager/manager.h"
 #include "manager/orphans.h"
 #include "manager/watching.h"
@@ -41,11 +42,22 @@ static bool loader_is_loaded(const struct registry *registry, const char *path)
 	return false;
 }
 
+static int loader_load_python(struct manager *m, const char *path)
+{
+	char name[MODULE_PATH_BYTES];
+	const char *const *names;
+	uint32_t n;
+	int r = loader_python_ask(m, path, name, &names, &n);
+	return r < 0 ? r : registry_add(&m->tables.registry, path, name, names, n);
+}
+
 static int loader_load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
 	if (!m->announced && loader_is_loaded(&m->tables.registry, path))
 		return 0; /* loaded by a former manager */
+	if (loader_python_is(path))
+		return loader_load_python(m, path);
 	int r = module_open(path, &module);
 	if (r < 0)
 		return r;

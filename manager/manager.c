@@ -172,6 +172,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	r = state_claim(m);
 	if (r == 0)
 		r = manager_open_descriptors(m);
+	if (r == 0 && !m->adopts)
+		nursery_begin(m);
 	if (r == 0)
 		r = m->adopts ? adopt_tables(m) : manager_make_tables(m);
 	if (r == 0)

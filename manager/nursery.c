@@ -20,16 +20,19 @@
 #include "manager/manager.h"
 #include "manager/watching.h"
 #include "tables/segment_plan.h"
+#include "topology/threads.h"
 #include "worker/life.h"
 #include "worker/zygote.h"
 
-enum { HIGH_DESCRIPTOR = 10 }; /* above those that a zygote expects */
+enum { HIGH_DESCRIPTOR = 10 }; /* above the socket of a zygote */
 
-/* The control page may be damaged, so the text is a bounded copy. */
+/* The control page, if there is one yet, may be damaged, so the text is a bounded copy. */
 static const char *nursery_path(
     const struct manager *m, uint32_t python, char ret[PYTHON_PATH_BYTES])
 {
-	memcpy(ret, m->tables.control->resources.pythons.path[python], PYTHON_PATH_BYTES);
+	const struct control *c = m->tables.control;
+	memcpy(ret, (c ? &c->resources : &m->options->resources)->pythons.path[python],
+	    PYTHON_PATH_BYTES);
 	ret[PYTHON_PATH_BYTES - 1] = 0;
 	return ret;
 }
@@ -57,20 +60,15 @@ static _Noreturn void nursery_zygote_main(
 	/* Not `-m plm._zygote`: the interpreter takes milliseconds to load what runs a module. */
 	char *const words[] = { strdup(path), strdup("-c"),
 		strdup("from plm._zygote import main; main()"), NULL };
-	const int given[] = { socket, m->tables.control_segment.fd, m->tables.store_segment.fd,
-		m->joined, m->lock };
-	int keep[COUNT_OF(given)];
-	/* The order of ZYGOTE_SOCKET to ZYGOTE_LOCK, high and ascending. */
-	for (size_t i = 0; i < COUNT_OF(given); i++)
-		keep[i] = fcntl(given[i], F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+	int keep = fcntl(socket, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
 	signal(SIGTERM, SIG_IGN); /* of a service manager, to all: the manager ends the zygote */
-	child_begin(keep, COUNT_OF(keep));
-	for (size_t i = 0; i < COUNT_OF(keep); i++)
-		if (dup2(keep[i], ZYGOTE_SOCKET + (int)i) < 0)
-			_exit(1);
+	child_begin(&keep, 1);
+	if (dup2(keep, ZYGOTE_SOCKET) < 0)
+		_exit(1);
+	topology_threads_for_program();
 	if (m->options->preload)
 		setenv("PLM_PRELOAD", m->options->preload, 1);
 	execv(path, words);
@@ -156,6 +154,18 @@ static void nursery_start(struct manager *m, uint32_t python)
 	log_warn("cannot start %s: %s; trying again in %u ms", path, why_text(), z->delay_ms);
 }
 
+/* Only what the boot needs at once. Other interpreters start when a worker is wanted. */
+void nursery_begin(struct manager *m)
+{
+	const struct options *o = m->options;
+	for (uint32_t i = 0; i < o->kinds; i++) {
+		uint32_t python = o->kind[i].python;
+		if (o->kind[i].count > 0 && python > 0 && python <= PYTHONS_MAX &&
+		    !m->nursery.of[python - 1].pid)
+			nursery_start(m, python - 1);
+	}
+}
+
 /* ---- orders ---- */
 
 static bool nursery_is_ordered(
@@ -178,6 +188,30 @@ void nursery_order(struct manager *m, uint32_t slot)
 	m->nursery.wanted = true;
 }
 
+/* The order brings the descriptors of the worker, in the order of enum zygote_given. */
+static bool nursery_send_order(
+    const struct manager *m, int socket, const struct worker_order *order)
+{
+	const int given[ZYGOTE_GIVEN] = { m->tables.control_segment.fd, m->tables.store_segment.fd,
+		m->joined, m->lock };
+	struct worker_order copy = *order;
+	struct iovec part = { &copy, sizeof copy };
+	union {
+		char bytes[CMSG_SPACE(sizeof given)];
+		struct cmsghdr align;
+	} room = { { 0 } };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = room.bytes,
+		.msg_controllen = sizeof room.bytes };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	*head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof given),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(head), given, sizeof given);
+	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof copy;
+}
+
 /* A full socket: the rest is sent after the next answer. */
 static void nursery_send(struct manager *m, uint32_t python)
 {
@@ -186,8 +220,7 @@ static void nursery_send(struct manager *m, uint32_t python)
 		if (!nursery_is_ordered(m, i, python, ORDER_WANTED))
 			continue;
 		child_order(m, i, &order);
-		if (send(m->nursery.of[python].socket, &order, sizeof order,
-			MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof order) {
+		if (!nursery_send_order(m, m->nursery.of[python].socket, &order)) {
 			m->nursery.wanted = true;
 			return;
 		}

@@ -46,6 +46,9 @@ struct nursery {
 
 /* The number of the interpreter for a claimed worker's process slot; PYTHONS_MAX: a C worker. */
 uint32_t nursery_python(const struct manager *m, uint32_t slot);
+/* Starts the zygotes of the first workers, before there are segments: an interpreter takes longer
+ * to start than everything else of a boot. */
+void nursery_begin(struct manager *m);
 void nursery_order(struct manager *m, uint32_t slot); /* a claimed process slot */
 void nursery_step(struct manager *m);                 /* starts zygotes, sends orders */
 uint64_t nursery_due_ns(const struct manager *m);

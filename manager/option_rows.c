@@ -227,9 +227,10 @@ const struct option_row option_rows[] = {
 	    .standard = "256, or more for many workers",
 	    .help = "process slots, a multiple of 64: for workers, their spares, clients, and 2",
 	    OPTION_FIELD(struct options, limits.processes), .most = UINT32_MAX },
-	{ "module", NULL, "PLM_MODULES", OPTION_FILE, .word = "FILE.so",
-	    .help = "load a module of functions at boot; may be given more than once. The "
-		    "variable holds paths separated by colons",
+	{ "module", NULL, "PLM_MODULES", OPTION_FILE, .word = "FILE",
+	    .help = "load a module of functions at boot, a shared object or, with --python, a "
+		    "Python file; may be given more than once. The variable holds paths "
+		    "separated by colons",
 	    .take = option_rows_module },
 	{ "module-limit", NULL, "PLM_MODULE_LIMIT", OPTION_TIME, .word = "TIME", .standard = "10s",
 	    .help = "kill a module's own code that runs longer than TIME while the module is "

@@ -2,9 +2,9 @@
 # deps.sh - installs the Debian packages that plm is built and tested with, where they are missing.
 #
 #	deps.sh [COMMAND:PACKAGE ...]   the packages of every target, and those of the arguments
-#	deps.sh --python PYTHON         the packages that the Python package is built and tested with;
-#	                                for Debian's own interpreter only; what cannot be
-#	                                installed is told in one line, and the exit code is 0
+#	deps.sh --python PYTHON         the packages that the Python package is built and tested
+#	                                with, for Debian's own interpreter only; one line tells
+#	                                what cannot be installed, and the exit code is 0
 #	deps.sh --others                lists packages that somebody installed on this machine and
 #	                                deps.sh would not: a green run may depend on these
 #

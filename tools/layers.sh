@@ -9,6 +9,7 @@
 #	client <- journal <- manager
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
+#	command <- python/core
 #    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
 #    no part of a runtime but the public interface; the simulation is made of heap and policy, and
 #    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
@@ -42,6 +43,7 @@ below[scheduler]="${below[tables]} tables policy"
 below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
+below[python/core]="${below[command]} command"
 below[manager]="${below[command]} command scheduler journal"
 below[cli]="base client"
 below[cli/map]="${below[cli]} cli"

@@ -22,7 +22,8 @@ PRODUCT = re.compile(r"(?!tests/|bench/|verify/|tools/)")
 
 
 def prose_of(path):
-    """The words for people in a file: all of a page without its code, the comments of a source."""
+    """The words for people in a file: all of a page without its code, the comments of a
+    source, and the docstrings of Python."""
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     if path.endswith(".md"):
@@ -32,7 +33,10 @@ def prose_of(path):
         literals = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
         found = re.findall(literals + r"|/\*.*?\*/|//[^\n]*", text, flags=re.S)
         return " ".join(piece for piece in found if piece[0] == "/")
-    return " ".join(re.findall(r"(?:^|\s)#(.*)", text))
+    comments = re.findall(r"(?:^|\s)#(.*)", text)
+    if path.endswith(".py"):
+        comments += re.findall(r'"""(.*?)"""', text, flags=re.S)
+    return " ".join(comments)
 
 
 def count(path):

@@ -17,24 +17,29 @@ missing() {
 
 if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
 	rm -rf $tools
-	"$python" -m venv $tools >$tools.log 2>&1 || missing "$python cannot make a venv ($tools.log)"
+	"$python" -m venv $tools >$tools.log 2>&1 ||
+		missing "$python cannot make a venv ($tools.log)"
 	# shellcheck disable=SC2086 # a list of words
 	$tools/bin/pip install --quiet --disable-pip-version-check $wanted >>$tools.log 2>&1 ||
 		missing "PyPI gave no $wanted ($tools.log)"
 	echo "$wanted" >$tools/wanted
 fi
 
+folders=$(ls -d python tests/python examples/python 2>/dev/null)
 if [ "${1:-}" = --fix ]; then
-	$tools/bin/ruff check --quiet --fix python tests/python examples/python
-	$tools/bin/ruff format --quiet python tests/python examples/python
+	# shellcheck disable=SC2086 # a list of words
+	{
+		$tools/bin/ruff check --quiet --config python/pyproject.toml --fix $folders
+		$tools/bin/ruff format --quiet --config python/pyproject.toml $folders
+	}
 fi
 bad=0
-folders=$(ls -d python tests/python examples/python 2>/dev/null)
 # shellcheck disable=SC2086 # a list of words
 {
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
-	MYPYPATH=python $tools/bin/mypy --strict --config-file python/pyproject.toml \
-	    --cache-dir $tools/mypy python/plm || bad=1
+	MYPYPATH=python:tests/python $tools/bin/mypy --strict --no-error-summary \
+	    --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm \
+	    tests/python examples/python || bad=1
 }
 exit $bad

@@ -15,11 +15,11 @@
 #
 # The script counts the checks that a program reports: "95%: Checks: 20, Failures: 1, Errors: 0"
 # (the Check library), or lines that end in "ok", "FAILED", "FAIL" or "ERROR" (the kill sweeps, and
-# unittest of Python); without such lines the program counts as one check. The closing line is `N passed, N failed`, the exit code 0 only if
-# nothing failed. Lines that begin with "left out" (a test that cannot run here) or "left behind"
-# (tests/support/suite_watcher.h), and tests that unittest skips, are repeated below the line of the
-# program. A program may take
-# $RUN_LIMIT_S (600) seconds.
+# unittest of Python); without such lines the program counts as one check. The closing line is
+# `N passed, N failed`, the exit code 0 only if nothing failed. Lines that begin with "left out" (a
+# test that cannot run here) or "left behind" (tests/support/suite_watcher.h), and tests that
+# unittest skips, are repeated below the line of the program. A program may take $RUN_LIMIT_S (600)
+# seconds.
 set -u -m # -m: without job control the shell would let its children ignore SIGINT
 
 show='' jobs=$(($(nproc) + 2))
@@ -79,7 +79,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 			gsub(",", "")
 			all += $3; bad += $5 + $7
 		}
-		/ (ok|FAILED|FAIL|ERROR)$/ { all++; bad += !/ok$/ }
+		/(^| )(ok|FAILED|FAIL|ERROR)$/ { all++; bad += !/ok$/ }
 		END { print all - bad, bad + 0 }' "$1")
 	if [ $((good + bad)) -eq 0 ]; then
 		good=$(($2 == 0)) bad=$(($2 != 0))

@@ -26,6 +26,29 @@ static struct variable {
 	    .setter = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
 };
 
+/* Names the variables that plm has set for a program which this process executes. */
+static const char threads_note[] = "PLM_THREADS";
+
+static bool threads_noted(const char *name)
+{
+	const char *note = getenv(threads_note), *at = note ? strstr(note, name) : NULL;
+	return at && (at == note || at[-1] == ' ');
+}
+
+void topology_threads_for_program(void)
+{
+	char note[128] = "";
+	for (size_t i = 0; i < COUNT_OF(variables); i++) {
+		const char *name = variables[i].name;
+		if (getenv(name) && !topology_set_by_us(name))
+			continue;
+		setenv(name, "1", 1);
+		size_t n = strlen(note);
+		snprintf(note + n, sizeof note - n, "%s%s", n ? " " : "", name);
+	}
+	setenv(threads_note, note, 1);
+}
+
 /* Never loads a library. */
 static void threads_ask(const struct setter *setter, int cpus)
 {
@@ -44,7 +67,7 @@ static void threads_set_variable(struct variable *v, const char *text, unsigned 
 	bool first = !v->looked;
 	v->looked = true;
 	if (first)
-		v->theirs = before != NULL;
+		v->theirs = before != NULL && !threads_noted(v->name);
 	if (v->theirs || (before && strcmp(before, text) == 0))
 		return;
 	setenv(v->name, text, 1);
@@ -61,6 +84,7 @@ void topology_set_threads(unsigned cpus)
 	setenv("PLM_CPUS", text, 1);
 	for (size_t i = 0; i < COUNT_OF(variables); i++)
 		threads_set_variable(&variables[i], text, cpus);
+	unsetenv(threads_note); /* every variable has been looked at */
 }
 
 static const struct variable *threads_find_variable(const char *variable)

@@ -14,6 +14,10 @@
  * and always PLM_CPUS. A loaded library has read its variable already, so its own call is used
  * (OpenMP, OpenBLAS, MKL). */
 void topology_set_threads(unsigned cpus);
+/* Before the program of a Python interpreter is executed, which loads libraries before the process
+ * sets thread counts: one thread. The process that calls topology_set_threads() in the program
+ * knows by the variable PLM_THREADS that the settings are not the user's. */
+void topology_threads_for_program(void);
 /* Is "NAME=VALUE" a setting of OMP_, MKL_ or OPENBLAS_NUM_THREADS? */
 bool topology_limits_threads(const char *variable);
 /* ... and not set by the user? */

@@ -7,6 +7,13 @@
 
 enum { CPUS_OF_A_TASK = 1, VARIABLE_BYTES = DEVICES_MAX * DEVICE_ID_BYTES };
 
+static unsigned needs_changes_count; /* of the environment, which belongs to the process, too */
+
+unsigned needs_changes(void)
+{
+	return needs_changes_count;
+}
+
 bool needs_devices(const struct tables *t)
 {
 	for (uint32_t i = 0; i < tables_kinds(t); i++)
@@ -54,6 +61,7 @@ void needs_begin(struct worker *w, const struct record *r)
 	topology_set_threads((unsigned)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT));
 	needs_show_devices(w, sh_peek(&w->rt.me->booked_gpus));
 	w->dressed = true;
+	needs_changes_count++;
 }
 
 void needs_end(struct worker *w)
@@ -61,4 +69,5 @@ void needs_end(struct worker *w)
 	topology_set_threads(CPUS_OF_A_TASK);
 	needs_show_devices(w, 0);
 	w->dressed = false;
+	needs_changes_count++;
 }

@@ -18,4 +18,7 @@ void needs_end(struct worker *w);              /* after it, and when a worker st
 bool needs_say_cpus(const struct plm_call *call); /* did the task ask for cpus? */
 bool needs_devices(const struct tables *t);       /* has any worker of the runtime GPUs? */
 
+/* Changes with the environment: for a host of the worker that keeps a copy (python/core/). */
+unsigned needs_changes(void);
+
 #endif

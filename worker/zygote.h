@@ -2,21 +2,22 @@
  * that forks workers (manager/nursery.h).
  *
  * Where: a socket of packets, each packet one message. The manager sends a struct worker_order for
- * each worker. The zygote says a hello first, then an answer for each order; the answer brings the
- * pidfd of the worker. Both ends are of one user; a message of another size is refused.
- * Death: of the zygote: its orders without an answer go to the next zygote. */
+ * each worker, with the descriptors of the worker (enum zygote_given). The zygote says a hello
+ * first, then an answer for each order; the answer brings the pidfd of the worker. Both ends are of
+ * one user; a message of another size is refused. Death: of the zygote: its orders without an
+ * answer go to the next zygote. */
 #ifndef PLM_ZYGOTE_H
 #define PLM_ZYGOTE_H
 
 #include <stdint.h>
 
-enum { /* descriptors of a zygote */
-	ZYGOTE_SOCKET = 3,
+enum { ZYGOTE_SOCKET = 3 }; /* the descriptor of a zygote */
+enum zygote_given {         /* the order of the descriptors that come with a worker_order */
 	ZYGOTE_CONTROL,
 	ZYGOTE_STORE,
 	ZYGOTE_BELL,
 	ZYGOTE_LOCK,
-	ZYGOTE_DESCRIPTORS_END,
+	ZYGOTE_GIVEN,
 };
 
 #define ZYGOTE_HELLO UINT32_C(0x504c4d48)

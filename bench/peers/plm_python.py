@@ -7,15 +7,17 @@ call. Beyond the requests of peer.py: `put`, `worker` and `where`, which no othe
 """
 
 import os
-import statistics
-import subprocess
 import time
 
 import plm
 from peer import ARRAY_BYTES, WORKERS, Pool, noop, serve, small, touch
 
 LONG_S = 600
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def median(values):
+    """Of a list. The module statistics would make the start of this program longer."""
+    return sorted(values)[len(values) // 2]
 
 
 def made_in_store(nbytes):
@@ -43,13 +45,15 @@ def put(pool, n):
         del ref
         copy_s.append(copied - start)
         put_s.append(end - copied)
-    values = [ARRAY_BYTES / 1e9 / statistics.median(s[2:]) for s in (put_s, copy_s)]
+    values = [ARRAY_BYTES / 1e9 / median(s[2:]) for s in (put_s, copy_s)]
     print(*(f"{value:.6g}" for value in values), flush=True)
 
 
 def worker(pool, n):
     """All workers are busy, so the task needs the new one. Includes a run of plmctl."""
-    ctl = [os.path.join(os.environ["PLM_BIN"], "plmctl"), "--name", pool._session.name, "workers", "--set"]
+    import subprocess
+
+    ctl = [f"{os.environ['PLM_BIN']}/plmctl", "--name", pool._session.name, "workers", "--set"]
     busy = [pool.submit(time.sleep, LONG_S) for _ in range(WORKERS)]
     ms = []
     for count in range(WORKERS + 1, WORKERS + 1 + n):
@@ -66,7 +70,7 @@ def worker(pool, n):
     while pool._session.core.status()["workers_busy"]:  # the tasks are asked to stop, then made to
         time.sleep(0.01)
     subprocess.run([*ctl, str(WORKERS)], stdout=subprocess.DEVNULL, check=True)
-    print(f"{statistics.median(ms):.6g}", flush=True)
+    print(f"{median(ms):.6g}", flush=True)
 
 
 # ---- where the time of a task goes ---------------------------------------------------------------
@@ -99,7 +103,7 @@ def trip_us(one, n):
         start = time.perf_counter_ns()
         one()
         us.append((time.perf_counter_ns() - start) / 1e3)
-    return statistics.median(us)
+    return median(us)
 
 
 def where(pool, n):

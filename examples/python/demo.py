@@ -33,7 +33,10 @@ def main() -> None:
 
         bad = pool.submit(crash)
         good = [pool.submit(square, n) for n in range(5)]
-        print(f"  a worker crashed: {type(bad.exception()).__name__}; the others go on:", end=" ")
+        print(
+            f"  a worker crashed: {type(bad.exception()).__name__}; the others go on:",
+            end=" ",
+        )
         print([f.result() for f in good])
 
         slow = pool.options(run_limit=0.1).submit(time.sleep, 60)

@@ -3,6 +3,11 @@
 
 #include <limits.h>
 
+struct core_state *core_state_of(PyObject *module)
+{
+	return PyModule_GetState(module);
+}
+
 /* Not NULL: the thread has given the GIL back. */
 static _Thread_local PyThreadState *core_saved;
 

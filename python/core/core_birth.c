@@ -131,6 +131,29 @@ static int birth_fork(int socket, const struct worker_order *order)
 	return 1;
 }
 
+static int birth_given[ZYGOTE_GIVEN]; /* descriptors of the worker, with the last order */
+
+/* The bytes of an order, 0 at the end, -1 with errno. An order without its descriptors is none. */
+static ssize_t birth_receive(int socket, struct worker_order *ret)
+{
+	struct iovec part = { ret, sizeof *ret };
+	union {
+		char bytes[CMSG_SPACE(sizeof birth_given)];
+		struct cmsghdr align;
+	} room;
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = room.bytes,
+		.msg_controllen = sizeof room.bytes };
+	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (n > 0 && (!head || head->cmsg_len != CMSG_LEN(sizeof birth_given)))
+		return 1;
+	if (head)
+		memcpy(birth_given, CMSG_DATA(head), sizeof birth_given);
+	return n;
+}
+
 PyObject *birth_zygote_serve(PyObject *module, PyObject *args)
 {
 	int fd;
@@ -141,7 +164,7 @@ PyObject *birth_zygote_serve(PyObject *module, PyObject *args)
 	for (;;) {
 		ssize_t n;
 		Py_BEGIN_ALLOW_THREADS;
-		n = recv(fd, &order, sizeof order, 0);
+		n = birth_receive(fd, &order);
 		Py_END_ALLOW_THREADS;
 		if (n < 0 && errno == EINTR) {
 			if (PyErr_CheckSignals() < 0)
@@ -153,6 +176,8 @@ PyObject *birth_zygote_serve(PyObject *module, PyObject *args)
 			    n == 0 ? 0 : 1); /* the manager has closed the socket, or is another */
 		if (birth_fork(fd, &order) == 0)
 			return PyBytes_FromStringAndSize((const char *)&order, sizeof order);
+		for (int i = 0; i < ZYGOTE_GIVEN; i++)
+			close(birth_given[i]);
 	}
 }
 
@@ -207,7 +232,8 @@ PyObject *birth_worker_main(PyObject *module, PyObject *args)
 	command_offer();
 	if (core_call_prepare(module, handler, begin) < 0)
 		return NULL;
-	const struct life_files files = { ZYGOTE_CONTROL, ZYGOTE_STORE, ZYGOTE_BELL, ZYGOTE_LOCK };
+	const struct life_files files = { birth_given[ZYGOTE_CONTROL], birth_given[ZYGOTE_STORE],
+		birth_given[ZYGOTE_BELL], birth_given[ZYGOTE_LOCK] };
 	core_release();
 	int code = worker_life(&order, &files, birth_begun);
 	core_acquire();

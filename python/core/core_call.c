@@ -11,6 +11,7 @@
 #include "python/core/core_view.h"
 #include "worker/call.h"
 #include "worker/modules.h"
+#include "worker/needs.h"
 
 struct core_call {
 	PyObject_HEAD
@@ -19,7 +20,7 @@ struct core_call {
 	plm_call *call; /* NULL: the task has ended */
 	struct core_view *views;
 	struct core_room *rooms;
-	bool spoilt;       /* Python may write to memory that is not its own any more */
+	bool spoilt;       /* Python may write to memory that was given back */
 	uint64_t *futures; /* [nargs], 0: bytes; read at the first use */
 };
 
@@ -274,6 +275,12 @@ static PyObject *core_call_get_results(PyObject *object, void *unused)
 	return self ? PyLong_FromLong(self->call->record->results) : NULL;
 }
 
+static PyObject *core_call_get_environment(PyObject *object, void *unused)
+{
+	(void)object, (void)unused;
+	return PyLong_FromUnsignedLong(needs_changes());
+}
+
 static void core_call_dealloc(PyObject *object)
 {
 	struct core_call *self = (struct core_call *)object;
@@ -290,6 +297,8 @@ static PyGetSetDef core_call_getset[] = {
 	{ "results", core_call_get_results, NULL, "The number of results.", NULL },
 	{ "attempt", core_call_get_attempt, NULL, "1 for the first attempt.", NULL },
 	{ "text", core_call_get_text, NULL, "The reference of the task as text.", NULL },
+	{ "environment", core_call_get_environment, NULL,
+	    "A number that changes with the environment that plm sets (_core.getenv).", NULL },
 	{ "client", core_call_get_client, NULL, "The Client of the worker.", NULL },
 	{ 0 },
 };
@@ -372,7 +381,7 @@ static void core_call_leave(plm *rt)
 	processes_changed(&rt->tables);
 }
 
-/* What Python keeps of the task beyond its end takes holds. */
+/* Views and Rooms that Python keeps beyond the task take holds. */
 static void core_call_end(struct core_call *self, plm_call *call)
 {
 	self->call = NULL;

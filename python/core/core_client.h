@@ -24,6 +24,10 @@ int core_client_init(PyObject *module, struct core_state *state);
 struct core_client *core_client_new(struct core_state *state, plm *rt, bool borrowed);
 PyObject *core_connect(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *names);
 
+/* Slots of the type. */
+PyObject *core_client_close(PyObject *self, PyObject *unused);
+void core_client_dealloc(PyObject *self);
+
 /* Begins a call: 0, or -1 with Error(EBADF) of a closed client, Error(ECHILD) in the child of a
  * fork. Each begin has an end, which raises nothing. */
 int core_client_begin(struct core_client *client);

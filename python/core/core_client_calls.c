@@ -407,9 +407,11 @@ enum { CORE_NAMED = METH_FASTCALL | METH_KEYWORDS };
 
 const PyMethodDef core_client_methods[] = {
 	{ "submit", CORE_FAST(core_submit), CORE_NAMED,
-	    "submit(function, args=(), options=None, ref_type=None): a Ref, or a tuple of several results." },
+	    "submit(function, args=(), options=None, ref_type=None): a Ref, or a "
+	    "tuple of several results." },
 	{ "submit_many", CORE_FAST(core_submit_many), CORE_NAMED,
-	    "submit_many(function, rows, options=None, ref_type=None): a list of Refs, one for each row." },
+	    "submit_many(function, rows, options=None, ref_type=None): a list of "
+	    "Refs, one for each row." },
 	{ "command", CORE_FAST(core_command), CORE_NAMED,
 	    "command(words, options=None, ...): stdout, the log, and output files as Refs." },
 	{ "create", core_calls_create, METH_O, "create(nbytes): a Room to fill and seal." },

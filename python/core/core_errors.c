@@ -22,7 +22,8 @@ int core_errors_init(PyObject *module, struct core_state *state)
 	state->task_failed = core_errors_add(module, "TaskFailed",
 	    "The task of the future failed: args[0] is the Ref.", PyExc_Exception);
 	state->task_cancelled = core_errors_add(module, "TaskCancelled",
-	    "The task of the future was cancelled: args[0] is the Ref. Without a Ref: the task that "
+	    "The task of the future was cancelled: args[0] is the Ref. Without a "
+	    "Ref: the task that "
 	    "waits was cancelled.",
 	    PyExc_Exception);
 	return state->error && state->task_failed && state->task_cancelled ? 0 : -1;

@@ -1,6 +1,8 @@
 /* core_module.c - the module plm._core: its types, constants and functions. */
 #include "python/core/core.h"
 
+#include <stdlib.h>
+
 #include "python/core/core_birth.h"
 #include "python/core/core_call.h"
 #include "python/core/core_client.h"
@@ -8,11 +10,6 @@
 #include "python/core/core_options.h"
 #include "python/core/core_ref.h"
 #include "python/core/core_view.h"
-
-struct core_state *core_state_of(PyObject *module)
-{
-	return PyModule_GetState(module);
-}
 
 static PyObject *core_set_types(PyObject *module, PyObject *ref_type)
 {
@@ -25,11 +22,27 @@ static PyObject *core_set_types(PyObject *module, PyObject *ref_type)
 	Py_RETURN_NONE;
 }
 
+/* os.environ is a copy made at the start, and does not show what C code sets. */
+static PyObject *core_getenv(PyObject *module, PyObject *name)
+{
+	(void)module;
+	const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
+	if (!text) {
+		if (!PyErr_Occurred())
+			PyErr_SetString(PyExc_TypeError, "name must be a str");
+		return NULL;
+	}
+	const char *value = getenv(text);
+	return value ? PyUnicode_DecodeFSDefault(value) : Py_NewRef(Py_None);
+}
+
 static PyMethodDef core_functions[] = {
 	{ "connect", CORE_FAST(core_connect), METH_FASTCALL | METH_KEYWORDS,
 	    "connect(name=None, visit=False, timeout_ms=-1): a Client of a runtime." },
 	{ "set_types", core_set_types, METH_O,
 	    "set_types(ref_type): the subclass of Ref that Clients make from now on." },
+	{ "getenv", core_getenv, METH_O,
+	    "getenv(name): a variable of the process as C code sees the variable, or None." },
 	CORE_BIRTH_METHODS,
 	{ 0 },
 };

@@ -138,8 +138,9 @@ def put(session: _session.Session, value: Any) -> _session.Ref | None:
     if not _of_client or type(value).__name__ != "ndarray":
         return None
     _, room = _of_client.get(value.__array_interface__["data"][0] - HEAD_ROOM, (None, None))
-    whole = room is not None and value.nbytes == room.size - HEAD_ROOM
-    if not whole or room.session is not session or not room.seal_value(value):
+    if room is None or value.nbytes != room.size - HEAD_ROOM or room.session is not session:
+        return None
+    if not room.seal_value(value):
         return None
     value.flags.writeable = False
     _of_client.pop(room.address, None)

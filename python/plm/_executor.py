@@ -1,9 +1,9 @@
 """Executor: concurrent.futures.Executor over a runtime.
 
-`plm.Executor()` boots a runtime that ends with this process; `plm.Executor(name=...)` joins one.
-Calls, exceptions and texts are those of ProcessPoolExecutor, with three differences that users ask
-for: a dead worker fails the one task it ran, cancel() also stops a running task, and a future among
-the arguments is a dependency.
+`plm.Executor()` boots a runtime, which ends with the program; `plm.Executor(name=...)` joins a
+running runtime. Calls, exceptions and texts equal ProcessPoolExecutor's, with three differences: a
+dead worker fails only the running task, cancel() also stops a running task, and a future among the
+arguments is a dependency.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ class Executor(StandardExecutor):
         return self._initialized(function, _functions.FOR_EACH)
 
     def _future(self, ref: Any) -> Future[Any]:
-        kind = Future if self._initializer is None else _FutureOfInitialized
-        future: Future[Any] = kind(self._session, ref)
-        if self._initializer is not None:
-            future.executor = weakref.ref(self)  # type: ignore[attr-defined]
+        if self._initializer is None:
+            future: Future[Any] = Future(self._session, ref)
+        else:
+            future = _FutureOfInitialized(self._session, ref, weakref.ref(self))
         self._session.watch_future(future)
         return future
 
@@ -141,7 +141,7 @@ class Executor(StandardExecutor):
             self._check_open()
             try:
                 row = self._session.row(self._texts.of(function), args, kwargs)
-            except Exception as error:  # an object that cannot be pickled is that task's error
+            except Exception as error:  # arguments without a pickle fail the task alone
                 return _failed(self._session, error)
             return self._future(self._session.submit_row(row, options))
 
@@ -150,7 +150,7 @@ class Executor(StandardExecutor):
         return self._submit(fn, args, kwargs, None)
 
     def options(self, **options: Any) -> Submitter:
-        """The executor with options for what it submits: needs=, priority=, retries=,
+        """The executor with options for tasks: needs=, priority=, retries=,
         crash_retries=, run_limit=, ... (times in seconds)."""
         return Submitter(self, self._session.options_of(options))
 
@@ -164,6 +164,12 @@ class Executor(StandardExecutor):
     ) -> Future[T]:
         """Submits fn(*args, **kwargs) with options, as of options()."""
         return self._submit(fn, args, kwargs or {}, self._session.options_of(options))
+
+    def usable(self) -> bool:
+        """Tells whether the executor takes tasks: not shut down, and the runtime is up."""
+        if self._shutdown or self._broken or _exiting or self._session.core.closed:
+            return False
+        return self._runtime is None or not self._runtime.ended()
 
     def put(self, value: Any) -> Ref:
         """Writes a value into the store of the runtime, once for any number of tasks."""
@@ -237,7 +243,7 @@ class Executor(StandardExecutor):
         if not isinstance(size, int) or size < LARGE_BYTES:
             return value
         if id(value) not in known:
-            known[id(value)] = (value, self.put(value))  # the value keeps its id meanwhile
+            known[id(value)] = (value, self.put(value))  # a held value keeps the id
         return known[id(value)][1]
 
     # ---- the end ----
@@ -256,8 +262,8 @@ class Executor(StandardExecutor):
             self._session.cancel_quietly([future.ref])
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the executor. Submitted tasks run to their end, but with cancel_futures those that
-        have not begun are cancelled. wait: return when all have ended."""
+        """Ends the executor. Submitted tasks run to the end; with cancel_futures, tasks not yet
+        begun are cancelled. wait: return when all tasks have ended."""
         with self._lock:
             self._shutdown = True
         if not self._end.alive:
@@ -290,10 +296,14 @@ class Executor(StandardExecutor):
             core.wait_all(-1)
             self._session.fetch_ended()
         except _core.Error:
+<<<<<<< HEAD
             pass  # the runtime is gone, and with it what there was to wait for
         except KeyboardInterrupt:
             self._cancel_all()
             raise
+=======
+            pass  # the runtime is gone with all tasks
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
         self._end()
 
 
@@ -325,9 +335,11 @@ class Submitter(StandardExecutor):
 
 
 class _FutureOfInitialized(Future[T]):
-    """A future whose failure may be that of the executor's initializer."""
+    """A future with a failure that may come from the executor's initializer."""
 
-    executor: Callable[[], Executor | None]
+    def __init__(self, session: Session, ref: Ref, executor: Callable[[], Executor | None]) -> None:
+        super().__init__(session, ref)
+        self.executor = executor
 
     def _fetch(self, timeout: float | None) -> None:
         super()._fetch(timeout)
@@ -338,12 +350,19 @@ class _FutureOfInitialized(Future[T]):
 
 
 class _Failed(Future["Any"]):
-    """A call that could not be submitted."""
+    """A call without a task: the submission failed."""
 
     def __init__(self, session: Session, error: BaseException) -> None:
-        super().__init__(session, None)  # type: ignore[arg-type]
+        self.session = session
         self.fetched = True
-        self._error = error
+        self._error = self._reason = error
+
+    @property
+    def ref(self) -> None:
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise self._reason
 
     def _follow(self) -> None:
         self._tell()
@@ -359,7 +378,7 @@ def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, .
 
 
 class _Ahead:
-    """The futures of a map, submitted ahead of the results that are taken."""
+    """The futures of a map, submitted ahead of the results taken."""
 
     def __init__(
         self,
@@ -374,7 +393,7 @@ class _Ahead:
         )
 
     def next(self) -> Future[Any]:
-        """The oldest future; another one is submitted for it."""
+        """The oldest future; another row is submitted in its place."""
         first = self.futures.popleft()
         for row in itertools.islice(self._rows, 1):
             self.futures.append(self._submit(row))
@@ -382,7 +401,7 @@ class _Ahead:
 
 
 def _taken(future: Future[Any], deadline: float | None) -> Any:
-    """The result of a future that nobody else knows; without a result the task is cancelled."""
+    """The result of a future of the map; without a result the task is cancelled."""
     try:
         return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
     finally:
@@ -391,7 +410,7 @@ def _taken(future: Future[Any], deadline: float | None) -> Any:
 
 
 class _Results:
-    """The results of a map, in order. Dropped before the last one, it cancels the tasks left."""
+    """The results of a map, in order. Dropped before the last result, the rest is cancelled."""
 
     def __init__(self, ahead: _Ahead, deadline: float | None) -> None:
         self._ahead = ahead
@@ -411,12 +430,12 @@ class _Results:
             raise
 
     def close(self) -> None:
-        """Cancels the tasks whose results nobody takes."""
+        """Cancels the tasks without a taker."""
         futures = self._ahead.futures
         while futures:
             try:
                 futures.popleft().cancel()
-            except _core.Error:  # the runtime is gone, and with it the task
+            except _core.Error:  # the runtime is gone with all tasks
                 continue
 
     def __del__(self) -> None:
@@ -434,7 +453,7 @@ def _end(session: Session, runtime: Runtime | None) -> None:
     if session.owner != os.getpid():
         return
     if not _has_ended(session):
-        # Not in the caller's thread: a discarded executor must not wait for its tasks.
+        # Not in the caller's thread: a dropped executor does not wait for tasks.
         threading.Thread(
             target=_end_later, args=(session, runtime), name="plm-end", daemon=True
         ).start()
@@ -447,20 +466,20 @@ def _has_ended(session: Session) -> bool:
     try:
         return session.core.wait_all(0)
     except _core.Error:
-        return True  # the runtime is gone, and with it what there was to wait for
+        return True  # the runtime is gone with all tasks
 
 
 def _end_later(session: Session, runtime: Runtime | None) -> None:
     try:
         session.core.wait_all(-1)
     except _core.Error:
-        pass  # the runtime is gone, and with it what there was to wait for
+        pass  # the runtime is gone with all tasks
     _end_now(session, runtime)
     _ending.remove(session)
 
 
 def _end_now(session: Session, runtime: Runtime | None) -> None:
-    """Results that nobody has read yet stay readable."""
+    """Unread results stay readable."""
     try:
         session.fetch_ended()
     except _core.Error:

@@ -18,18 +18,21 @@ from __future__ import annotations
 
 import sys
 import weakref
-from _blake2 import blake2b  # hashlib would load OpenSSL
 
 from . import _values
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from hashlib import blake2b
     from typing import Any
 
     from . import _core
 
     Text = bytes | _core.Ref  # a long text is an object of the store
+else:
+    from _blake2 import blake2b  # hashlib would load OpenSSL
+
 BY_NAME, BY_VALUE, WITH_MAIN, FOR_EACH, AFTER_INITIALIZER = b"n", b"v", b"f", b"c", b"i"
 DIGEST_BYTES = 16
 REMEMBERED = 1024  # a program that makes functions for ever must not fill the memory
@@ -131,7 +134,11 @@ def import_main(path: str) -> None:
     module: types.ModuleType = module_from_spec(spec)
     module.__dict__["__plm_path__"] = path
     sys.modules["__mp_main__"] = sys.modules["__main__"] = module
-    spec.loader.exec_module(module)
+    quiet, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # as python PROGRAM itself
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = quiet
 
 
 def after_main(text: bytes) -> bytes:

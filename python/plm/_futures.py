@@ -32,8 +32,14 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+    V = TypeVar("V")
+
+    def _looked_at(read: Callable[[Any], V]) -> V:
+        """A property that stands for an attribute of the standard Future."""
+        raise NotImplementedError
 else:
     T = object
+    _looked_at = property
 
 _NAMES = {
     _core.WAITING: PENDING,
@@ -49,9 +55,21 @@ _NAMES = {
 class Future(StandardFuture[T], Promise):
     """The result of a task to come; made by Executor.submit()."""
 
+    # What a new Future begins with. Not the standard initialisation: lock, waiters and callbacks
+    # are made when asked for.
+    fetched = False
+    _view: Any = None  # the value, not yet decoded
+    _error: BaseException | None = None
+    _value: Any = None
+    _lock: threading.Condition | None = None
+    _waiting: list[Any] | None = None
+    _callbacks: list[Callable[[Any], object]] | None = None
+    _told = False
+    _shown_ended = False
+
     def __init__(self, session: Session, ref: Ref) -> None:
-        # Not the standard initialisation: lock, waiters and callbacks are made when asked for.
         self.session = session
+<<<<<<< HEAD
         self.ref: Ref | None = ref
         self.fetched = False
         self._view: Any = None  # the value, not yet decoded
@@ -68,54 +86,72 @@ class Future(StandardFuture[T], Promise):
         if self.ref is None:
             return _Known, (self.result(),)
         return self.ref.__reduce__()
+=======
+        self._task = ref
+
+    @property
+    def ref(self) -> Ref | None:
+        """The reference of the task; None: the call could not be submitted."""
+        return self._task
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Inside of an argument a future travels as its reference.
+        return self._task.__reduce__()
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 
     # ---- what the standard library looks at ----
 
-    @property
-    def _condition(self) -> threading.Condition:
+    def _look_condition(self) -> threading.Condition:
         if self._lock is None:
             with _making:
                 if self._lock is None:
                     self._lock = threading.Condition()
         return self._lock
 
-    @property
-    def _state(self) -> str:
+    _condition = _looked_at(_look_condition)
+
+    def _look_state(self) -> str:
         # The library looks while it holds the condition, and then installs its waiter: the waiter
-        # is told of the end if, and only if, this look did not show the end.
+        # is told of the end if, and only if, the look did not show the end.
         state = self._state_now()
         self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
         return state
 
+    _state = _looked_at(_look_state)
+
     def _state_now(self) -> str:
         if not self.fetched:
-            state = self.session.core.state(self.ref)
+            state = self.session.core.state(self._task)
             return _NAMES[state]
         return CANCELLED_AND_NOTIFIED if isinstance(self._error, CancelledError) else FINISHED
 
-    @property
-    def _waiters(self) -> list[Any]:
+    def _look_waiters(self) -> list[Any]:
         if self._waiting is None:
             self._waiting = []
             if not self._shown_ended:
                 self._follow()
         return self._waiting
 
-    @property
-    def _done_callbacks(self) -> list[Callable[[Any], object]]:
+    _waiters = _looked_at(_look_waiters)
+
+    def _look_done_callbacks(self) -> list[Callable[[Any], object]]:
         if self._callbacks is None:
             self._callbacks = []
         return self._callbacks
 
-    @property
-    def _result(self) -> Any:
+    _done_callbacks = _looked_at(_look_done_callbacks)
+
+    def _look_result(self) -> Any:
         self._fetch(None)
         return None if self._error else self._decode()
 
-    @property
-    def _exception(self) -> BaseException | None:
+    _result = _looked_at(_look_result)
+
+    def _look_exception(self) -> BaseException | None:
         self._fetch(None)
         return self._error
+
+    _exception = _looked_at(_look_exception)
 
     # ---- the result ----
 
@@ -125,18 +161,23 @@ class Future(StandardFuture[T], Promise):
             return
         core = self.session.core
         try:
-            self._view = core.get(self.ref, milliseconds(timeout))
+            self._view = core.get(self._task, milliseconds(timeout))
         except _core.TaskFailed:
+<<<<<<< HEAD
             self._error = self.session.exception(self.ref)
         except _core.TaskCancelled as cancelled:
             if not cancelled.args:
                 raise stopped(cancelled) or cancelled from None
+=======
+            self._error = self.session.exception(self._task)
+        except _core.TaskCancelled:
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
             self._error = CancelledError()
         self.fetched = True
 
     def fetch_if_ended(self) -> bool:
         """Takes the result if there is one. True: it was taken, now or before."""
-        if not self.fetched and self.session.core.state(self.ref) >= _core.DONE:
+        if not self.fetched and self.session.core.state(self._task) >= _core.DONE:
             self._fetch(0)
             if self._error is None and len(self._view) <= _SMALL_BYTES:
                 self._decode()
@@ -153,7 +194,7 @@ class Future(StandardFuture[T], Promise):
         if view is None:  # decoded before, perhaps by another thread just now
             return self._value
         try:
-            self._value = self.session.decode(self.ref, view)
+            self._value = self.session.decode(self._task, view)
         except BaseException as error:
             self._error = error
             raise
@@ -173,7 +214,7 @@ class Future(StandardFuture[T], Promise):
                 self.cancel()
             raise
         finally:
-            self = None  # type: ignore[assignment]  # the traceback must not keep the Future
+            del self  # the traceback must not keep the Future
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception of the task, or None."""
@@ -191,7 +232,7 @@ class Future(StandardFuture[T], Promise):
 
     def done(self) -> bool:
         """Tells whether the task has ended, in any way."""
-        return self.fetched or self.session.core.state(self.ref) >= _core.DONE
+        return self.fetched or self.session.core.state(self._task) >= _core.DONE
 
     def running(self) -> bool:
         """Tells whether the task runs just now."""
@@ -206,7 +247,7 @@ class Future(StandardFuture[T], Promise):
         second later its worker is killed."""
         if self.cancelled():
             return True
-        if self.fetched or not self.session.core.cancel(self.ref):
+        if self.fetched or not self.session.core.cancel(self._task):
             return self.cancelled()
         if self._callbacks or self._waiting:
             self._follow()
@@ -215,13 +256,13 @@ class Future(StandardFuture[T], Promise):
     # ---- who wants to be told ----
 
     def _follow(self) -> None:
-        self.session.watcher.add(self.ref, self._tell)
+        self.session.watcher.add(self._task, self._tell)
 
     def _tell(self) -> None:
         """The task has ended: wakes waiters and runs callbacks, in the watcher's thread."""
         try:
             self._fetch(0)
-        except Exception as error:  # the runtime has ended: who waits must see that
+        except Exception as error:  # the runtime has ended: waiters must learn so
             self._error = error
             self.fetched = True
         with self._condition:

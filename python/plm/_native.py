@@ -13,7 +13,9 @@ from ._session import _SECONDS, Promise, RawRef, Ref, current, milliseconds, ses
 
 
 def _options(given: dict[str, Any], results: int = 1) -> _core.Options:
-    words = {_SECONDS.get(k, k): milliseconds(v) if k in _SECONDS else v for k, v in given.items()}
+    words: dict[str, Any] = {
+        _SECONDS.get(k, k): milliseconds(v) if k in _SECONDS else v for k, v in given.items()
+    }
     return _core.Options(results=results, **words)
 
 

@@ -1,7 +1,7 @@
-"""A runtime of our own: `plm --tied`, started by this process and ended with it.
+"""A private runtime: `plm --tied`, started by the program and ended with the program.
 
-The runtime ends when this process ends, however that happens. Its workers write to the standard
-output of this process. The programs are found in the package, else in PATH.
+The runtime ends with the program, also when the program is killed. The workers write to the
+standard output of the program. The programs of plm are found in the package, else in PATH.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ END_PATIENCE_S = 10.0
 
 
 def program(name: str) -> str:
-    """The path of one of the programs of plm."""
-    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 (pathlib imports re)
+    """The path of a program of plm."""
+    here = os.path.dirname(os.path.realpath(__file__))
     places = [os.environ.get("PLM_BIN", ""), f"{here}/bin", *os.environ.get("PATH", "").split(":")]
     for place in filter(None, places):
         path = f"{place}/{name}"
@@ -39,7 +39,7 @@ def program(name: str) -> str:
 
 
 class Runtime:
-    """A runtime that this process has started."""
+    """A runtime started by this process."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Runtime:
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, theirs, ready),
                 ],
-                setpgroup=0,  # a Ctrl-C at the terminal is for this process alone
+                setpgroup=0,  # a Ctrl-C at the terminal is for the program alone
                 setsigmask=[],
                 setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
             )
@@ -108,6 +108,10 @@ class Runtime:
                 raise _core.Error(111, "plm could not boot: it wrote the reason above")
             line += more
 
+    def ended(self) -> bool:
+        """Tells whether the runtime has ended, by itself or by end()."""
+        return self._pidfd < 0 or bool(select.select([self._pidfd], [], [], 0)[0])
+
     def end(self) -> None:
         """Ends the runtime at once, and waits for the end."""
         if self.owner == os.getpid():
@@ -117,19 +121,28 @@ class Runtime:
     def _end_once(self) -> None:
         if self._pidfd < 0:
             return
-        # Two signals of different kinds: two equal ones might merge.
+        # Two signals of different kinds: two equal signals might merge.
         for number in (signal.SIGTERM, signal.SIGINT):
             self._signal(number)
         if not select.select([self._pidfd], [], [], END_PATIENCE_S)[0]:
             self._signal(signal.SIGKILL)
         try:
             os.waitpid(self.pid, 0)
-        except ChildProcessError:  # the program waits for all its children itself
+        except ChildProcessError:  # the program waits for all children
             pass
+        self._remove_files()
         os.close(self._pidfd)
         self._pidfd = -1
         if self in _own:
             _own.remove(self)
+
+    def _remove_files(self) -> None:
+        """A killed manager leaves the segments; the name is ours alone."""
+        for kind in ("control", "store", "lock"):
+            try:
+                os.unlink(f"/dev/shm/plm-{os.getuid()}-{self.name}.{kind}")
+            except OSError:  # as usual: the manager has removed the file
+                continue
 
     def _signal(self, number: int) -> None:
         try:

@@ -94,7 +94,10 @@ class Ref(_core.Ref):
 class Promise:
     """The base of what has a reference: the futures of an executor."""
 
-    ref: Ref | None
+    @property
+    def ref(self) -> Ref | None:
+        """The reference; None: the call could not be submitted."""
+        raise NotImplementedError
 
     def result(self, timeout: float | None = None) -> Any:
         """The value, when the task has ended."""
@@ -376,6 +379,7 @@ class Session:
     def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
         """Waits for a value; raises the exception of a failed task."""
         try:
+<<<<<<< HEAD
             try:
                 view = self.core.get(ref, milliseconds(timeout))
             except _core.TaskFailed:
@@ -384,10 +388,20 @@ class Session:
                 raise stopped(cancelled) or _errors.cancelled(
                     "the task was cancelled"
                 ) from None
+=======
+            return self.decode(ref, self.core.get(ref, milliseconds(timeout)))
+        except _core.TaskFailed:
+            error = self.exception(ref)
+        except _core.TaskCancelled:
+            error = _errors.cancelled("the task was cancelled")
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
-        return self.decode(ref, view)
+        try:
+            raise error  # outside of the handler, so that its cause stays the remote traceback
+        finally:
+            del error, ref  # a cycle with the traceback would hold the value until a collection
 
     def wait(self, refs: Sequence[_core.Ref], want: int, timeout_ms: int) -> bytes:
         """Waits until so many have ended; a byte for each, 1 if ended."""
@@ -469,6 +483,11 @@ def session_of(ref: _core.Ref) -> Session:
     if session is None:
         raise _core.Error(errno.EHOSTDOWN, "the connection of this reference was closed")
     return session
+
+
+def in_worker() -> bool:
+    """Tells whether this process is a worker, so that what asks is a task."""
+    return _current is not None and _current.core.worker
 
 
 def current() -> Session:

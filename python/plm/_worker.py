@@ -1,6 +1,6 @@
 """One Python task in a worker: `handle` is called for every task of a Python function.
 
-The worker loop is C (python/core/): it claims the task, calls `handle`, commits the outcome. An
+The worker loop is C (python/core/): claims the task, calls `handle`, commits the outcome. An
 exception of the task becomes the failure of the task. A request to stop the task (cancel, a time
 limit) interrupts system calls and raises TaskStopped in the main thread.
 
@@ -23,17 +23,64 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn
 else:
-    import _signal  # the module signal imports enum; it calls this one
+    import _signal  # the module signal imports enum, which takes time
 
 _callables: dict[bytes, Callable[..., Any]] = {}
 _initialized: dict[int, BaseException | None] = {}
 
 
 class TaskStopped(BaseException):
-    """Raised in a task that was asked to stop: by a cancellation, or a time limit that is over."""
+    """Raised in a task asked to stop: by a cancellation, or because a time limit is over."""
 
 
+<<<<<<< HEAD
 _place: _place_module.Place | None = None
+=======
+# ---- what a task may have left changed ----
+
+
+class _Place:
+    """Directory, signal handlers and standard streams of the process, as each task finds them."""
+
+    def __init__(self) -> None:
+        self.directory = os.getcwd()
+        self.streams = (sys.stdin, sys.stdout, sys.stderr)
+        self.handlers: dict[int, Any] = {}
+        self.moved = False
+        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
+        for module, name in ((os, "chdir"), (os, "fchdir"), (_signal, "signal")):
+            setattr(module, name, getattr(self, name))
+
+    def chdir(self, path: Any) -> None:
+        self.moved = True
+        self._chdir(path)
+
+    def fchdir(self, fd: Any) -> None:
+        self.moved = True
+        self._fchdir(fd)
+
+    def signal(self, number: Any, handler: Any) -> Any:
+        former = self._signal(number, handler)
+        self.handlers.setdefault(int(number), former)
+        return former
+
+    def restore(self) -> None:
+        if self.moved:
+            self.moved = False
+            self._chdir(self.directory)
+        for number, former in self.handlers.items():
+            self._signal(number, former)
+        self.handlers.clear()
+        if (sys.stdin, sys.stdout, sys.stderr) != self.streams:
+            sys.stdin, sys.stdout, sys.stderr = self.streams
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+
+_place: _Place | None = None
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 _running: list[_core.Call] = []
 _stoppable: _core.Call | None = None  # the task whose code runs just now
 _forked = False
@@ -88,9 +135,14 @@ def begin(client: _core.Client) -> None:
     global _place
     _session.set_current(_session.Session(client))
     _signal.signal(_core.INTERRUPT, _on_interrupt)
+<<<<<<< HEAD
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     os.register_at_fork(after_in_child=_became_child)
     _place = _place_module.Place()
+=======
+    os.environ.pop("PLM_THREADS", None)  # a note to this process (topology/threads.h)
+    _place = _Place()
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 
 
 # ---- the function ----
@@ -191,6 +243,18 @@ def _run(call: _core.Call) -> None:
     run_named(call)
 
 
+_environment = -1  # as of the last task
+
+
+def _refresh(call: _core.Call) -> None:
+    """The last task had other needs: shows the needs of the new task."""
+    global _environment
+    from ._threads import refresh
+
+    refresh()
+    _environment = call.environment
+
+
 def handle(call: _core.Call) -> None:
     """Runs one task. No exception leaves this function."""
     global _stoppable
@@ -200,7 +264,12 @@ def handle(call: _core.Call) -> None:
     _running.append(call)
     failed = None
     try:
+<<<<<<< HEAD
         _stoppable = call
+=======
+        if call.environment != _environment:
+            _refresh(call)
+>>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
         _run(call)
     except BaseException as error:  # also SystemExit: the worker lives on
         failed = error

@@ -14,8 +14,7 @@ import sys
 
 from plm import _core
 
-SOCKET = 3  # to the manager; 4 to 7: both segments, the bell, the lock file
-DESCRIPTORS = range(3, 8)
+SOCKET = 3  # to the manager
 
 
 def _preload(names: str) -> None:
@@ -40,10 +39,9 @@ def _refuse(reason: str) -> None:
 
 def main() -> None:
     """Never returns: the manager ends the process, and a worker ends by itself."""
-    for descriptor in DESCRIPTORS:
-        os.set_inheritable(descriptor, False)
+    os.set_inheritable(SOCKET, False)
     if sys.path[:1] == [""]:
-        sys.path[0] = os.getcwd()  # noqa: PTH109 (a task that changes the directory changes no path)
+        sys.path[0] = os.getcwd()
     _preload(os.environ.pop("PLM_PRELOAD", ""))
     from plm import _worker
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+from collections.abc import Callable
 from typing import Any
+
+import support  # noqa: F401  # finds the package
 
 from plm import _core, _worker
 
@@ -35,7 +39,7 @@ def keep_call() -> int:
 def use_kept_call() -> list[str]:
     """What each use of an ended Call raises."""
     call = kept[-1]
-    uses = [
+    uses: list[Callable[[], object]] = [
         lambda: call.arg(0),
         lambda: call.arg_ref(0),
         lambda: call.result(1),
@@ -57,7 +61,7 @@ def use_kept_call() -> list[str]:
 def misuse() -> list[str]:
     """What wrong arguments of a living Call raise."""
     call = call_now()
-    uses = [
+    uses: list[Callable[[], object]] = [
         lambda: call.arg(99),
         lambda: call.arg(-1),
         lambda: call.result(1, 7),
@@ -98,3 +102,21 @@ def call_c_function() -> bytes:
     """Waits in the task for a function in C, which runs in place of the wait."""
     client = call_now().client
     return bytes(client.get(client.submit("probe.echo", (b"in C",)), 10000))
+
+
+def keep_room(_argument: Any) -> None:
+    """Keeps a memoryview of the room of the result, and replies in another way."""
+    window = memoryview(call_now().result(5000))
+    window[:] = b"\5" * 5000
+    kept.append(window)
+
+
+def keep_room_of_a_failure() -> None:
+    """Keeps a memoryview of the room of a result that is thrown away."""
+    kept.append(memoryview(call_now().result(5000)))
+    raise LookupError("on purpose")
+
+
+def process() -> int:
+    """The worker process."""
+    return os.getpid()

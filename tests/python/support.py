@@ -50,9 +50,7 @@ def ctl(*words: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def runtime(
-    name: str, *options: str, python: str | None = sys.executable
-) -> Iterator[str]:
+def runtime(name: str, *options: str, python: str | None = sys.executable) -> Iterator[str]:
     """A runtime with two Python workers, stopped at the end."""
     name = f"test-{os.getpid()}-{name}"
     words = [str(PROGRAMS / "plm"), "--name", name, "--fresh", "--tied", *options]
@@ -77,9 +75,7 @@ def runtime(
         raise AssertionError(f"left in /dev/shm: {left}")
 
 
-def script(
-    text: str, *words: str, check: bool = True
-) -> subprocess.CompletedProcess[str]:
+def script(text: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Runs a program of its own with the package."""
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", text, *words],

@@ -14,7 +14,7 @@ from plm import _functions, _values
 try:
     import numpy as np
 except ImportError:
-    np = None  # type: ignore[assignment]
+    np = None
 
 
 class Stubborn:
@@ -45,9 +45,7 @@ class Values(unittest.TestCase):
         self.assertEqual(bytes(back), bytes(data))
 
     def test_each_buffer_begins_at_a_multiple_of_64(self) -> None:
-        frame = _values.dump(
-            [pickle.PickleBuffer(bytearray(n)) for n in (1025, 2049, 4097)]
-        )
+        frame = _values.dump([pickle.PickleBuffer(bytearray(n)) for n in (1025, 2049, 4097)])
         assert isinstance(frame, _values.Frame)
         self.assertEqual([place % 64 for place in frame.places], [0, 0, 0])
 
@@ -139,7 +137,7 @@ class Functions(unittest.TestCase):
             "''')\n"
             "import subprocess\n"
             "print(subprocess.run([sys.executable, path], capture_output=True, text=True).stdout)\n"
-            "path.unlink(); os.rmdir(folder)\n"
+            "import shutil; shutil.rmtree(folder)\n"
         )
         self.assertEqual(done.stdout.split(), ["42", "4"])
 

@@ -1,5 +1,5 @@
 /* test_awake.c - which worker gets a task by hand, which worker is woken, and when a worker that
- * has nothing to do looks at the others. */
+ * has nothing to do looks at the others; and which drop wakes the scheduler. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +19,8 @@ enum {
 	SLOW_NS = 10000000,
 	LOOKS = 50,
 	NAPS = 5,
+	SMALL_BYTES = 512, /* more than a record holds inline */
+	LARGE_BYTES = 64 << 10,
 	LOOK_NS = 2000000, /* longer than the time between two looks of task_sleep.c */
 };
 
@@ -236,6 +238,28 @@ START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
 }
 END_TEST
 
+/* ---- the scheduler after a drop ---- */
+
+/* True: the drop of an object of `bytes` bytes has woken the scheduler. */
+static bool drop_wakes(size_t bytes)
+{
+	static const char zeroes[LARGE_BYTES];
+	struct event *event = &tables->process[SLOT_SCHEDULER].event;
+	plm_ref ref;
+	ck_assert_int_eq(plm_put(&stage.client[0], zeroes, bytes, &ref), 0);
+	uint32_t seen = event_prepare(event);
+	plm_drop(&stage.client[0], ref);
+	return sh_load(&event->word) != seen;
+}
+
+START_TEST(a_drop_that_gives_back_little_room_lets_the_scheduler_sleep)
+{
+	boot(QUICK_NS);
+	ck_assert(!drop_wakes(SMALL_BYTES));
+	ck_assert(drop_wakes(LARGE_BYTES));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const all[] = {
@@ -248,6 +272,7 @@ int main(void)
 		the_kernel_tells_whether_tasks_sleep,
 		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
 		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
+		a_drop_that_gives_back_little_room_lets_the_scheduler_sleep,
 	};
 	return run_tests("awake", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }
