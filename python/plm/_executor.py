@@ -296,14 +296,10 @@ class Executor(StandardExecutor):
             core.wait_all(-1)
             self._session.fetch_ended()
         except _core.Error:
-<<<<<<< HEAD
             pass  # the runtime is gone, and with it what there was to wait for
         except KeyboardInterrupt:
             self._cancel_all()
             raise
-=======
-            pass  # the runtime is gone with all tasks
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
         self._end()
 
 

@@ -379,22 +379,11 @@ class Session:
     def value(self, ref: _core.Ref, timeout: float | None = None) -> Any:
         """Waits for a value; raises the exception of a failed task."""
         try:
-<<<<<<< HEAD
-            try:
-                view = self.core.get(ref, milliseconds(timeout))
-            except _core.TaskFailed:
-                raise self.exception(ref) from None
-            except _core.TaskCancelled as cancelled:
-                raise stopped(cancelled) or _errors.cancelled(
-                    "the task was cancelled"
-                ) from None
-=======
             return self.decode(ref, self.core.get(ref, milliseconds(timeout)))
         except _core.TaskFailed:
             error = self.exception(ref)
-        except _core.TaskCancelled:
-            error = _errors.cancelled("the task was cancelled")
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
+        except _core.TaskCancelled as cancelled:
+            error = stopped(cancelled) or _errors.cancelled("the task was cancelled")
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise

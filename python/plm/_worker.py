@@ -33,54 +33,7 @@ class TaskStopped(BaseException):
     """Raised in a task asked to stop: by a cancellation, or because a time limit is over."""
 
 
-<<<<<<< HEAD
 _place: _place_module.Place | None = None
-=======
-# ---- what a task may have left changed ----
-
-
-class _Place:
-    """Directory, signal handlers and standard streams of the process, as each task finds them."""
-
-    def __init__(self) -> None:
-        self.directory = os.getcwd()
-        self.streams = (sys.stdin, sys.stdout, sys.stderr)
-        self.handlers: dict[int, Any] = {}
-        self.moved = False
-        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
-        for module, name in ((os, "chdir"), (os, "fchdir"), (_signal, "signal")):
-            setattr(module, name, getattr(self, name))
-
-    def chdir(self, path: Any) -> None:
-        self.moved = True
-        self._chdir(path)
-
-    def fchdir(self, fd: Any) -> None:
-        self.moved = True
-        self._fchdir(fd)
-
-    def signal(self, number: Any, handler: Any) -> Any:
-        former = self._signal(number, handler)
-        self.handlers.setdefault(int(number), former)
-        return former
-
-    def restore(self) -> None:
-        if self.moved:
-            self.moved = False
-            self._chdir(self.directory)
-        for number, former in self.handlers.items():
-            self._signal(number, former)
-        self.handlers.clear()
-        if (sys.stdin, sys.stdout, sys.stderr) != self.streams:
-            sys.stdin, sys.stdout, sys.stderr = self.streams
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        if sys.stderr is not None:
-            sys.stderr.flush()
-
-
-_place: _Place | None = None
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 _running: list[_core.Call] = []
 _stoppable: _core.Call | None = None  # the task whose code runs just now
 _forked = False
@@ -135,14 +88,10 @@ def begin(client: _core.Client) -> None:
     global _place
     _session.set_current(_session.Session(client))
     _signal.signal(_core.INTERRUPT, _on_interrupt)
-<<<<<<< HEAD
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     os.register_at_fork(after_in_child=_became_child)
-    _place = _place_module.Place()
-=======
     os.environ.pop("PLM_THREADS", None)  # a note to this process (topology/threads.h)
-    _place = _Place()
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
+    _place = _place_module.Place()
 
 
 # ---- the function ----
@@ -264,12 +213,9 @@ def handle(call: _core.Call) -> None:
     _running.append(call)
     failed = None
     try:
-<<<<<<< HEAD
         _stoppable = call
-=======
         if call.environment != _environment:
             _refresh(call)
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
         _run(call)
     except BaseException as error:  # also SystemExit: the worker lives on
         failed = error
