@@ -69,35 +69,19 @@ class Future(StandardFuture[T], Promise):
 
     def __init__(self, session: Session, ref: Ref) -> None:
         self.session = session
-<<<<<<< HEAD
-        self.ref: Ref | None = ref
-        self.fetched = False
-        self._view: Any = None  # the value, not yet decoded
-        self._error: BaseException | None = None
-        self._value: Any = None
-        self._lock: threading.Condition | None = None
-        self._waiting: list[Any] | None = None
-        self._callbacks: list[Callable[[Any], object]] | None = None
-        self._told = False
-        self._shown_ended = False
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Inside of an argument a future travels as its reference.
-        if self.ref is None:
-            return _Known, (self.result(),)
-        return self.ref.__reduce__()
-=======
-        self._task = ref
+        self._task: Any = ref
 
     @property
     def ref(self) -> Ref | None:
-        """The reference of the task; None: the call could not be submitted."""
+        """The reference of the task; None: the call could not be submitted, or
+        the record was given back."""
         return self._task
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
+        if self._task is None:
+            return _Known, (self.result(),)
         return self._task.__reduce__()
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 
     # ---- what the standard library looks at ----
 
@@ -163,15 +147,10 @@ class Future(StandardFuture[T], Promise):
         try:
             self._view = core.get(self._task, milliseconds(timeout))
         except _core.TaskFailed:
-<<<<<<< HEAD
-            self._error = self.session.exception(self.ref)
+            self._error = self.session.exception(self._task)
         except _core.TaskCancelled as cancelled:
             if not cancelled.args:
                 raise stopped(cancelled) or cancelled from None
-=======
-            self._error = self.session.exception(self._task)
-        except _core.TaskCancelled:
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
             self._error = CancelledError()
         self.fetched = True
 
@@ -187,7 +166,7 @@ class Future(StandardFuture[T], Promise):
         """Room is short: a Future that knows its result needs the record no more. From now on the
         Future is an argument by its value."""
         if self._view is None:
-            self.ref = None
+            self._task = None
 
     def _decode(self) -> Any:
         view = self._view

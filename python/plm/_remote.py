@@ -7,11 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from . import _core
-<<<<<<< HEAD
 from ._session import Ref, Session, current, milliseconds, session_of
-=======
-from ._session import Session, current, session_of
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,10 +188,6 @@ def wait(
     items = list(refs)
     if not items:
         return [], []
-<<<<<<< HEAD
-=======
-    names: list[_core.Ref] = [r if isinstance(r, _core.Ref) else r.ref for r in items]
->>>>>>> 13bb7df4aad34433bc0d169b0e4b23e561684758
     want = len(items) if num_returns is None else num_returns
     if not 0 <= want <= len(items):
         raise ValueError(f"num_returns must be between 0 and {len(items)}")
