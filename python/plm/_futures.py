@@ -75,13 +75,15 @@ class Future(StandardFuture[T], Promise):
     def ref(self) -> Ref | None:
         """The reference of the task; None: the call could not be submitted, or
         the record was given back."""
-        return self._task
+        task: Ref | None = self._task
+        return task
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
         if self._task is None:
             return _Known, (self.result(),)
-        return self._task.__reduce__()
+        words: tuple[Any, ...] = self._task.__reduce__()
+        return words
 
     # ---- what the standard library looks at ----
 

@@ -124,7 +124,7 @@ WAITED_FOR = 1024
 LOOK_MS = 50
 
 
-class _cancelling:  # noqa: N801
+class _cancelling:
     """A Ctrl-C inside cancels the tasks that are waited for."""
 
     def __init__(self, refs: Iterable[Ref]) -> None:
@@ -193,7 +193,7 @@ def wait(
         raise ValueError(f"num_returns must be between 0 and {len(items)}")
     names = list(_names(items))
     failed = len(items) - len(names)  # calls that could not be submitted: they have ended
-    ready = iter(b"")
+    ready: Iterator[int] = iter(b"")
     if names:
         with _cancelling(names):
             session = session_of(names[0])
@@ -201,6 +201,6 @@ def wait(
     done: list[Any] = []
     rest: list[Any] = []
     for item in items:
-        ended = (not isinstance(item, _core.Ref) and item.ref is None) or next(ready)
+        ended = (not isinstance(item, _core.Ref) and item.ref is None) or next(ready) == 1
         (done if ended else rest).append(item)
     return done, rest

@@ -102,10 +102,10 @@ class Chaos(TestCase):
                         if not isinstance(ended[n], BaseException):
                             self.assertEqual(ended[n], (n, bytes([n % 251]) * size))
                             ended[n] = n
-                    for n, future in following.items():
-                        error = future.exception(60)
+                    for n, after in following.items():
+                        error = after.exception(60)
                         if error is None:
-                            self.assertEqual(future.result(), (n, batch[n][1]))
+                            self.assertEqual(after.result(), (n, batch[n][1]))
                         else:
                             self.assertIsInstance(error, plm.WorkerDied)
             finally:

@@ -218,7 +218,6 @@ class Futures(Shared):
         self.assertEqual(self.pool.submit(double, 4).result(), 8)
         self.assertEqual(lines(path), [], "a cancelled task ran")
 
-
     def test_more_results_are_held_than_the_table_has_records(self) -> None:
         with plm.Executor(2) as pool:
             most = pool._session.core.status()["records_max"]

@@ -87,7 +87,7 @@ def raises(kind: type[BaseException], *args: Any) -> None:
 
 def raises_chained() -> None:
     try:
-        {}["missing"]  # type: ignore[misc]  # noqa: B018
+        dict[str, int]()["missing"]
     except KeyError as error:
         raise ValueError("outer") from error
 
@@ -178,7 +178,7 @@ def closes_streams(how: str) -> None:
         os.close(fd)
     elif how == "replace":
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        sys.stderr = None  # type: ignore[assignment]
+        sys.stderr = None
 
 
 def says(words: str) -> int:
@@ -231,6 +231,9 @@ def state() -> tuple[str, bool]:
 
 
 class Shared(unittest.TestCase):
+    pool: plm.Executor
+    folder: str
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.pool = cls.enterClassContext(plm.Executor(max_workers=2))
@@ -339,7 +342,7 @@ class Errors(Shared):
 
     def test_arguments_that_cannot_be_pickled_are_errors_of_their_task(self) -> None:
         good = self.pool.submit(echo, 1)
-        for value in (NoPickle(), threading.Lock(), (n for n in ())):
+        for value in (NoPickle(), threading.Lock(), iter(range(3).__iter__, 1)):
             future = self.pool.submit(echo, value)
             self.assertIsInstance(future.exception(), (TypeError, RuntimeError))
             self.assertTrue(future.done())
