@@ -81,7 +81,7 @@ class AsCompleted(Generic[R]):
         end = None if self._timeout is None else time.monotonic() + self._timeout
         groups: dict[int, tuple[Session, list[Ref], list[Any]]] = {}  # one for each connection
         for item in self._pending:
-            ref = item if isinstance(item, _core.Ref) else item.ref
+            ref: Any = item if isinstance(item, _core.Ref) else item.ref
             if ref is None:  # a call that could not be submitted
                 yield item
                 continue
@@ -142,7 +142,7 @@ class _cancelling:
 def _names(items: Iterable[Any]) -> Iterator[Ref]:
     """The references of references and futures, but of calls that could not be submitted."""
     for item in items:
-        ref = item if isinstance(item, _core.Ref) else item.ref
+        ref: Any = item if isinstance(item, _core.Ref) else item.ref
         if ref is not None:
             yield ref
 

@@ -331,6 +331,7 @@ class Errors(Shared):
         ):
             with self.subTest(kind.__name__):
                 error = self.pool.submit(raises, kind, *args).exception()
+                assert error is not None
                 self.assertIsInstance(error, (plm.RemoteError, kind))
                 if isinstance(error, plm.RemoteError):
                     self.assertIn(kind.__name__, str(error))
@@ -342,7 +343,7 @@ class Errors(Shared):
 
     def test_arguments_that_cannot_be_pickled_are_errors_of_their_task(self) -> None:
         good = self.pool.submit(echo, 1)
-        for value in (NoPickle(), threading.Lock(), iter(range(3).__iter__, 1)):
+        for value in (NoPickle(), threading.Lock(), (n for n in range(3))):
             future = self.pool.submit(echo, value)
             self.assertIsInstance(future.exception(), (TypeError, RuntimeError))
             self.assertTrue(future.done())
@@ -621,9 +622,9 @@ def other_interpreter() -> str | None:
             continue
         words = "import sys; print(sys.version_info[:2], sys.version_info >= (3, 11))"
         done = subprocess.run([path, "-c", words], capture_output=True, text=True, check=False)
-        if done.returncode == 0 and done.stdout.strip() not in (f"{mine} True",):
-            if done.stdout.strip().endswith("True"):
-                return path
+        said = done.stdout.strip()
+        if done.returncode == 0 and said.endswith("True") and said != f"{mine} True":
+            return path
     return None
 
 
