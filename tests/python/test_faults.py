@@ -1,4 +1,4 @@
-"""When things go wrong: deaths, crashes, memory, imports, pickles, Ctrl-C, what tasks leave behind."""
+"""When things go wrong: deaths, memory, imports, pickles, Ctrl-C, what tasks leave behind."""
 
 from __future__ import annotations
 
