@@ -204,6 +204,15 @@ static void birth_flush(const char *stream)
 		PyErr_Clear();
 }
 
+/* After a task that took signals: Python's own table knows nothing of our handlers. */
+PyObject *birth_take_signals(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	life_take_signals();
+	Py_RETURN_NONE;
+}
+
 PyObject *birth_worker_main(PyObject *module, PyObject *args)
 {
 	static struct worker_order order; /* the worker has a pointer to its injection */

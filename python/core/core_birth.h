@@ -19,12 +19,17 @@ PyObject *birth_zygote_serve(PyObject *module, PyObject *args);
  * called once, handler(call) for each task (core_call.h). */
 PyObject *birth_worker_main(PyObject *module, PyObject *args);
 
+/* take_signals(): the handlers of a worker again, after a task that had its own. */
+PyObject *birth_take_signals(PyObject *module, PyObject *unused);
+
 /* Rows for the table of the module's functions. */
 #define CORE_BIRTH_METHODS                                                                      \
 	{ "zygote_hello", birth_zygote_hello, METH_VARARGS,                                     \
 		"zygote_hello(fd, error=''): tells the manager that this interpreter serves" }, \
 	    { "zygote_serve", birth_zygote_serve, METH_VARARGS,                                 \
 		    "zygote_serve(fd): forks workers; returns the order, in a worker" },        \
+	    { "take_signals", birth_take_signals, METH_NOARGS,                                  \
+		    "take_signals(): the signal handlers of a worker again" },                  \
 	{                                                                                       \
 		"worker_main", birth_worker_main, METH_VARARGS,                                 \
 		    "worker_main(order, handler, begin): the life of a worker; does not return" \

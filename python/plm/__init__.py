@@ -131,6 +131,8 @@ def cancel(ref: Any) -> bool:
 def explain(ref: Any) -> str:
     """Why a task has not ended, or what became of it. ref: a reference or a future."""
     name = ref if isinstance(ref, Ref) else ref.ref
+    if name is None:
+        return "The task has ended."
     words: str = name.explain()
     return words
 

@@ -277,6 +277,16 @@ class Executor(StandardExecutor):
         else:
             self._end()
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A Ctrl-C leaves the block at once: its tasks are cancelled, not waited for.
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._cancel_all()
+        self.shutdown(wait=True)
+
+    def _cancel_all(self) -> None:
+        futures = [future for future in self._session.open_futures() if not future.fetched]
+        self._session.cancel_quietly(future.ref for future in futures)
+
     def _finish(self) -> None:
         core = self._session.core
         try:
@@ -286,7 +296,10 @@ class Executor(StandardExecutor):
             core.wait_all(-1)
             self._session.fetch_ended()
         except _core.Error:
-            pass  # the runtime is gone with all tasks
+            pass  # the runtime is gone, and with it what there was to wait for
+        except KeyboardInterrupt:
+            self._cancel_all()
+            raise
         self._end()
 
 

@@ -24,7 +24,7 @@ from concurrent.futures._base import (
 )
 
 from . import _core
-from ._session import Promise, Ref, Session, milliseconds
+from ._session import Promise, Ref, Session, milliseconds, stopped
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -69,16 +69,21 @@ class Future(StandardFuture[T], Promise):
 
     def __init__(self, session: Session, ref: Ref) -> None:
         self.session = session
-        self._task = ref
+        self._task: Any = ref
 
     @property
     def ref(self) -> Ref | None:
-        """The reference of the task; None: the call could not be submitted."""
-        return self._task
+        """The reference of the task; None: the call could not be submitted, or
+        the record was given back."""
+        task: Ref | None = self._task
+        return task
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
-        return self._task.__reduce__()
+        if self._task is None:
+            return _Known, (self.result(),)
+        words: tuple[Any, ...] = self._task.__reduce__()
+        return words
 
     # ---- what the standard library looks at ----
 
@@ -145,11 +150,10 @@ class Future(StandardFuture[T], Promise):
             self._view = core.get(self._task, milliseconds(timeout))
         except _core.TaskFailed:
             self._error = self.session.exception(self._task)
-        except _core.TaskCancelled:
+        except _core.TaskCancelled as cancelled:
+            if not cancelled.args:
+                raise stopped(cancelled) or cancelled from None
             self._error = CancelledError()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
         self.fetched = True
 
     def fetch_if_ended(self) -> bool:
@@ -159,6 +163,12 @@ class Future(StandardFuture[T], Promise):
             if self._error is None and len(self._view) <= _SMALL_BYTES:
                 self._decode()
         return self.fetched
+
+    def let_go(self) -> None:
+        """Room is short: a Future that knows its result needs the record no more. From now on the
+        Future is an argument by its value."""
+        if self._view is None:
+            self._task = None
 
     def _decode(self) -> Any:
         view = self._view
@@ -180,6 +190,10 @@ class Future(StandardFuture[T], Promise):
                 raise self._error
             value: T = self._decode()
             return value
+        except KeyboardInterrupt:
+            if not self.fetched:
+                self.cancel()
+            raise
         finally:
             del self  # the traceback must not keep the Future
 
@@ -283,6 +297,17 @@ class Future(StandardFuture[T], Promise):
         words = {CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "finished"}
         state = self._state_now()
         return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
+
+
+class _Known:
+    """A future inside of an argument whose value is known."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value, as of a reference."""
+        return self.value
 
 
 _making = threading.Lock()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from . import _core
-from ._session import Session, current, session_of
+from ._session import Ref, Session, current, milliseconds, session_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,35 +72,79 @@ class AsCompleted(Generic[R]):
         return self._total
 
     def __iter__(self) -> Generator[R, None, None]:
+        with _cancelling(_names(self._pending)):
+            yield from self._ended()
+
+    def _ended(self) -> Generator[R, None, None]:
         import time
 
         end = None if self._timeout is None else time.monotonic() + self._timeout
-        pending = [(item, item if isinstance(item, _core.Ref) else item.ref) for item in
-                   self._pending]  # fmt: skip
-        ready = [p for p in pending if p[1] is None]  # calls that could not be submitted
-        pending = [p for p in pending if p[1] is not None]
-        for item, _ in ready:
-            yield item
-        while pending:
-            core = session_of(pending[0][1]).core
-            ended = set(core.settled([ref for _, ref in pending], 0, len(pending)))
-            for i in sorted(ended):
-                yield pending[i][0]
-            pending = [p for i, p in enumerate(pending) if i not in ended]
-            if pending and not ended:
-                self._await(core, [ref for _, ref in pending[:1024]], end)
+        groups: dict[int, tuple[Session, list[Ref], list[Any]]] = {}  # one for each connection
+        for item in self._pending:
+            ref: Any = item if isinstance(item, _core.Ref) else item.ref
+            if ref is None:  # a call that could not be submitted
+                yield item
+                continue
+            session = session_of(ref)
+            _, refs, items = groups.setdefault(id(session), (session, [], []))
+            refs.append(ref)
+            items.append(item)
+        while groups:
+            found = False
+            for key, (session, refs, items) in list(groups.items()):
+                ended = session.core.settled(refs, 0, len(refs))
+                for i in ended:
+                    yield items[i]
+                if ended:
+                    found = True
+                    gone = set(ended)
+                    refs[:] = [r for i, r in enumerate(refs) if i not in gone]
+                    items[:] = [r for i, r in enumerate(items) if i not in gone]
+                if not refs:
+                    del groups[key]
+            if groups and not found:
+                self._await([(session, refs) for session, refs, _ in groups.values()], end)
 
-    def _await(self, core: _core.Client, refs: list[_core.Ref], end: float | None) -> None:
+    def _await(self, groups: list[tuple[Session, list[Ref]]], end: float | None) -> None:
         import time
 
-        left = -1
+        session, refs = groups[0]
+        # Tasks beyond these, or of another connection, may end first: look at all now and then.
+        step = -1 if len(groups) == 1 and len(refs) <= WAITED_FOR else LOOK_MS
         if end is not None:
             left = int((end - time.monotonic()) * 1000)
             if left < 0:
-                raise TimeoutError(f"{len(refs)} (of {self._total}) futures unfinished")
-        # A task beyond the first thousand may end first: look at all now and then.
-        step = 50 if self._total > len(refs) else left
-        core.wait(refs, 1, step if left < 0 else min(step, left) if step >= 0 else left)
+                count = sum(len(refs) for _, refs in groups)
+                raise TimeoutError(f"{count} (of {self._total}) futures unfinished")
+            step = left if step < 0 else min(step, left)
+        session.wait(refs[:WAITED_FOR], 1, step)
+
+
+WAITED_FOR = 1024
+LOOK_MS = 50
+
+
+class _cancelling:
+    """A Ctrl-C inside cancels the tasks that are waited for."""
+
+    def __init__(self, refs: Iterable[Ref]) -> None:
+        self.refs = refs
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            for ref in self.refs:
+                session_of(ref).cancel_quietly([ref])
+
+
+def _names(items: Iterable[Any]) -> Iterator[Ref]:
+    """The references of references and futures, but of calls that could not be submitted."""
+    for item in items:
+        ref: Any = item if isinstance(item, _core.Ref) else item.ref
+        if ref is not None:
+            yield ref
 
 
 def as_completed(items: Any, timeout: float | None = None) -> AsCompleted[Any]:
@@ -129,14 +173,10 @@ def _get_all(refs: Any, timeout: float | None, writable: bool) -> list[Any]:
 
     end = None if timeout is None else time.monotonic() + timeout
     values = []
-    try:
+    with _cancelling(_names(refs)):
         for ref in refs:
             left = None if end is None else max(0.0, end - time.monotonic())
             values.append(get(ref, left, writable=writable))
-    except KeyboardInterrupt:
-        for ref in refs:
-            ref.cancel()
-        raise
     return values
 
 
@@ -148,12 +188,19 @@ def wait(
     items = list(refs)
     if not items:
         return [], []
-    names: list[_core.Ref] = [r if isinstance(r, _core.Ref) else r.ref for r in items]
     want = len(items) if num_returns is None else num_returns
     if not 0 <= want <= len(items):
         raise ValueError(f"num_returns must be between 0 and {len(items)}")
-    from ._session import milliseconds
-
-    ready = session_of(names[0]).core.wait(names, want, milliseconds(timeout))
-    done = [r for r, flag in zip(items, ready, strict=True) if flag]
-    return done, [r for r, flag in zip(items, ready, strict=True) if not flag]
+    names = list(_names(items))
+    failed = len(items) - len(names)  # calls that could not be submitted: they have ended
+    ready: Iterator[int] = iter(b"")
+    if names:
+        with _cancelling(names):
+            session = session_of(names[0])
+            ready = iter(session.wait(names, max(0, want - failed), milliseconds(timeout)))
+    done: list[Any] = []
+    rest: list[Any] = []
+    for item in items:
+        ended = (not isinstance(item, _core.Ref) and item.ref is None) or next(ready) == 1
+        (done if ended else rest).append(item)
+    return done, rest

@@ -179,6 +179,15 @@ def _restore(kind: type[Ref], text: str, kept: bool) -> Ref:
     return ref
 
 
+def stopped(cancelled: _core.TaskCancelled) -> BaseException | None:
+    """What a wait raises that ended because the waiting task itself was asked to stop."""
+    if cancelled.args:
+        return None
+    from ._worker import TaskStopped
+
+    return TaskStopped()
+
+
 # ---- sessions ----
 
 
@@ -373,8 +382,8 @@ class Session:
             return self.decode(ref, self.core.get(ref, milliseconds(timeout)))
         except _core.TaskFailed:
             error = self.exception(ref)
-        except _core.TaskCancelled:
-            error = _errors.cancelled("the task was cancelled")
+        except _core.TaskCancelled as cancelled:
+            error = stopped(cancelled) or _errors.cancelled("the task was cancelled")
         except KeyboardInterrupt:
             self.cancel_quietly([ref])
             raise
@@ -382,6 +391,13 @@ class Session:
             raise error  # outside of the handler, so that its cause stays the remote traceback
         finally:
             del error, ref  # a cycle with the traceback would hold the value until a collection
+
+    def wait(self, refs: Sequence[_core.Ref], want: int, timeout_ms: int) -> bytes:
+        """Waits until so many have ended; a byte for each, 1 if ended."""
+        try:
+            return self.core.wait(refs, want, timeout_ms)
+        except _core.TaskCancelled as cancelled:
+            raise stopped(cancelled) or cancelled from None
 
     def exception(self, ref: _core.Ref) -> BaseException:
         """The exception of a failed or cancelled task."""
@@ -406,7 +422,7 @@ class Session:
     def _prune(self) -> None:
         with self._lock:
             taken, self._open = self._open, []
-        alive = [w for w in taken if (f := w()) is not None and not f.fetched]
+        alive = [w for w in taken if (f := w()) is not None and f.ref is not None]
         with self._lock:
             self._open = alive + self._open
             self._prune_at = max(1024, 2 * len(self._open))
@@ -417,8 +433,10 @@ class Session:
 
     def fetch_ended(self) -> None:
         """Takes the results of ended futures out of the runtime, which frees their records."""
-        for future in self.open_futures():
-            future.fetch_if_ended()
+        for weak in list(self._open):
+            future = weak()
+            if future is not None and future.fetch_if_ended():
+                future.let_go()
         self._prune()
 
     @property

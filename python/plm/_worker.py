@@ -14,12 +14,14 @@ import os
 import sys
 
 from . import _arrays, _core, _errors, _functions, _session, _values
+from . import _place as _place_module
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable
-    from typing import Any
+    from types import FrameType
+    from typing import Any, NoReturn
 else:
     import _signal  # the module signal imports enum, which takes time
 
@@ -31,56 +33,54 @@ class TaskStopped(BaseException):
     """Raised in a task asked to stop: by a cancellation, or because a time limit is over."""
 
 
-# ---- what a task may have left changed ----
-
-
-class _Place:
-    """Directory, signal handlers and standard streams of the process, as each task finds them."""
-
-    def __init__(self) -> None:
-        self.directory = os.getcwd()
-        self.streams = (sys.stdin, sys.stdout, sys.stderr)
-        self.handlers: dict[int, Any] = {}
-        self.moved = False
-        self._chdir, self._fchdir, self._signal = os.chdir, os.fchdir, _signal.signal
-        for module, name in ((os, "chdir"), (os, "fchdir"), (_signal, "signal")):
-            setattr(module, name, getattr(self, name))
-
-    def chdir(self, path: Any) -> None:
-        self.moved = True
-        self._chdir(path)
-
-    def fchdir(self, fd: Any) -> None:
-        self.moved = True
-        self._fchdir(fd)
-
-    def signal(self, number: Any, handler: Any) -> Any:
-        former = self._signal(number, handler)
-        self.handlers.setdefault(int(number), former)
-        return former
-
-    def restore(self) -> None:
-        if self.moved:
-            self.moved = False
-            self._chdir(self.directory)
-        for number, former in self.handlers.items():
-            self._signal(number, former)
-        self.handlers.clear()
-        if (sys.stdin, sys.stdout, sys.stderr) != self.streams:
-            sys.stdin, sys.stdout, sys.stderr = self.streams
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        if sys.stderr is not None:
-            sys.stderr.flush()
-
-
-_place: _Place | None = None
+_place: _place_module.Place | None = None
 _running: list[_core.Call] = []
+_stoppable: _core.Call | None = None  # the task whose code runs just now
+_forked = False
 
 
-def _on_interrupt(_number: int, _frame: object) -> None:
-    if _running and _running[-1].cancelled():
+# ---- requests to stop ----
+
+
+def _unwinds() -> bool:
+    """Tells whether the interrupted code handles TaskStopped: finalizers run once, and whole."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, TaskStopped):
+            return True
+        error = error.__context__
+    return False
+
+
+def _on_interrupt(_number: int, frame: FrameType | None) -> None:
+    # The scheduler repeats the interrupt, so one that comes at a bad time may be ignored.
+    if _stoppable is None or (frame is not None and frame.f_code is handle.__code__):
+        return
+    if _stoppable.cancelled() and not _unwinds():
         raise TaskStopped
+
+
+def _became_child() -> None:
+    """A task has forked: the child runs the task to its end, and is no worker."""
+    global _forked, _stoppable
+    _forked = True
+    _stoppable = None
+    for number in (_core.INTERRUPT, _signal.SIGTERM):
+        _signal.signal(number, _signal.SIG_DFL)
+
+
+def _end_child(error: BaseException | None) -> NoReturn:
+    if error is not None and not isinstance(error, SystemExit):
+        import traceback
+
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+    code = error.code if isinstance(error, SystemExit) else int(error is not None)
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def begin(client: _core.Client) -> None:
@@ -88,8 +88,10 @@ def begin(client: _core.Client) -> None:
     global _place
     _session.set_current(_session.Session(client))
     _signal.signal(_core.INTERRUPT, _on_interrupt)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    os.register_at_fork(after_in_child=_became_child)
     os.environ.pop("PLM_THREADS", None)  # a note to this process (topology/threads.h)
-    _place = _Place()
+    _place = _place_module.Place()
 
 
 # ---- the function ----
@@ -101,6 +103,8 @@ def _initialize(number: int, pickled: bytes) -> None:
             initializer, arguments = _values.load(pickled)
             initializer(*arguments)
             _initialized[number] = None
+            if _place is not None:
+                _place.keep()
         except BaseException as error:
             _initialized[number] = error
     failed = _initialized[number]
@@ -202,20 +206,49 @@ def _refresh(call: _core.Call) -> None:
 
 def handle(call: _core.Call) -> None:
     """Runs one task. No exception leaves this function."""
+    global _stoppable
+    outer = _stoppable
+    if _running and _place is not None:
+        _place.enter()
     _running.append(call)
+    failed = None
     try:
+        _stoppable = call
         if call.environment != _environment:
             _refresh(call)
         _run(call)
     except BaseException as error:  # also SystemExit: the worker lives on
-        try:
-            _fail(call, error)
-        except TaskStopped:
-            call.fail(errno.ECANCELED, "the task was asked to stop")
+        failed = error
+        if not _forked:
+            _try_fail(call, error)
     finally:
+        _stoppable = None
+        if _forked:
+            _end_child(failed)
+        failed = None
         _running.pop()
-        if not _running and _place is not None:
-            try:
-                _place.restore()
-            except Exception as error:  # a stream that was closed, a directory that is gone
-                call.fail(errno.EIO, f"the task left the worker unusable: {error}")
+        _tidy(call)
+        _stoppable = outer
+
+
+def _try_fail(call: _core.Call, error: BaseException) -> None:
+    try:
+        _fail(call, error)
+    except TaskStopped:
+        call.fail(errno.ECANCELED, "the task was asked to stop")
+    except Exception as trouble:  # memory may be short, the stack deep
+        call.fail(errno.EIO, f"{type(error).__name__}, and then {type(trouble).__name__}")
+
+
+def _tidy(call: _core.Call) -> None:
+    if _arrays.waiting():
+        _arrays.forget(call)
+    if _place is None:
+        return
+    try:
+        if _running:
+            _place.leave()
+        else:
+            _place.restore()
+    except Exception as error:
+        call.fail(errno.EIO, f"the task left the worker unusable: {error}")

@@ -218,6 +218,21 @@ class Futures(Shared):
         self.assertEqual(self.pool.submit(double, 4).result(), 8)
         self.assertEqual(lines(path), [], "a cancelled task ran")
 
+    def test_more_results_are_held_than_the_table_has_records(self) -> None:
+        with plm.Executor(2) as pool:
+            most = pool._session.core.status()["records_max"]
+            futures: list[Any] = []
+            while len(futures) < most + 1000:
+                more = [pool.submit(double, n) for n in range(10_000)]
+                self.assertEqual(more[9999].result(), 19998)
+                futures += more
+            early, late = futures[5], futures[-1]
+            self.assertEqual((early.result(), late.result()), (10, 19998))
+            self.assertEqual(pool.submit(add, early, late).result(), 20008)
+            self.assertEqual(pool.submit(total_of, [early, late]).result(), 20008)
+            self.assertTrue(plm.explain(early))
+            self.assertFalse(early.cancel())
+
 
 class Options(Shared):
     def test_retries_repeat_a_task_that_raises(self) -> None:
