@@ -1,8 +1,8 @@
-"""What a task may have left changed in its worker, and the next task finds as before: directory,
-signal handlers, standard streams and their descriptors.
+"""The state of a worker that tasks may change and the next task finds as before: directory, signal
+handlers, standard streams and their descriptors.
 
-Nothing is compared after each task: the functions by which Python code changes these things are
-replaced by ones that take a note.
+Nothing is compared after each task: the functions of Python for such changes are replaced by
+functions with a note.
 
 Where: a worker process, around each task.
 """
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 else:
-    import _signal  # the module signal imports enum; it calls this one
+    import _signal  # the module signal imports enum, which takes time
 
 STANDARD = range(3)
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def _replace(name: str, note: Callable[..., None]) -> Callable[..., Any]:
-    """Replaces a function of os by one that calls note() first. Returns the original."""
+    """Lets a function of os call note() first. Returns the original."""
     original: Callable[..., Any] = getattr(os, name)
 
     def noting(*args: Any, **kwargs: Any) -> Any:
         note(*args, **kwargs)
         return original(*args, **kwargs)
 
-    # A task is sent by its name, also a function like this.
+    # A function travels by name, also a replaced function.
     noting.__module__, noting.__name__, noting.__qualname__ = "os", name, name
     noting.__doc__ = original.__doc__
     setattr(os, name, noting)
@@ -54,7 +54,7 @@ def _again(name: str) -> Any:
             errors=getattr(former, "errors", None),
             closefd=False,
         )
-    except OSError:  # there never was such a descriptor
+    except OSError:  # the process never had the descriptor
         return None
     setattr(sys, name, stream)
     setattr(sys, f"__{name}__", stream)
@@ -100,7 +100,7 @@ class Place:
     # ---- tasks ----
 
     def keep(self) -> None:
-        """The present state is what tasks find from now on: an initializer has run."""
+        """Tasks find the present state from now on: an initializer has run."""
         if self._moved:
             os.close(self._directory)
             self._directory = os.open(".", _DIRECTORY)
@@ -115,13 +115,13 @@ class Place:
         self._begin()
 
     def enter(self) -> None:
-        """A task begins in the place of a waiting one, which finds the state as before, too."""
+        """A task begins in the place of a waiting task, which finds the state as before, too."""
         self._outer.append((self._directory, self._streams, self._handlers, self._moved))
         self._directory = os.open(".", _DIRECTORY)
         self._begin()
 
     def leave(self) -> None:
-        """The task in the place of a waiting one has ended."""
+        """The task in the place of a waiting task has ended."""
         self.restore()
         os.close(self._directory)
         self._directory, self._streams, self._handlers, self._moved = self._outer.pop()
@@ -150,7 +150,7 @@ class Place:
         self._flush("stderr")
 
     def _flush(self, name: str) -> None:
-        """Writes what the task has printed. What cannot be written is lost, as on a broken pipe."""
+        """Writes the output of the task. Output without a taker is lost, as on a broken pipe."""
         stream = getattr(sys, name)
         if stream is None:
             return

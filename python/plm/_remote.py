@@ -1,4 +1,4 @@
-"""@plm.remote: a function whose calls are tasks."""
+"""@plm.remote: calls of a function become tasks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ R = TypeVar("R")
 
 
 class RemoteFunction(Generic[P, R]):
-    """A function with its options. Called directly it is the function itself; `remote()` submits
-    a task and returns a reference at once."""
+    """A function with its options. A direct call runs the function at once; `remote()`
+    submits a task and returns a reference."""
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any], results: int) -> None:
         self.__plm_function__ = function
@@ -79,10 +79,10 @@ class AsCompleted(Generic[R]):
         import time
 
         end = None if self._timeout is None else time.monotonic() + self._timeout
-        groups: dict[int, tuple[Session, list[Ref], list[Any]]] = {}  # one for each connection
+        groups: dict[int, tuple[Session, list[Ref], list[Any]]] = {}  # by connection
         for item in self._pending:
             ref: Any = item if isinstance(item, _core.Ref) else item.ref
-            if ref is None:  # a call that could not be submitted
+            if ref is None:  # the submission failed
                 yield item
                 continue
             session = session_of(ref)
@@ -125,7 +125,7 @@ LOOK_MS = 50
 
 
 class _cancelling:
-    """A Ctrl-C inside cancels the tasks that are waited for."""
+    """A Ctrl-C inside cancels the awaited tasks."""
 
     def __init__(self, refs: Iterable[Ref]) -> None:
         self.refs = refs
@@ -140,7 +140,7 @@ class _cancelling:
 
 
 def _names(items: Iterable[Any]) -> Iterator[Ref]:
-    """The references of references and futures, but of calls that could not be submitted."""
+    """The references of references and futures, without failed submissions."""
     for item in items:
         ref: Any = item if isinstance(item, _core.Ref) else item.ref
         if ref is not None:
@@ -148,7 +148,7 @@ def _names(items: Iterable[Any]) -> Iterator[Ref]:
 
 
 def as_completed(items: Any, timeout: float | None = None) -> AsCompleted[Any]:
-    """Iterates over references or futures in the order in which they end. len() is known."""
+    """Iterates over references or futures in the order of their ends. len() is known."""
     return AsCompleted(items, timeout)
 
 
@@ -183,8 +183,8 @@ def _get_all(refs: Any, timeout: float | None, writable: bool) -> list[Any]:
 def wait(
     refs: Any, num_returns: int | None = None, timeout: float | None = None
 ) -> tuple[list[Any], list[Any]]:
-    """Waits until so many of the references have ended (all of them by default): those that have,
-    and those that have not, both in the given order."""
+    """Waits until so many tasks have ended (by default all). Returns the ended and the open
+    references, both in the given order."""
     items = list(refs)
     if not items:
         return [], []
@@ -192,7 +192,7 @@ def wait(
     if not 0 <= want <= len(items):
         raise ValueError(f"num_returns must be between 0 and {len(items)}")
     names = list(_names(items))
-    failed = len(items) - len(names)  # calls that could not be submitted: they have ended
+    failed = len(items) - len(names)  # failed submissions count as ended
     ready: Iterator[int] = iter(b"")
     if names:
         with _cancelling(names):

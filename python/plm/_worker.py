@@ -52,11 +52,20 @@ def _unwinds() -> bool:
     return False
 
 
+def _imports(frame: FrameType | None) -> bool:
+    """Tells whether the task imports a module: half a module would spoil the worker for good."""
+    while frame is not None and frame.f_code is not handle.__code__:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _on_interrupt(_number: int, frame: FrameType | None) -> None:
-    # The scheduler repeats the interrupt, so one that comes at a bad time may be ignored.
+    # The scheduler repeats the interrupt, so an interrupt at a bad time may be ignored.
     if _stoppable is None or (frame is not None and frame.f_code is handle.__code__):
         return
-    if _stoppable.cancelled() and not _unwinds():
+    if _stoppable.cancelled() and not _unwinds() and not _imports(frame):
         raise TaskStopped
 
 

@@ -17,6 +17,7 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import support
 from support import touch, until, wait_for_file
@@ -626,6 +627,35 @@ def other_interpreter() -> str | None:
         if done.returncode == 0 and said.endswith("True") and said != f"{mine} True":
             return path
     return None
+
+
+class Interrupts(unittest.TestCase):
+    """The request to stop, inside of the worker."""
+
+    def test_an_import_is_not_cut(self) -> None:
+        from plm import _worker
+
+        class Cancelled:
+            @staticmethod
+            def cancelled() -> bool:
+                return True
+
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "interrupted_module.py").write_text(
+                "import sys\n"
+                "sys.modules['plm._worker']._on_interrupt(0, sys._getframe())\n"
+                "WHOLE = True\n"
+            )
+            with (
+                mock.patch.object(sys, "path", [folder, *sys.path]),
+                mock.patch.object(sys, "dont_write_bytecode", True),
+                mock.patch.object(_worker, "_stoppable", Cancelled),
+            ):
+                import interrupted_module  # type: ignore[import-not-found]
+
+                self.assertTrue(interrupted_module.WHOLE)
+                with self.assertRaises(plm.TaskStopped):
+                    _worker._on_interrupt(0, sys._getframe())
 
 
 if __name__ == "__main__":
