@@ -629,7 +629,7 @@ def other_interpreter() -> str | None:
     return None
 
 
-class Interrupts(unittest.TestCase):
+class Handlers(unittest.TestCase):
     """The request to stop, inside of the worker."""
 
     def test_an_import_is_not_cut(self) -> None:
