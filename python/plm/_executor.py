@@ -35,6 +35,7 @@ else:
 
 WORKERS_MOST = 1000
 LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
+ONCE_MOST = 8  # such buffers remembered at a time: a map over many arrays must not fill the store
 _numbers = itertools.count(1)
 
 
@@ -243,6 +244,8 @@ class Executor(StandardExecutor):
         if not isinstance(size, int) or size < LARGE_BYTES:
             return value
         if id(value) not in known:
+            if len(known) >= ONCE_MOST:  # tasks hold what they need; the oldest is let go
+                del known[next(iter(known))]
             known[id(value)] = (value, self.put(value))  # a held value keeps the id
         return known[id(value)][1]
 

@@ -12,6 +12,8 @@ Where: any process; no state.
 
 from __future__ import annotations
 
+import copyreg
+import io
 import struct
 import sys
 
@@ -82,6 +84,31 @@ class Frame:
         return bytes(room)
 
 
+# ---- memoryviews, which pickle alone refuses ----
+
+
+def view_of(data: Any, form: str, shape: tuple[int, ...]) -> memoryview:
+    """A memoryview that was sent, over the bytes of the value."""
+    flat = memoryview(data).cast("B")
+    return flat if form == "B" and len(shape) == 1 else flat.cast(form, shape)  # type: ignore
+
+
+def _reduce_view(view: memoryview) -> tuple[Any, ...]:
+    data = view if view.c_contiguous else view.tobytes()
+    return view_of, (pickle.PickleBuffer(data), view.format, view.shape)
+
+
+def _with_views(value: object, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes:
+    room = io.BytesIO()
+    pickler = pickle.Pickler(room, PROTOCOL, buffer_callback=keep)
+    pickler.dispatch_table = {**copyreg.dispatch_table, memoryview: _reduce_view}
+    pickler.dump(value)
+    return room.getvalue()
+
+
+# ---- functions and classes that cannot travel by name ----
+
+
 def _with_cloudpickle(
     value: object, keep: Callable[[pickle.PickleBuffer], bool], trouble: BaseException | None
 ) -> bytes:
@@ -131,8 +158,13 @@ def dump(value: object) -> bytes | Frame:
         raise
     except Exception as trouble:  # any class may refuse in its own way
         buffers.clear()
-        data = _with_cloudpickle(value, keep, trouble)
-        by_name = False
+        try:
+            data = _with_views(value, keep)
+            by_name = b"__main__" in data
+        except Exception:
+            buffers.clear()
+            data = _with_cloudpickle(value, keep, trouble)
+            by_name = False
     if by_name and has_cloudpickle():
         buffers.clear()
         data = _with_cloudpickle(value, keep, None)

@@ -95,6 +95,10 @@ def address(array: Any) -> tuple[float, bool]:
     return float(array.sum()), array.flags.writeable
 
 
+def first_of(buffer: Any) -> int:
+    return int(buffer[0])
+
+
 class Shared(unittest.TestCase):
     """Tests that use one executor with two workers."""
 
@@ -340,6 +344,12 @@ class Maps(Shared):
         concurrent.futures.wait(blockers)
         self.pool.submit(double, 1).result()
         self.assertEqual(lines(path), [])
+
+    def test_a_map_over_many_large_buffers_fits_into_a_small_store(self) -> None:
+        with support.runtime("small", "--store", "32M") as name, plm.Executor(name=name) as pool:
+            buffers = (memoryview(bytearray([n]) * (1 << 20)) for n in range(100))
+            firsts = pool.map(first_of, buffers, buffersize=4)
+            self.assertEqual(list(firsts), list(range(100)))
 
     @unittest.skipIf(np is None, "left out: numpy is not installed")
     def test_a_large_argument_that_repeats_is_put_once(self) -> None:

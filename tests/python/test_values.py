@@ -49,6 +49,20 @@ class Values(unittest.TestCase):
         assert isinstance(frame, _values.Frame)
         self.assertEqual([place % 64 for place in frame.places], [0, 0, 0])
 
+    def test_memoryviews_come_back_with_form_and_shape(self) -> None:
+        numbers = memoryview(bytes(range(240)) * 10).cast("I", (20, 30))
+        for view in (
+            memoryview(b"short"),
+            memoryview(bytes(5000)),
+            numbers,
+            numbers.cast("B")[::2],
+        ):
+            back = self.back({"view": view})
+            assert isinstance(back, dict)
+            self.assertTrue(back["view"].readonly or view.nbytes < 1024)
+            self.assertEqual(back["view"].format, view.format)
+            self.assertEqual(back["view"].tolist(), view.tolist())
+
     def test_a_cut_frame_is_an_error(self) -> None:
         written = bytes(_values.dump(pickle.PickleBuffer(bytearray(5000))))
         for cut in (len(written) - 1, 60, 40):
