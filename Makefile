@@ -110,8 +110,9 @@ $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 
 # plmctl alone reads JSON (task files) and draws in a terminal (top), so libplm and the other
 # programs need neither library.
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
-	$(LINK) -ljansson -lsqlite3 -lncursesw -ltinfo
+	$(LINK) $(CTL_LIBS)
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)
@@ -183,7 +184,7 @@ $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3 -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
-	$(LINK) -ljansson -lsqlite3 -s $(OWN)/../lib'
+	$(LINK) $(CTL_LIBS) -s $(OWN)/../lib'
 $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK) -s $(OWN)/../lib'
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import threading
 import time
 import weakref
@@ -492,10 +493,13 @@ _ending: list[Session] = []
 
 
 def _at_exit() -> None:
-    """As concurrent.futures: submitted tasks end before the interpreter does."""
+    """As concurrent.futures: submitted tasks end before the interpreter does. A program ended by
+    Ctrl-C cancels its tasks instead."""
     global _exiting
     _exiting = True
     for executor in list(_executors):
+        if issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt):
+            executor._cancel_all()
         executor.shutdown(wait=True)
     for session in list(_ending):
         try:

@@ -65,7 +65,7 @@ class Future(StandardFuture[T], Promise):
     _waiting: list[Any] | None = None
     _callbacks: list[Callable[[Any], object]] | None = None
     _told = False
-    _shown_ended = False
+    _shown: str | None = None  # by _state, until a waiter is installed
 
     def __init__(self, session: Session, ref: Ref) -> None:
         self.session = session
@@ -97,11 +97,17 @@ class Future(StandardFuture[T], Promise):
     _condition = _looked_at(_look_condition)
 
     def _look_state(self) -> str:
-        # The library looks while it holds the condition, and then installs its waiter: the waiter
-        # is told of the end if, and only if, the look did not show the end.
-        state = self._state_now()
-        self._shown_ended = state in (FINISHED, CANCELLED_AND_NOTIFIED)
-        return state
+        # The library looks twice while it holds the condition, and then installs its waiter. Both
+        # looks show the same, and the waiter is told of the end unless the looks have shown it.
+        if self._lock is None or not self._lock._is_owned():  # type: ignore[attr-defined]
+            return self._state_now()
+        if self._shown is None or self._shown_ended:
+            self._shown = self._state_now()
+        return self._shown
+
+    @property
+    def _shown_ended(self) -> bool:
+        return self._shown in (FINISHED, CANCELLED_AND_NOTIFIED)
 
     _state = _looked_at(_look_state)
 
@@ -116,6 +122,7 @@ class Future(StandardFuture[T], Promise):
             self._waiting = []
             if not self._shown_ended:
                 self._follow()
+        self._shown = None
         return self._waiting
 
     _waiters = _looked_at(_look_waiters)

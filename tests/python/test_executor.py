@@ -199,6 +199,26 @@ class Futures(Shared):
         self.assertEqual(set(map(id, told_of)), set(map(id, (good, bad, cancelled))))
         concurrent.futures.wait(blockers)
 
+    def test_a_task_that_ends_between_two_looks_is_waited_for(self) -> None:
+        gate = self.path("gate")
+        future = self.pool.submit(wait_for_file, gate)
+        with future._condition:  # as wait() of the standard library
+            self.assertNotEqual(future._state, "FINISHED")
+            touch(gate)
+            until(future.done, "the task has ended")
+            self.assertNotEqual(future._state, "FINISHED")  # the same as the first look
+            told = threading.Event()
+
+            class Waiter:
+                @staticmethod
+                def add_result(_: object) -> None:
+                    told.set()
+
+            waiters: Any = future._waiters
+            waiters.append(Waiter())
+        self.assertTrue(told.wait(60))
+        self.assertEqual(future._state, "FINISHED")
+
     def test_standard_wait_and_as_completed_take_our_futures(self) -> None:
         futures = [self.pool.submit(double, n) for n in range(50)]
         done, rest = concurrent.futures.wait(futures, timeout=60)

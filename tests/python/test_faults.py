@@ -514,15 +514,18 @@ class Interrupts(unittest.TestCase):
 if __name__ == "__main__":
     pool = plm.Executor(1)
     {submit}
-    while True:
+    for _ in range(50):
         try:
             ready()
             {wait}
         except KeyboardInterrupt as error:
             frame = error.__traceback__.tb_next
-            if frame and "/plm/" in frame.tb_frame.f_code.co_filename:
+            inside = frame and "/plm/" in frame.tb_frame.f_code.co_filename
+            if inside if f is None else f.done():
                 break
-            # The signal came before the wait began: that one was nobody's.
+            # The signal came before the wait began: nothing was waited for.
+    else:
+        sys.exit("no wait has cancelled the task")
     print("interrupted", flush=True)
     try:
         print(f is None or f.result(60))
