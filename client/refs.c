@@ -123,8 +123,8 @@ int ref_hold(struct plm *rt, plm_ref ref)
 	return ref_import(rt, held, handle_answer_deadline(rt, -1));
 }
 
-/* The scheduler is not woken for less: a ring of drops holds some megabytes at most, and the
- * scheduler takes them all before anybody waits for room. */
+/* The scheduler is not woken for less while half of the store is free: a ring of drops holds some
+ * megabytes at most. In a fuller store each small value may stand between two large holes. */
 enum { DROP_LARGE_BYTES = 1024 };
 
 struct drops { /* a batch of drops under way */
@@ -166,12 +166,22 @@ static void ref_drops_end(struct drops *drops)
 	pthread_mutex_unlock(&drops->gate->mutex);
 }
 
-/* The length of a value is final when the record is settled. */
-static bool ref_has_much_room(const struct record *r)
+static bool ref_store_is_half_full(const struct tables *t)
 {
-	uint64_t word = sh_load(&r->state);
+	struct arena_usage usage;
+	store_usage(t, &usage);
+	return usage.used_bytes > usage.total_bytes / 2;
+}
+
+/* The length of a value is final when the record is settled. */
+static bool ref_is_worth_a_wake(const struct tables *t, const struct record *r)
+{
+	if (!sh_peek(&r->args) && !sh_peek(&r->value))
+		return false;
 	return (sh_peek(&r->args) && r->args_bytes >= DROP_LARGE_BYTES) ||
-	    (sh_peek(&r->value) && (!word_settled(word) || r->value_bytes >= DROP_LARGE_BYTES));
+	    (sh_peek(&r->value) &&
+		(!word_settled(sh_load(&r->state)) || r->value_bytes >= DROP_LARGE_BYTES)) ||
+	    ref_store_is_half_full(t);
 }
 
 static void ref_drop_one(struct drops *drops, uint64_t ref)
@@ -186,7 +196,7 @@ static void ref_drop_one(struct drops *drops, uint64_t ref)
 	if (n > 1)
 		return;
 	atomic_fetch_sub_explicit(&rt->held, 1, memory_order_relaxed);
-	drops->large |= ref_has_much_room(record_at(&rt->tables, ref_index(ref)));
+	drops->large |= ref_is_worth_a_wake(&rt->tables, record_at(&rt->tables, ref_index(ref)));
 	drops->hint[drops->n++] = hint_make(HINT_DROPPED, ref);
 	if (drops->n == HINTS_BATCH)
 		ref_drops_send(drops);

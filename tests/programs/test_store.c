@@ -96,14 +96,14 @@ enum { BLOCK_BYTES = MIB, PAIRS = 100 };
 
 static char block[BLOCK_BYTES];
 
-/* A task with two blocks of arguments, whose result is as long, and a task that counts the result;
- * the first is dropped at once. */
-static plm_ref submit_pair(const plm_arg *argument)
+/* A task with so many blocks of arguments, whose result is as long, and a task that counts the
+ * result; the first is dropped at once. */
+static plm_ref submit_pair(const plm_arg *argument, size_t blocks)
 {
 	const plm_arg both[] = { *argument, *argument };
-	plm_ref doubled = submit_args(client, "probe.echo", both, 2);
-	plm_ref counted = submit_after(client, "probe.wordcount", doubled);
-	plm_drop(client, doubled);
+	plm_ref echoed = submit_args(client, "probe.echo", both, blocks);
+	plm_ref counted = submit_after(client, "probe.wordcount", echoed);
+	plm_drop(client, echoed);
 	return counted;
 }
 
@@ -119,6 +119,8 @@ static void expect_all_done(const plm_ref *refs, size_t n)
 		}
 }
 
+/* Objects come and go one by one, so the free room may be in pieces of one block: then a result has
+ * one block, too. */
 static void expect_that_a_flood_runs(const char *workers, bool as_objects)
 {
 	plm_ref refs[PAIRS], object = PLM_NONE;
@@ -130,7 +132,7 @@ static void expect_that_a_flood_runs(const char *workers, bool as_objects)
 			object = put(client, block, sizeof block);
 			argument = PLM_FUTURE(object);
 		}
-		refs[i] = submit_pair(&argument);
+		refs[i] = submit_pair(&argument, as_objects ? 1 : 2);
 		plm_drop(client, object);
 	}
 	expect_all_done(refs, PAIRS);

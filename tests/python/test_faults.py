@@ -460,6 +460,11 @@ class Stops(Shared):
         self.assertRaises(plm.CancelledError, future.result)
 
 
+def rests(pid: int) -> bool:
+    """Tells whether a process sleeps, or has ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "SZ"
+
+
 class Interrupts(unittest.TestCase):
     """Ctrl-C in the program that waits."""
 
@@ -489,6 +494,7 @@ class Interrupts(unittest.TestCase):
                 out = ""
                 for line in process.stdout:
                     if line == "ready\n":
+                        until(lambda: rests(process.pid), "the program waits")
                         process.send_signal(signal.SIGINT)
                     else:
                         out += line
@@ -514,7 +520,7 @@ class Interrupts(unittest.TestCase):
 if __name__ == "__main__":
     pool = plm.Executor(1)
     {submit}
-    for _ in range(50):
+    for _ in range(1000):
         try:
             ready()
             {wait}

@@ -257,6 +257,13 @@ START_TEST(a_drop_that_gives_back_little_room_lets_the_scheduler_sleep)
 	boot(QUICK_NS);
 	ck_assert(!drop_wakes(SMALL_BYTES));
 	ck_assert(drop_wakes(LARGE_BYTES));
+	plm_ref filler;
+	void *data;
+	struct arena_usage usage;
+	store_usage(tables, &usage);
+	ck_assert_int_eq(plm_create(&stage.client[0], usage.total_bytes / 2, &data, &filler), 0);
+	ck_assert(drop_wakes(SMALL_BYTES)); /* may stand between two large holes */
+	plm_drop(&stage.client[0], filler);
 }
 END_TEST
 
