@@ -146,11 +146,13 @@ def ask_all(executor, tenth, ask):
 
 
 def part(options, rows, python_peer, present, in_turn):
-    """0, or 1 when plm did not run."""
+    """0, or 1 when plm did not run, although `make bench-peers` has made the interpreter."""
     rows.title("python", "python: two workers, small functions and arrays of 64 MiB")
-    running = executors(options, python_peer)
-    compile_package(running[0].contestant.command[0], options)
-    running = present(running, rows)
+    running = present(executors(options, python_peer), rows)
+    plm = [executor for executor in running if executor.name == "plm"]
+    if not plm:
+        return 0  # the row above says why
+    compile_package(plm[0].contestant.command[0], options)
     found = {}
     in_turn(
         running,
@@ -163,8 +165,8 @@ def part(options, rows, python_peer, present, in_turn):
         for executor in running:
             samples = found.get((executor.name, what))
             if samples:
-                plm = found.get(("plm", what)) if executor.name != "plm" else None
-                rows.add(f"{executor.name}: {what}", samples, unit, plm)
+                beside = found.get(("plm", what)) if executor.name != "plm" else None
+                rows.add(f"{executor.name}: {what}", samples, unit, beside)
     if ("plm", "put") in found:
         rows.title("python", "plm alone")
         rows.add("memcpy of 64 MiB, warm", found["plm", "copy"], "GB/s")
