@@ -92,7 +92,8 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 
 /* ---- the arguments of the failed task ---- */
 
-/* Refuses a failed argument: the new task would only fail again. */
+/* Refuses a failed argument: the new task would only fail again. An argument retried in the same
+ * call may have failed again meanwhile, and then the new task tells of that. */
 static int retry_take_future(
     struct plm *rt, const struct again *again, size_t number, uint64_t ref, plm_arg *ret)
 {
@@ -101,13 +102,14 @@ static int retry_take_future(
 	plm_ref future = ref_public(rt, ref);
 	if (again->instead)
 		future = again->instead(again->context, future);
+	bool retried_now = future.id != ref;
 	int error = retry_replace_retried(rt, number, &future);
 	struct record *r = error < 0 ? NULL : ref_resolve(rt, future, &word, &error);
 	if (!r)
 		return error;
 	ref_speaker(rt, r, &word);
 	plm_ref_print(future, text);
-	if (word_settled(word) && word_state(word) != RECORD_DONE)
+	if (word_settled(word) && word_state(word) != RECORD_DONE && !retried_now)
 		return why(-EINVAL,
 		    "argument %zu of the task, %s, has %s: retry the argument first, or together "
 		    "with the task",

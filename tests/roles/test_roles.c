@@ -218,7 +218,7 @@ struct retried {
 static int note_retry(void *context, plm_ref failed, plm_ref again, int error)
 {
 	struct retried *retried = context;
-	ck_assert_int_eq(error, 0);
+	ck_assert_msg(error == 0, "%d: %s", error, plm_why());
 	ck_assert_int_lt(retried->n, 2);
 	retried->failed[retried->n] = failed;
 	retried->again[retried->n++] = again;
