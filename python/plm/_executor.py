@@ -24,7 +24,7 @@ from . import _core, _functions, _values
 from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
-from ._session import Ref, Session
+from ._session import PutOnce, Ref, Session
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ else:
 
 WORKERS_MOST = 1000
 LARGE_BYTES = 64 * 1024  # a buffer among the arguments of map() that is put into the store once
-ONCE_MOST = 8  # such buffers remembered at a time: a map over many arrays must not fill the store
 _numbers = itertools.count(1)
 
 
@@ -225,30 +224,19 @@ class Executor(StandardExecutor):
         buffersize: int | None,
         options: _core.Options | None,
     ) -> _Ahead:
-        put_once: dict[int, tuple[Any, Any]] = {}
+        once = PutOnce(self.put)
 
         def submit(row: tuple[Any, ...]) -> Future[Any]:
             with self._lock:
                 self._check_open()
                 try:
-                    args = tuple(self._once(put_once, value) for value in row)
+                    args = tuple(once.of(v) if _is_large(v) else v for v in row)
                     task = self._session.row(text, args, {})
                 except Exception as error:
                     return _failed(self._session, error)
                 return self._future(self._session.submit_row(task, options))
 
         return _Ahead(submit, rows, buffersize)
-
-    def _once(self, known: dict[int, tuple[Any, Any]], value: Any) -> Any:
-        """A large array among the arguments of a map, put into the store once."""
-        size = getattr(value, "nbytes", 0)
-        if not isinstance(size, int) or size < LARGE_BYTES:
-            return value
-        if id(value) not in known:
-            if len(known) >= ONCE_MOST:  # tasks hold what they need; the oldest is let go
-                del known[next(iter(known))]
-            known[id(value)] = (value, self.put(value))  # a held value keeps the id
-        return known[id(value)][1]
 
     # ---- the end ----
 
@@ -262,8 +250,7 @@ class Executor(StandardExecutor):
                 "running or pending."
             )
         LOGGER.critical("Exception in initializer:", exc_info=error.__cause__ or error)
-        for future in self._session.open_futures():
-            self._session.cancel_quietly([future.ref])
+        self._cancel_all()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends the executor. Submitted tasks run to the end; with cancel_futures, tasks not yet
@@ -288,16 +275,11 @@ class Executor(StandardExecutor):
         self.shutdown(wait=True)
 
     def _cancel_all(self) -> None:
-        futures = [future for future in self._session.open_futures() if not future.fetched]
-        self._session.cancel_quietly(future.ref for future in futures)
+        self._session.cancel_quietly(future.ref for future in self._session.open_futures())
 
     def _finish(self) -> None:
-        core = self._session.core
         try:
-            for future in self._session.open_futures():
-                if not future.fetched:
-                    core.wait([future.ref], 1, -1)
-            core.wait_all(-1)
+            self._session.core.wait_all(-1)
             self._session.fetch_ended()
         except _core.Error:
             pass  # the runtime is gone, and with it what there was to wait for
@@ -370,6 +352,11 @@ class _Failed(Future["Any"]):
 
 def _failed(session: Session, error: BaseException) -> Future[Any]:
     return _Failed(session, error)
+
+
+def _is_large(value: Any) -> bool:
+    size = getattr(value, "nbytes", 0)
+    return isinstance(size, int) and size >= LARGE_BYTES
 
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:

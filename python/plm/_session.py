@@ -200,7 +200,6 @@ class Session:
         self.owner = os.getpid()
         self.needs = self._needs_of(python)
         self.plain = self.options_of({})
-        self._options: dict[tuple[Any, ...], _core.Options] = {}
         self.texts = _functions.Texts(self._text)
         self._watcher: Watcher | None = None
         self._lock = threading.RLock()  # a collected executor may end the session inside
@@ -279,16 +278,17 @@ class Session:
 
     def write(self, value: bytes | _values.Frame) -> bytes | _core.Ref:
         """Bytes as an argument of a task: long ones become an object of the store."""
+        size = len(value) if isinstance(value, bytes) else value.size
+        return bytes(value) if size <= INLINE_MOST else self._object(value)
+
+    def _object(self, value: bytes | _values.Frame) -> Ref:
+        """An object of the store."""
         if isinstance(value, bytes):
-            if len(value) <= INLINE_MOST:
-                return value
-            ref: _core.Ref = self._patiently(self.core.put, value)
+            ref: Ref = self._patiently(self.core.put, value)
             return ref
-        if value.size <= INLINE_MOST:
-            return bytes(value)
         room = self._patiently(self.core.create, value.size)
         value.write(room.write)
-        sealed: _core.Ref = room.seal()
+        sealed: Ref = room.seal()
         return sealed
 
     def row(
@@ -338,12 +338,6 @@ class Session:
                 f"runtime {self.name!r} has no Python workers: boot it with "
                 f"`plm --python {sys.executable}`",
             )
-        try:
-            return self.core.submit("py.call", row, options or self.plain)
-        except _core.Error as error:
-            if error.errno != errno.ENOSPC or self.core.worker:
-                raise
-        self.fetch_ended()
         return self._patiently(self.core.submit, "py.call", row, options or self.plain)
 
     # ---- values ----
@@ -352,14 +346,7 @@ class Session:
         """Writes a value into the store."""
         with Collecting(kept=True):
             data = _values.dump(value)
-        if isinstance(data, bytes):
-            ref: Ref = self._patiently(self.core.put, data)
-            return ref
-        room = self._patiently(self.core.create, data.size)
-        data.write(room.write)
-        sealed = room.seal()
-        assert isinstance(sealed, Ref)
-        return sealed
+        return self._object(data)
 
     def put_value(self, value: Any) -> Ref:
         """The same; an array of plm.empty() is sealed as it is."""
@@ -458,12 +445,32 @@ class Session:
         self.core.close()
 
 
+class PutOnce:
+    """Large buffers that repeat among the arguments of many tasks: each is put into the store once.
+    Only the last few are remembered, since many different buffers would fill the store; tasks hold
+    their arguments themselves."""
+
+    MOST = 8
+
+    def __init__(self, put: Callable[[Any], Ref]) -> None:
+        self._put = put
+        self._known: dict[int, tuple[Any, Ref]] = {}
+
+    def of(self, value: Any) -> Ref:
+        """The reference of the buffer."""
+        known = self._known.get(id(value))
+        if known is None:
+            if len(self._known) >= self.MOST:
+                del self._known[next(iter(self._known))]
+            known = self._known[id(value)] = (value, self._put(value))  # a held value keeps the id
+        return known[1]
+
+
 # ---- the session of this process ----
 
 _sessions: dict[int, Session] = {}
 _current: Session | None = None
 _current_lock = threading.Lock()
-_boot_own: Callable[[], Session] | None = None
 
 
 def session_of(ref: _core.Ref) -> Session:

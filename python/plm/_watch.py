@@ -74,7 +74,7 @@ class Watcher:
             ended = self.core.settled(self._refs, 0, limit)
             tells = [self._tells[i] for i in ended]
             for i in reversed(ended):
-                # The order of the others does not matter much: fill the gap from the end.
+                # A few are cut out; for many the lists are made anew below.
                 if len(ended) < LOOK_AT_ALL_SHARE:
                     del self._refs[i], self._tells[i]
             if len(ended) >= LOOK_AT_ALL_SHARE:
@@ -124,10 +124,6 @@ class Watcher:
                 tell()
             except (_core.Error, TimeoutError):
                 continue
-
-    def pending(self) -> int:
-        """How many tasks are watched."""
-        return len(self._refs)
 
     def stop(self) -> None:
         """Ends the thread; waits for its end, unless the thread itself calls."""

@@ -124,10 +124,9 @@ def _run(batch: Any, threads: int, *arrays: Any) -> Any:
 class _Store:
     """The large arrays of one Parallel, each put into the store once."""
 
-    def __init__(self, put: Callable[[Any], _core.Ref], least: int | None) -> None:
-        self._put = put
+    def __init__(self, put: Callable[[Any], _session.Ref], least: int | None) -> None:
+        self._once = _session.PutOnce(put)
         self._least = least
-        self._known: dict[int, tuple[Any, _core.Ref]] = {}  # an array that is held keeps its id
 
     def split(self, batch: Any) -> tuple[Any, list[_core.Ref]]:
         """The batch without its large arrays, and their references."""
@@ -140,11 +139,9 @@ class _Store:
                 return value
             if value.dtype.hasobject:
                 return value
-            key = id(value)
-            if key not in self._known:
-                self._known[key] = (value, self._put(value))
-            index, _ = refs.setdefault(key, (len(refs), self._known[key][1]))
-            return _Array(index)
+            if id(value) not in refs:
+                refs[id(value)] = (len(refs), self._once.of(value))
+            return _Array(refs[id(value)][0])
 
         rows = [
             (function, tuple(map(place, args)), {k: place(v) for k, v in kwargs.items()})
