@@ -45,10 +45,30 @@ static void lists_process(const plm_inspect *in, const struct process_view *v, p
 }
 
 /* The cursor counts process slots, and behind them the numbers of workers. */
-static bool lists_process_at(
-    const plm_inspect *in, uint32_t kinds, uint64_t cursor, plm_process_row *row)
+/* A drained worker without a process; PLM_NOBODY: none at the cursor. */
+static uint32_t lists_drained_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor)
+{
+	uint32_t worker = (uint32_t)cursor - in->tables.limits.processes;
+	bool listed = kinds >> PLM_KIND_WORKER & 1 && tables_drained(&in->tables, worker);
+	return listed ? worker : PLM_NOBODY;
+}
+
+typedef bool lists_row_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor, void *row);
+
+static int lists_page(const plm_inspect *in, uint32_t kinds, uint64_t *cursor,
+    struct inspect_page *page, lists_row_at *row_at, void *row, size_t row_size)
+{
+	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
+	for (; *cursor < end && !inspect_page_full(page); ++*cursor)
+		if (row_at(in, kinds, *cursor, row))
+			inspect_page_add(page, row, row_size);
+	return (int)page->filled;
+}
+
+static bool lists_process_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor, void *ret)
 {
 	const struct tables *t = &in->tables;
+	plm_process_row *row = ret;
 	struct process_view v;
 	if (cursor < t->limits.processes) {
 		if (!view_process(t, (uint32_t)cursor, &v) || (kinds && !(kinds >> v.kind & 1)))
@@ -56,16 +76,13 @@ static bool lists_process_at(
 		lists_process(in, &v, row);
 		return true;
 	}
-	uint32_t worker = (uint32_t)cursor - t->limits.processes;
-	if (!(kinds >> PLM_KIND_WORKER & 1) || !tables_drained(t, worker))
-		return false;
 	*row = (plm_process_row){ .process = PLM_NOBODY,
 		.kind = PLM_KIND_WORKER,
 		.marks = PLM_MARK_DRAINED,
-		.worker = worker,
+		.worker = lists_drained_at(in, kinds, cursor),
 		.doubtful = 1,
 		.condition = "drained" };
-	return true;
+	return row->worker != PLM_NOBODY;
 }
 
 int plm_inspect_processes(
@@ -76,11 +93,7 @@ int plm_inspect_processes(
 	int r = inspect_check_page("plm_inspect_processes", in, cursor, rows, size, &page);
 	if (r < 0)
 		return r;
-	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
-	for (; *cursor < end && !inspect_page_full(&page); ++*cursor)
-		if (lists_process_at(in, kinds, *cursor, &row))
-			inspect_page_add(&page, &row, sizeof row);
-	return (int)page.filled;
+	return lists_page(in, kinds, cursor, &page, lists_process_at, &row, sizeof row);
 }
 
 /* ---- processes, by a few loads each ---- */
@@ -108,9 +121,10 @@ static void lists_work(const plm_inspect *in, uint32_t slot, uint64_t word, plm_
 	row->failed = sh_peek(&p->failed);
 }
 
-static bool lists_work_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor, plm_work_row *row)
+static bool lists_work_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor, void *ret)
 {
 	const struct tables *t = &in->tables;
+	plm_work_row *row = ret;
 	if (cursor < t->limits.processes) {
 		uint64_t word = sh_load(&t->process[cursor].state);
 		if (process_state(word) == PROCESS_FREE ||
@@ -119,14 +133,11 @@ static bool lists_work_at(const plm_inspect *in, uint32_t kinds, uint64_t cursor
 		lists_work(in, (uint32_t)cursor, word, row);
 		return true;
 	}
-	uint32_t worker = (uint32_t)cursor - t->limits.processes;
-	if (!(kinds >> PLM_KIND_WORKER & 1) || !tables_drained(t, worker))
-		return false;
 	*row = (plm_work_row){ .process = PLM_NOBODY,
 		.kind = PLM_KIND_WORKER,
 		.marks = PLM_MARK_DRAINED,
-		.worker = worker };
-	return true;
+		.worker = lists_drained_at(in, kinds, cursor) };
+	return row->worker != PLM_NOBODY;
 }
 
 int plm_inspect_work(
@@ -137,11 +148,7 @@ int plm_inspect_work(
 	int r = inspect_check_page("plm_inspect_work", in, cursor, rows, size, &page);
 	if (r < 0)
 		return r;
-	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
-	for (; *cursor < end && !inspect_page_full(&page); ++*cursor)
-		if (lists_work_at(in, kinds, *cursor, &row))
-			inspect_page_add(&page, &row, sizeof row);
-	return (int)page.filled;
+	return lists_page(in, kinds, cursor, &page, lists_work_at, &row, sizeof row);
 }
 
 /* ---- values ---- */
