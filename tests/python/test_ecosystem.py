@@ -164,6 +164,16 @@ class Joblib(unittest.TestCase):
         self.assertEqual(set(rows), {(False, False, 7.0)})
         self.assertEqual(put.call_count, 1)
 
+    @unittest.skipUnless(there("numpy"), "numpy is not installed")
+    def test_many_large_arrays_fit_into_a_small_store(self) -> None:
+        import numpy as np
+
+        with support.runtime("arrays", "--store", "48M") as name, self.backend(name, n_jobs=2):
+            found = self.joblib.Parallel(batch_size=1)(
+                self.joblib.delayed(look)(np.full(150_000, float(n))) for n in range(100)
+            )
+        self.assertEqual([first for _, _, first in found], [float(n) for n in range(100)])
+
     @unittest.skipUnless(there("threadpoolctl"), "threadpoolctl is not installed")
     def test_inner_threads_are_limited(self) -> None:
         with self.joblib.parallel_backend("plm", n_jobs=2, inner_max_num_threads=3):
