@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 BOOT_PATIENCE_S = 30.0
 END_PATIENCE_S = 10.0
+# Variables for the runtime of a user: its name, its number of workers, its journal; and those of a
+# make around the program.
+NOT_FOR_A_PRIVATE_RUNTIME = (
+    *("PLM_NAME", "PLM_WORKERS", "PLM_RESERVE_CORES", "PLM_STATE", "PLM_DURABILITY"),
+    *("PLM_PYTHON", "PLM_PRELOAD", "MAKEFLAGS"),
+)
 
 
 def program(name: str) -> str:
@@ -69,7 +75,7 @@ class Runtime:
         ours, theirs = os.pipe()  # not inherited, but for the descriptor given below
         try:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-            for name in ("PLM_NAME", "PLM_WORKERS", "MAKEFLAGS"):
+            for name in NOT_FOR_A_PRIVATE_RUNTIME:
                 environment.pop(name, None)
             ready = 9
             self.pid = os.posix_spawn(

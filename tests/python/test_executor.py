@@ -15,6 +15,7 @@ import unittest
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 import support
 from support import append, lines, touch, until, wait_for_file
@@ -390,6 +391,15 @@ class Workers(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+
+    def test_variables_of_the_users_runtime_are_not_for_a_private_one(self) -> None:
+        state = os.path.join(self.folder, "state")
+        variables = {"PLM_NAME": "none", "PLM_WORKERS": "7", "PLM_RESERVE_CORES": "1"}
+        variables |= {"PLM_STATE": state, "PLM_DURABILITY": "sync", "PLM_PRELOAD": "no_such"}
+        with mock.patch.dict(os.environ, variables), plm.Executor(1) as pool:
+            self.assertEqual(pool.submit(double, 2).result(), 4)
+            self.assertEqual(pool._session.core.status()["workers"], 1)
+        self.assertFalse(os.path.exists(state))
 
     def test_the_initializer_runs_once_in_each_worker_also_in_a_new_one(self) -> None:
         path = os.path.join(self.folder, "told")
