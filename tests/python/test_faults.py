@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pickle
 import resource
 import shutil
 import signal
@@ -143,6 +144,12 @@ def forks(how: str, path: str) -> int:
     return os.getpid()
 
 
+def burns_and_exits(seconds: float) -> None:
+    while time.process_time() < seconds:
+        pass
+    os._exit(7)
+
+
 def moves(folder: str) -> str:
     os.chdir(folder)
     return os.getcwd()
@@ -259,6 +266,19 @@ class Deaths(Shared):
     def test_os_exit_is_the_death_of_one_task(self) -> None:
         self.assertIn("exit code 3", str(self.died(os._exit, 3)))
         self.assertIn("exit", str(self.died(os._exit, 0)))
+
+    def test_a_death_tells_how_and_what_the_worker_had_used(self) -> None:
+        first = self.pool.submit(burns_and_exits, 0.05)
+        dependent = self.pool.submit(str, first)
+        for future in (first, dependent):
+            error = future.exception()
+            assert isinstance(error, plm.WorkerDied)
+            again = pickle.loads(pickle.dumps(error))
+            for told in (error, again):
+                self.assertEqual((told.exitcode, told.signal), (7, 0))
+                self.assertGreaterEqual(told.usage["user"] + told.usage["system"], 0.05)
+                self.assertGreater(told.usage["rss"], 1 << 20)
+        self.assertIsNone(self.died(os.abort).exitcode)
 
     def test_a_segmentation_fault_names_the_signal(self) -> None:
         error = self.died(ctypes.string_at, 0)
