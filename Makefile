@@ -13,7 +13,7 @@
 ## make soak           MINUTES=10 of mixed load while processes are killed
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
 ## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
-## make faults | model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make faults | model   failing system calls (FAULT_SECONDS=N) | four protocols in Spin
 ## make mutants        apply each line of tests/sweeps/mutants; its test must notice
 ## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
 ## make layers | tidy  who may include whom | sizes, links, language
@@ -77,9 +77,9 @@ MACHINE := $(call objects,$(call sources,topology))
 CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
-MANAGER := $(call objects,$(call sources,manager))
+MANAGER := $(call objects,$(call sources,manager fleet))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
-CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
+CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/fleet fleet))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
@@ -95,6 +95,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# The functions of the engine lie within the program.
+$(B)/fleet/fleet_lua.o: fleet/fleet.lua
+
 $(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
@@ -106,11 +109,11 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis
 
 # plmctl alone reads JSON (task files) and draws in a terminal (top), so libplm and the other
 # programs need neither library.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lhiredis
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
@@ -182,7 +185,7 @@ $(PARTS)/bin:
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -s $(OWN)/../lib'
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS) -s $(OWN)/../lib'
 $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
@@ -221,7 +224,7 @@ sweep-programs: $(SWEEPS)
 # A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
-	    -lrt -lm
+	    -lhiredis -lrt -lm
 
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
@@ -321,7 +324,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
-	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis
 
 SEEDS   ?= 15000
 explore: deps

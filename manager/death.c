@@ -142,7 +142,7 @@ void death_of_member(struct manager *m, uint32_t slot)
 	char end[96];
 	death_describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->stopping && orderly)
-		mode_end(m);
+		fleet_child_end_after(m);
 	else if (!m->ending && kind == KIND_WORKER && orderly &&
 	    process_state(word) == PROCESS_LEAVING)
 		death_plan_vacancy(m, slot);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/option_table.h"
+#include "fleet/url.h"
 #include "spec/injection.h"
 #include "tables/tables.h"
 #include "topology/topology.h"
@@ -47,6 +48,8 @@ struct options {
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
+	struct fleet_url fleet;
+	bool fleet_given;
 	uint32_t ready_fd; /* gets the ready line; 0: stdout does */
 	bool quiet;        /* the log has warnings alone */
 	bool daemon;

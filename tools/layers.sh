@@ -7,6 +7,7 @@
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
 #	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
 #	client <- journal <- manager
+#	client (the doors alone) <- fleet <- manager, cli/fleet
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
 #	command <- python/core
@@ -44,11 +45,13 @@ below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
 below[python/core]="${below[command]} command"
-below[manager]="${below[command]} command scheduler journal"
+below[fleet]="base client"
+below[manager]="${below[command]} command scheduler journal fleet"
 below[cli]="base client"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
 below[cli/top]="${below[cli]} cli"
+below[cli/fleet]="${below[cli]} cli fleet"
 below[dump]="base client cli"
 below[bench]="base shm"
 
@@ -112,7 +115,7 @@ while read -r place header; do
 	client/plm.h | client/plm_inspect.h) ;;
 	client/*) offence "$place includes $header: it may see the two doors alone" ;;
 	esac
-done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch])
+done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch] fleet/*.[ch])
 
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {
