@@ -2,6 +2,7 @@
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
+## make demo-fleet     three hosts, a Redis, 10,000 tasks, two deaths (30 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
 ## make python         the Python package in build/release/python; make wheel: for pip
 ## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
@@ -205,6 +206,11 @@ demo: deps deps-python
 	@$(B)/examples/demo $(OUT)
 	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
 	    $(PYTHON) examples/python/demo.py)
+
+.PHONY: demo-fleet
+demo-fleet: deps
+	$(AGAIN) VARIANT=release all
+	@tools/demo_fleet.sh .
 
 comma   := ,
 
@@ -478,7 +484,7 @@ install: all packaging
 	$(INSTALL) -m 644 $(S)/completion.fish $(FISH_TO)/plmctl.fish
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
-	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
+	$(INSTALL) -m 644 $(S)/plm.service packaging/plm-redis.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
@@ -489,7 +495,8 @@ uninstall:
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
-	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
+	    $(MAN_TO)/man5/plm-tasks.5 \
+	    $(UNIT_TO)/plm.service $(UNIT_TO)/plm-redis.service
 	rm -rf $(DOC_TO)
 
 # Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
