@@ -269,7 +269,7 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lhiredis -lcheck -lsubunit -lrt -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak

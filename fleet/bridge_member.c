@@ -14,6 +14,7 @@
 #include "fleet/bridge_parts.h"
 
 enum { PAUSE_LEAST_MS = 100, PAUSE_MOST_MS = 2000, PAUSE_HOPELESS_MS = 10000 };
+enum { TROUBLE_AGAIN_MS = 60000 };
 
 /* Parts of the lease. */
 enum { RENEW_PART = 5, FENCE_TENTHS = 6, END_PART = 5, ANSWER_PART = 10, ANSWER_LEAST_MS = 100 };
@@ -84,6 +85,18 @@ int bridge_renew(struct bridge *b)
 	return 0;
 }
 
+/* The same trouble is told once a minute. */
+static void member_say(struct bridge *b, const char *what, const char *reason)
+{
+	uint64_t now = clock_ns();
+	if (strncmp(reason, b->trouble, sizeof b->trouble - 1) == 0 &&
+	    now - b->trouble_ns < TROUBLE_AGAIN_MS * NS_PER_MS)
+		return;
+	log_warn("host %s %s: %s; trying again", b->host, what, reason);
+	snprintf(b->trouble, sizeof b->trouble, "%.255s", reason);
+	b->trouble_ns = now;
+}
+
 /* ---- fencing ---- */
 
 static int member_part_ms(const struct bridge *b, unsigned part)
@@ -116,12 +129,11 @@ void bridge_fail(struct bridge *b, int error)
 	char reason[WHY_TEXT_BYTES];
 	snprintf(reason, sizeof reason, "%s", why_text());
 	b->connected = false;
-	b->connect_due_ns = bridge_clock_ns();
+	b->connect_due_ns = bridge_clock_ns() + PAUSE_LEAST_MS * NS_PER_MS;
 	if (error == -ESTALE || error == -EXDEV)
 		bridge_fence(b, reason);
-	else if (strcmp(reason, b->trouble) != 0)
-		log_warn("host %s lost the fleet: %s; trying again", b->host, reason);
-	snprintf(b->trouble, sizeof b->trouble, "%.255s", reason);
+	else
+		member_say(b, "lost the fleet", reason);
 }
 
 /* ---- joining, and coming back ---- */
@@ -251,7 +263,6 @@ int bridge_connect(struct bridge *b)
 	if (r == 0) {
 		b->connected = b->hungry = true;
 		b->connect_pause_ms = 0;
-		b->trouble[0] = 0;
 		return 0;
 	}
 	bool hopeless = r == -EACCES || r == -EPROTO || r == -EEXIST || r == -EINVAL;
@@ -260,8 +271,6 @@ int bridge_connect(struct bridge *b)
 	    : b->connect_pause_ms * 2 < PAUSE_MOST_MS ? b->connect_pause_ms * 2
 						      : PAUSE_MOST_MS;
 	b->connect_due_ns = now + b->connect_pause_ms * NS_PER_MS;
-	if (strcmp(why_text(), b->trouble) != 0)
-		log_warn("host %s cannot join the fleet: %s; trying again", b->host, why_text());
-	snprintf(b->trouble, sizeof b->trouble, "%.255s", why_text());
+	member_say(b, "cannot join the fleet", why_text());
 	return r;
 }

@@ -39,7 +39,8 @@ struct bridge {
 	uint64_t renewed_ns;                   /* CLOCK_BOOTTIME before the last renewal was sent */
 	uint64_t renew_due_ns, connect_due_ns; /* the same clock */
 	unsigned connect_pause_ms;
-	char trouble[256]; /* the last one that the log was told of */
+	char trouble[256]; /* the last in the log */
+	uint64_t trouble_ns;
 
 	struct bridge_task *task;
 	size_t tasks, tasks_room;

@@ -42,7 +42,7 @@ local function refuse(P, epoch)
 end
 
 local function score(priority, id)
-	return string.format('%.0f', (PRIORITIES - priority) * TURNS + id)
+	return (PRIORITIES - priority) * TURNS + id -- exact: a score has 53 bits
 end
 
 local function ids_of(text)
@@ -56,7 +56,8 @@ end
 -- What a call has to write and to tell at its end, all at once: tasks that ended, a message for each
 -- client, a count for each outcome.
 local function ledger(P, t)
-	return { P = P, t = t, told = {}, counts = {}, ended = {}, rung = 0, rung_all = false }
+	-- s: the time as a text, since Redis prints numbers slowly.
+	return { P = P, t = t, s = string.format('%.0f', t), told = {}, counts = {}, ended = {}, rung = 0, rung_all = false }
 end
 
 local function ring(l, needs)
@@ -117,11 +118,15 @@ local function let_go(P, deps)
 end
 
 -- What is read of a task whose attempt ends, and where it stands in the answer. A field that was
--- never written is 0 or ''.
+-- never written is 0 or ''. Most tasks lack the field x: nobody waits for such a task but its
+-- submitter, and it has neither limits nor tasks to wait for, so a look at a few fields is enough.
 local READ = { 'ow', 'at', 'st', 're', 'cr', 'cx', 'pr', 'ne', 'bo', 'bm', 'ro', 'wt', 'wa', 'dn', 'dp',
 	'du' }
 local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 	12, 13, 14, 15, 16
+
+local BRIEF = { 'ow', 'at', 'st', 'wt', 'x' }
+local BRIEF_WT, BRIEF_X = 4, 5
 
 local function read(P, id)
 	return call('HMGET', P .. 't:' .. id, unpack(READ))
@@ -162,12 +167,12 @@ settle = function(l, id, state, fields, f)
 	local P, task = l.P, l.P .. 't:' .. id
 	local n = #fields
 	f = f or call('HMGET', task, unpack(READ))
-	fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'st', state, 'en', l.t
+	fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'st', state, 'en', l.s
 	if state == 'done' then
 		fields[n + 5], fields[n + 6] = 'pl', '' -- a failed task keeps its words for a retry
 	end
 	call('HSET', task, unpack(fields))
-	l.ended[#l.ended + 1] = l.t
+	l.ended[#l.ended + 1] = l.s
 	l.ended[#l.ended + 1] = id
 	l.counts[state] = (l.counts[state] or 0) + 1
 	if f[WT] then
@@ -231,6 +236,12 @@ end
 -- Members without a sign of life lose all their tasks, in this one step.
 local function take_over(l)
 	local P = l.P
+	-- A lease that ends later than any new one: the clock of the engine was put back.
+	local lease = tonumber(call('HGET', P .. 'meta', 'lease_ms'))
+	for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease', '(' .. l.t + lease, '+inf', 'LIMIT', 0,
+		TAKEN)) do
+		call('ZADD', P .. 'lease', l.t + lease, member)
+	end
 	for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease', '-inf', l.t, 'LIMIT', 0, TAKEN)) do
 		local name = call('HGET', P .. 'h:' .. member, 'name') or member
 		for _, id in ipairs(call('SMEMBERS', P .. 'c:' .. member)) do
@@ -252,7 +263,9 @@ local function forget_old(l)
 	local P = l.P
 	local keep = tonumber(call('HGET', P .. 'meta', 'keep_ms'))
 	for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'ended', '-inf', l.t - keep, 'LIMIT', 0, SWEEP)) do
-		if tonumber(call('HGET', P .. 't:' .. id, 'us') or 0) > 0 then
+		local f = call('HMGET', P .. 't:' .. id, 'us', 'st')
+		l.counts[f[2]] = (l.counts[f[2]] or 0) - 1
+		if tonumber(f[1] or 0) > 0 then
 			call('HSET', P .. 't:' .. id, 'fo', 1)
 			call('ZREM', P .. 'ended', id)
 		else
@@ -363,6 +376,7 @@ local function limit(l, id, queue_ms, total_ms, put)
 	end
 	if due then
 		put('du', 1)
+		put('x', 1)
 		call('ZADD', l.P .. 'due', due, id)
 	end
 end
@@ -377,7 +391,7 @@ local function depend(P, id, deps)
 			lost = 'task ' .. dep .. ', which it waits for, ' .. state .. ' before'
 		elseif state ~= 'done' then
 			call('SADD', P .. 'd:' .. dep, id)
-			call('HSET', P .. 't:' .. dep, 'dn', 1)
+			call('HSET', P .. 't:' .. dep, 'dn', 1, 'x', 1)
 			missing = missing + 1
 		end
 	end
@@ -386,7 +400,7 @@ end
 
 -- Fields that have their usual value are not written: most tasks have four.
 local function add_one(l, id, args, at, token)
-	local P, f = l.P, { 'pl', args[at + PL_AT], 'su', l.t, 'st', 'ready' }
+	local P, f = l.P, { 'pl', args[at + PL_AT], 'su', l.s, 'st', 'ready' }
 	local n = 6
 	local function put(name, value)
 		f[n + 1], f[n + 2] = name, value
@@ -412,6 +426,7 @@ local function add_one(l, id, args, at, token)
 	if args[at + DP_AT] ~= '' then
 		missing, lost = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
+		put('x', 1)
 	end
 	if missing > 0 then
 		f[6] = 'waiting'
@@ -422,7 +437,7 @@ local function add_one(l, id, args, at, token)
 	elseif missing > 0 then
 		call('ZADD', P .. 'waiting', id, id)
 	else
-		return score(tonumber(args[at + PR_AT]), tonumber(id))
+		return score(tonumber(args[at + PR_AT]), id)
 	end
 end
 
@@ -452,7 +467,7 @@ local function add(keys, args)
 		else
 			id = id + 1
 			ids[i] = id
-			local place = add_one(l, string.format('%.0f', id), args, at, args[3])
+			local place = add_one(l, id, args, at, args[3])
 			if identity ~= '' then
 				named[identity] = id
 			end
@@ -532,9 +547,12 @@ local function claim(keys, args)
 	local reply = { 0 }
 	for _, id in ipairs(ids) do
 		local task = P .. 't:' .. id
-		local f = call('HMGET', task, 'pl', 'at', 'tl', 'dp', 'du')
+		local f = call('HMGET', task, 'pl', 'at', 'x')
+		if f[3] then
+			f = call('HMGET', task, 'pl', 'at', 'tl', 'dp', 'du')
+		end
 		local attempt = tonumber(f[2] or 0) + 1
-		call('HSET', task, 'st', 'running', 'ow', member, 'at', attempt, 'be', l.t)
+		call('HSET', task, 'st', 'running', 'ow', member, 'at', attempt, 'be', l.s)
 		if f[5] then
 			call('ZREM', P .. 'due', id)
 			if f[3] then
@@ -566,12 +584,17 @@ local function commit(keys, args)
 	local l, taken, gone = ledger(P, now()), {}, {}
 	for at = 3, #args, width do
 		local id, kind = args[at], args[at + 2]
-		local f = read(P, id)
+		local f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
 		local ours = f[ST] == 'running' and f[OW] == member and f[AT] == args[at + 1]
+		if ours and (f[BRIEF_X] or kind ~= 'd') then
+			f = read(P, id)
+		elseif ours then
+			f = { [WT] = f[BRIEF_WT] }
+		end
 		taken[#taken + 1] = ours and 1 or 0
 		if ours then
 			gone[#gone + 1] = id
-			local fields = { 'wall', args[at + 7] }
+			local fields = args[at + 7] ~= '0' and { 'wall', args[at + 7] } or {}
 			if args[at + 6] ~= '' then
 				fields[#fields + 1], fields[#fields + 2] = 'err', args[at + 6]
 			end
@@ -589,6 +612,7 @@ local function commit(keys, args)
 		end
 	end
 	call_many('SREM', P .. 'c:' .. member, gone)
+	call_many('SREM', P .. 'x:' .. member, gone)
 	if #gone > 0 then
 		call('HINCRBY', P .. 'h:' .. member, 'finished', #gone)
 	end
@@ -607,6 +631,11 @@ local function join(keys, args)
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'state', 'up', 'joined', l.t, 'seen', l.t, 'finished', 0,
 		unpack(args, 3))
+	-- A drained host whose bridge died stays drained.
+	local ordered = call('HGET', P .. 'orders', call('HGET', P .. 'h:' .. member, 'name') or '')
+	if ordered then
+		call('HSET', P .. 'h:' .. member, 'order', ordered)
+	end
 	sweep(l)
 	close(l)
 	return lease
@@ -635,7 +664,6 @@ local function renew(keys, args)
 	for _, id in ipairs(call('SMEMBERS', P .. 'x:' .. member)) do
 		reply[#reply + 1] = id
 	end
-	call('DEL', P .. 'x:' .. member)
 	return reply
 end
 
@@ -815,7 +843,7 @@ local function watch(keys, args)
 		reply[i - 2] = f[1] or ''
 		local ended = not f[1] or f[1] == 'done' or f[1] == 'failed' or f[1] == 'cancelled'
 		if not ended and f[2] ~= args[2] then
-			call('HSET', P .. 't:' .. id, 'wa', 1)
+			call('HSET', P .. 't:' .. id, 'wa', 1, 'x', 1)
 			call('SADD', P .. 'w:' .. id, args[2])
 			call('EXPIRE', P .. 'w:' .. id, DAY)
 		end
@@ -922,6 +950,11 @@ local function order(keys, args)
 			end
 			call('PUBLISH', P .. 'bell:' .. member, 'x')
 		end
+	end
+	if heard > 0 and args[3] == 'drain' then
+		call('HSET', P .. 'orders', args[2], args[3])
+	elseif heard > 0 then
+		call('HDEL', P .. 'orders', args[2])
 	end
 	return heard
 end

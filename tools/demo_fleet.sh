@@ -1,11 +1,11 @@
 #!/bin/bash
-# demo_fleet.sh - a fleet on one machine: a Redis, three hosts, 10,000 tasks; a host is killed and
-# another one stopped for more than two leases while they run, and the count is right at the end.
+# demo_fleet.sh - a fleet on one machine: a Redis, three hosts, 10,000 tasks. A host is killed and
+# another stopped for more than two leases meanwhile, and the count is right at the end.
 #
 #	tools/demo_fleet.sh [DIRECTORY]    where plm and plmctl are; default: the current directory
 #
-# A host is a runtime with a name of its own; on several machines each has the usual name. Everything
-# lies in a directory that is removed at the end. Exit code 1: a task was lost, or ended twice.
+# A host is a runtime with a name of its own; on several machines each has the usual name. All
+# files lie in a directory that is removed at the end. Exit code 1: a task was lost, or ended twice.
 set -eu
 bin=$(realpath "${1:-.}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/plm-demo-XXXXXX")
@@ -83,9 +83,8 @@ until "$bin/plmctl" hosts --json | grep -q -- '-2", "state": "up"'; do sleep 0.1
 done=$("$bin/plmctl" status --json | sed 's/.*"done": \([0-9]*\).*/\1/')
 lines=$(sort -u "$dir/ledger" | wc -l)
 again=$(($(wc -l <"$dir/ledger") - lines))
-awk -v began="$began" -v ended="$(date +%s.%N)" -v "done=$done" -v "lines=$lines" -v "again=$again" 'BEGIN {
-	printf "%d tasks done in %.1f s; %d different commands began, %d of them again after a death\n",
-	    done, ended - began, lines, again }'
+seconds=$(awk -v "began=$began" -v "ended=$(date +%s.%N)" 'BEGIN { print ended - began }')
+echo "$done tasks done in $seconds s; $lines different commands began, $again of them again"
 [ "$done" -eq $((functions + commands)) ] && [ "$lines" -eq "$commands" ] || {
 	echo "that is WRONG: $((functions + commands)) tasks and $commands commands were loaded"
 	exit 1

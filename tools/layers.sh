@@ -12,9 +12,10 @@
 #	base <- topology <- client, manager
 #	command <- python/core
 #    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
-#    no part of a runtime but the public interface; the simulation is made of heap and policy, and
-#    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
-#    whole product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
+#    no part of a runtime but the public interface, and the verbs of a fleet; the simulation is made
+#    of heap and policy, and the cost of placing is measured on the tests' stage. Tests and the
+#    explorer may see the whole product, and nothing sees them; bench/, tests/ and verify/ share
+#    tests/support alone.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (manager/loader.c).
@@ -79,6 +80,7 @@ for folder in "${!below[@]}"; do
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
 		client/plm.h:plm.h) continue ;; # plm_inspect.h, as it is installed
 		bench/*:tests/support/*) continue ;;
+		bench/fleet:*) case $place in bench/bench_fleet.c:*) continue ;; esac ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in

@@ -1,6 +1,7 @@
 /* test_fleet.c - a fleet through the real programs and a real Redis: what commands do, what tasks
  * may ask for, what is refused. Deaths: test_fleet_deaths.c. */
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,9 @@ START_TEST(a_drained_host_takes_nothing_and_a_closed_one_stops)
 		free(row);
 		free(ref);
 	}
+	kill(fleet_bridge(1), SIGKILL); /* its successor is drained, too */
+	fleet_host_until(1, "lost");
+	fleet_host_until(1, "drain");
 	free(fleet_expect(0, "resume", fleet_host_name(1)));
 	fleet_host_until(1, "up");
 	free(fleet_expect(0, "close", fleet_host_name(1)));

@@ -112,6 +112,27 @@ START_TEST(a_host_stopped_for_two_leases_finds_its_attempts_void)
 }
 END_TEST
 
+START_TEST(a_host_cut_off_for_three_leases_gives_its_tasks_up_and_comes_back)
+{
+	fleet_host_up(0, "3");
+	fleet_host_up_behind_wire(1, "3");
+	load_tasks("9", "sleep 0.05");
+	fleet_ledger_until(TASKS / 5);
+	fleet_wire_cut();
+	fleet_host_until(1, "lost");
+	unsigned again = check_ledger();
+	fleet_wire_heal();
+	fleet_host_until(1, "up");
+	check_ledger();
+	printf("a host cut off: %d tasks done, %u began again\n", TASKS, again);
+	for (int i = 0; i < 4; i++) {
+		char *out = fleet_expect(0, "submit", "echo", "healed");
+		ck_assert_str_eq(out, "healed");
+		free(out);
+	}
+}
+END_TEST
+
 START_TEST(a_killed_bridge_is_replaced_and_its_tasks_end_or_go_on)
 {
 	fleet_host_up(0, "3");
@@ -212,6 +233,7 @@ int main(void)
 		a_killed_host_loses_its_tasks_to_others_at_once,
 		a_task_without_crash_retries_runs_at_most_once,
 		a_host_stopped_for_two_leases_finds_its_attempts_void,
+		a_host_cut_off_for_three_leases_gives_its_tasks_up_and_comes_back,
 		a_killed_bridge_is_replaced_and_its_tasks_end_or_go_on,
 		redis_is_killed_and_comes_back_with_its_file,
 		a_host_without_the_engine_ends_its_tasks_before_its_lease_does,

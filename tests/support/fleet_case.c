@@ -4,11 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +23,7 @@ enum { PATH_BYTES = 300, ANSWER_BYTES = 1 << 16, LOOK_AGAIN_NS = 10000000, PIDS 
 
 struct runtime fleet_host[FLEET_HOSTS];
 char fleet_url[256], fleet_directory[96];
-static pid_t redis;
+static pid_t redis, wire;
 static char program[PATH_BYTES];
 
 /* Debian's redis-tools brings the server under the name of a checker; argv[0] tells which is
@@ -111,6 +114,15 @@ void fleet_redis_kill(void)
 	redis = 0;
 }
 
+static void fleet_wire_end(void)
+{
+	if (wire > 0) {
+		kill(-wire, SIGKILL);
+		waitpid(wire, NULL, 0);
+	}
+	wire = 0;
+}
+
 void fleet_begin(void)
 {
 	snprintf(fleet_directory, sizeof fleet_directory, "%s/fleet-XXXXXX",
@@ -132,6 +144,7 @@ void fleet_end(void)
 			runtime_end(&fleet_host[i]);
 			fleet_host[i].directory[0] = 0;
 		}
+	fleet_wire_end();
 	fleet_redis_kill();
 	rmtree_at(AT_FDCWD, fleet_directory);
 }
@@ -160,6 +173,91 @@ void fleet_host_up(unsigned i, const char *kinds)
 {
 	runtime_boot(&fleet_host[i], "--workers", kinds, );
 	fleet_host_until(i, "up");
+}
+
+/* ---- the wire ---- */
+
+static int fleet_wire_socket(const char *name, bool listens)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", fleet_directory, name);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r = listens ? bind(fd, (struct sockaddr *)&at, sizeof at)
+			: connect(fd, (struct sockaddr *)&at, sizeof at);
+	if (r == 0 && listens)
+		r = listen(fd, 8);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Moves bytes both ways until an end closes. */
+static void fleet_wire_copy(int a, int b)
+{
+	char bytes[ANSWER_BYTES];
+	for (;;) {
+		struct pollfd p[] = { { .fd = a, .events = POLLIN },
+			{ .fd = b, .events = POLLIN } };
+		if (poll(p, 2, -1) < 0)
+			return;
+		for (int i = 0; i < 2; i++) {
+			if (!p[i].revents)
+				continue;
+			ssize_t n = read(p[i].fd, bytes, sizeof bytes);
+			for (ssize_t at = 0, m; at < n; at += m)
+				if ((m = write(p[1 - i].fd, bytes + at, (size_t)(n - at))) <= 0)
+					return;
+			if (n <= 0)
+				return;
+		}
+	}
+}
+
+/* A process for each connection; all end with the test. */
+static _Noreturn void fleet_wire_serve(int door)
+{
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int near = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+		if (near >= 0 && fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			int far = fleet_wire_socket("redis.sock", false);
+			if (far >= 0)
+				fleet_wire_copy(near, far);
+			_exit(0);
+		}
+		close(near);
+	}
+}
+
+void fleet_host_up_behind_wire(unsigned i, const char *kinds)
+{
+	char url[300];
+	int door = fleet_wire_socket("wire.sock", true);
+	ck_assert_int_ge(door, 0);
+	wire = fork();
+	if (wire == 0)
+		fleet_wire_serve(door);
+	setpgid(wire, wire);
+	close(door);
+	snprintf(url, sizeof url, "unix://%s/wire.sock?queue=test", fleet_directory);
+	setenv("PLM_FLEET", url, 1);
+	runtime_boot(&fleet_host[i], "--workers", kinds, );
+	setenv("PLM_FLEET", fleet_url, 1);
+	fleet_host_until(i, "up");
+}
+
+void fleet_wire_cut(void)
+{
+	kill(-wire, SIGSTOP);
+}
+
+void fleet_wire_heal(void)
+{
+	kill(-wire, SIGCONT);
 }
 
 void fleet_host_stop(unsigned i)

@@ -30,6 +30,11 @@ const char *fleet_redis(const char *const *words);
 
 /* Boots host i with so many workers; returns when the host is in the fleet. */
 void fleet_host_up(unsigned i, const char *kinds);
+/* The same, but all that the host says to Redis and hears goes through a process in between, which
+ * a test can stop: the host is cut off, and nothing tells. */
+void fleet_host_up_behind_wire(unsigned i, const char *kinds);
+void fleet_wire_cut(void);
+void fleet_wire_heal(void);
 /* The name of host i in lists. */
 const char *fleet_host_name(unsigned i);
 void fleet_host_stop(unsigned i); /* plmctl stop */
