@@ -49,6 +49,7 @@ int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
 
 enum fleet_action { FLEET_CANCEL, FLEET_RETRY, FLEET_FORGET };
 int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
+int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
 int fleet_info(struct context *context, const plm_ref *refs, size_t n);
 
 /* ---- the whole ---- */

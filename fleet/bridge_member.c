@@ -46,6 +46,19 @@ static void member_look_at_memory(plm_status *s)
 	s->memory_free = left ? strtoull(left + 13, NULL, 10) << 10 : 0;
 }
 
+/* The needs that some worker here can meet, a line each: for people who wonder why a task waits. */
+static const char *member_can(const struct bridge *b)
+{
+	static char can[BRIDGE_CLASSES_MOST * ENGINE_NEEDS_MOST];
+	size_t n = 0;
+	can[0] = 0;
+	for (size_t i = 0; i < b->classes; i++)
+		if (b->class[i].possible)
+			n += (size_t)snprintf(
+			    can + n, sizeof can - n, n ? "\n%s" : "%s", b->class[i].needs);
+	return can;
+}
+
 static struct engine_facts member_facts(struct bridge *b)
 {
 	plm_status_get(b->rt, &b->status);
@@ -55,6 +68,7 @@ static struct engine_facts member_facts(struct bridge *b)
 		.pid = b->status.manager_pid,
 		.cores = b->status.workers,
 		.busy = bridge_busy(b),
+		.can = member_can(b),
 		.memory_total = b->status.memory_total,
 		.memory_used = b->status.memory_total > b->status.memory_free
 		    ? b->status.memory_total - b->status.memory_free

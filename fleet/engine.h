@@ -118,6 +118,7 @@ struct engine_facts { /* of a host, for people */
 	int pid;
 	unsigned cores, busy;
 	uint64_t memory_total, memory_used;
+	const char *can; /* needs that some worker can meet, a line each */
 };
 
 struct engine_orders {       /* by an operator */
@@ -203,13 +204,25 @@ int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_st
 /* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
 int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
 
+struct engine_reason { /* texts are valid until the next verb */
+	enum engine_state state;
+	const char *needs, *host, *message;
+	uint64_t before;              /* tasks of equal needs that come first */
+	uint64_t pause_ms, began_ms;  /* until its end; since the begin */
+	unsigned attempt;
+	size_t waits; /* for tasks that are not done */
+};
+int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret);
+/* Task i of engine_reason.waits. */
+uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state);
+
 struct engine_status {
 	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts;
 };
 int engine_status(struct engine *e, struct engine_status *ret);
 
 struct engine_host { /* texts are valid until the next verb */
-	const char *member, *name, *state, *order, *runtime, *version;
+	const char *member, *name, *state, *order, *runtime, *version, *can;
 	uint64_t seen_ms, claimed, cores, busy, memory_total, memory_used, finished;
 	int pid;
 };

@@ -25,6 +25,8 @@ static void host_add_facts(struct engine *e, const struct engine_facts *f)
 	engine_text(e, f->runtime);
 	engine_text(e, "version");
 	engine_text(e, PLM_VERSION);
+	engine_text(e, "can");
+	engine_text(e, f->can);
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		engine_text(e, numbers[i].name);
 		engine_number(e, numbers[i].number);

@@ -210,7 +210,7 @@ static void user_row(const struct engine *e, size_t at, struct engine_row *ret)
 		.after = engine_part_text(e, at + AFTER) };
 }
 
-enum { ROW_PARTS = 19, HOST_PARTS = 15 };
+enum { ROW_PARTS = 19, HOST_PARTS = 16 };
 
 int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n)
 {
@@ -272,9 +272,7 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 		USED,
 		FINISHED,
 		PID,
-		RUNTIME,
-		VERSION
-	};
+		RUNTIME, VERSION, CAN };
 	engine_begin(e, "hosts");
 	int r = engine_call(e);
 	for (size_t at = 0; r == 0 && at + HOST_PARTS <= engine_parts(e); at += HOST_PARTS) {
@@ -284,6 +282,7 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 			.order = engine_part_text(e, at + ORDER),
 			.runtime = engine_part_text(e, at + RUNTIME),
 			.version = engine_part_text(e, at + VERSION),
+			.can = engine_part_text(e, at + CAN),
 			.seen_ms = (uint64_t)engine_part_number(e, at + SEEN),
 			.claimed = (uint64_t)engine_part_number(e, at + CLAIMED),
 			.cores = (uint64_t)engine_part_number(e, at + CORES),
@@ -304,4 +303,37 @@ int engine_order(struct engine *e, const char *name, const char *order)
 	engine_text(e, order);
 	int r = engine_call(e);
 	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER ? (int)e->reply->integer : 0;
+}
+
+/* ---- explain ---- */
+
+enum { REASON_PARTS = 8 };
+
+int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
+{
+	enum { STATE, NEEDS, BEFORE, PAUSE, HOST, BEGAN, ATTEMPT, MESSAGE };
+	engine_begin(e, "explain");
+	engine_number(e, (int64_t)id);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	size_t n = engine_parts(e);
+	*ret = (struct engine_reason){ .state = user_state(engine_part_text(e, STATE)),
+		.needs = engine_part_text(e, NEEDS),
+		.before = (uint64_t)engine_part_number(e, BEFORE),
+		.pause_ms = (uint64_t)engine_part_number(e, PAUSE),
+		.host = engine_part_text(e, HOST),
+		.began_ms = (uint64_t)engine_part_number(e, BEGAN),
+		.attempt = (unsigned)engine_part_number(e, ATTEMPT),
+		.message = engine_part_text(e, MESSAGE),
+		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / 2 : 0 };
+	return ret->state != ENGINE_NONE
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
+uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state)
+{
+	*ret_state = engine_part_text(e, REASON_PARTS + 2 * i + 1);
+	return (uint64_t)engine_part_number(e, REASON_PARTS + 2 * i);
 }

@@ -906,7 +906,7 @@ local function status(keys, args)
 end
 
 local HOST = { 'name', 'state', 'order', 'seen', 'cores', 'busy', 'mem_total', 'mem_used',
-	'finished', 'pid', 'runtime', 'version' }
+	'finished', 'pid', 'runtime', 'version', 'can' }
 
 -- EPOCH: for each host, present or gone: member, milliseconds since its last sign of life, claims,
 -- and the fields HOST.
@@ -928,6 +928,34 @@ local function hosts(keys, args)
 			for i = 1, #HOST do
 				reply[#reply + 1] = f[i] and tostring(f[i]) or ''
 			end
+		end
+	end
+	return reply
+end
+
+-- EPOCH ID: why a task has not ended: state, needs, tasks before it in its queue, milliseconds until its
+-- pause ends, its host, milliseconds since its begin, attempt, message, then the tasks that it waits
+-- for and that are not done, each with its state.
+local function explain(keys, args)
+	local P, id, task = keys[1], args[2], keys[1] .. 't:' .. args[2]
+	local bad = refuse(P, args[1])
+	if bad then
+		return bad
+	end
+	local l = ledger(P, now())
+	sweep(l)
+	close(l)
+	local f = call('HMGET', task, 'st', 'ne', 'ow', 'be', 'at', 'msg', 'dp')
+	local owner = f[3] and f[3] ~= '' and call('HGET', P .. 'h:' .. f[3], 'name')
+	local later = call('ZSCORE', P .. 'later', id)
+	local reply = { f[1] or '', f[2] or '', call('ZRANK', P .. 'q:' .. (f[2] or ''), id) or 0,
+		later and math.max(0, later - l.t) or 0, owner or '',
+		f[4] and math.max(0, l.t - f[4]) or 0, tonumber(f[5] or 0), f[6] or '' }
+	for _, dep in ipairs(ids_of(f[7])) do
+		local state = call('HGET', P .. 't:' .. dep, 'st') or 'gone'
+		if state ~= 'done' then
+			reply[#reply + 1] = dep
+			reply[#reply + 1] = state
 		end
 	end
 	return reply
@@ -982,3 +1010,4 @@ register('list', list)
 register('status', status)
 register('hosts', hosts)
 register('order', order)
+register('explain', explain)

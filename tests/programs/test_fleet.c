@@ -243,6 +243,38 @@ START_TEST(higher_priorities_go_first_and_needs_wait_for_a_host_that_meets_them)
 }
 END_TEST
 
+static void explained(const char *expected, const char *ref)
+{
+	char *text = fleet_expect(0, "explain", ref);
+	ck_assert_msg(strstr(text, expected) != NULL, "\"%s\" is not in: %s", expected, text);
+	free(text);
+}
+
+START_TEST(explain_tells_why_a_task_waits_and_which_hosts_can_run_it)
+{
+	char *rare = fleet_expect(0, "submit", "--detach", "--needs", "rare=1", "sleep", "1000");
+	char *after = fleet_expect(0, "submit", "--detach", "--after", rare, "--", "true");
+	explained("no host of the fleet is up", rare);
+	explained(rare, after);
+	fleet_host_up(0, "1");
+	explained("no host that is up can ever meet its needs, rare=1", rare);
+	char *paused = fleet_expect(
+	    0, "submit", "--detach", "--retries", "1", "--backoff", "100s", "--", "false");
+	ctl_until(&fleet_host[0], "exit code 1", "explain", paused);
+	explained("the next begins in", paused);
+	fleet_host_up(1, "rare=1 x1");
+	ctl_until(&fleet_host[0], fleet_host_name(1), "explain", rare);
+	char *next = fleet_expect(0, "submit", "--detach", "--needs", "rare=1", "true");
+	ctl_until(&fleet_host[0], fleet_host_name(1), "explain", next);
+	free(fleet_expect(0, "cancel", "--wait", "--all"));
+	explained("cancelled", rare);
+	free(rare);
+	free(after);
+	free(paused);
+	free(next);
+}
+END_TEST
+
 START_TEST(a_drained_host_takes_nothing_and_a_closed_one_stops)
 {
 	fleet_host_up(0, "1");
@@ -289,7 +321,7 @@ START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	fleet_host_up(0, "1");
 	REFUSED(64, "not possible on a fleet", "map", "echo");
-	REFUSED(64, "not possible on a fleet", "explain", "@1.1.1");
+	REFUSED(64, "not possible on a fleet", "history");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
 	REFUSED(64, "TLS", "--fleet", "rediss://localhost", "tasks");
@@ -377,6 +409,7 @@ int main(void)
 		tasks_wait_for_tasks_and_fail_with_them,
 		waiting_and_running_tasks_are_cancelled_and_failed_ones_retried,
 		higher_priorities_go_first_and_needs_wait_for_a_host_that_meets_them,
+		explain_tells_why_a_task_waits_and_which_hosts_can_run_it,
 		a_drained_host_takes_nothing_and_a_closed_one_stops,
 		a_stop_lets_the_tasks_of_the_fleet_end_first,
 		what_a_fleet_cannot_do_is_refused_in_words,
