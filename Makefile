@@ -235,6 +235,9 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
+# Addresses and words of a fleet, without a fleet.
+$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
+
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 

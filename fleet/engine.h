@@ -207,8 +207,8 @@ int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
 struct engine_reason { /* texts are valid until the next verb */
 	enum engine_state state;
 	const char *needs, *host, *message;
-	uint64_t before;              /* tasks of equal needs that come first */
-	uint64_t pause_ms, began_ms;  /* until its end; since the begin */
+	uint64_t before;             /* tasks of equal needs that come first */
+	uint64_t pause_ms, began_ms; /* until its end; since the begin */
 	unsigned attempt;
 	size_t waits; /* for tasks that are not done */
 };

@@ -272,7 +272,10 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 		USED,
 		FINISHED,
 		PID,
-		RUNTIME, VERSION, CAN };
+		RUNTIME,
+		VERSION,
+		CAN
+	};
 	engine_begin(e, "hosts");
 	int r = engine_call(e);
 	for (size_t at = 0; r == 0 && at + HOST_PARTS <= engine_parts(e); at += HOST_PARTS) {

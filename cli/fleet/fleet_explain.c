@@ -86,9 +86,10 @@ static void fleet_explain_waiting(
 		char text[PLM_REF_TEXT_BYTES];
 		const char *state;
 		plm_ref_print(
-		    engine_ref(context->engine, engine_waits_for(context->engine, i, &state)), text);
-		n += (size_t)snprintf(ret->text + n, TEXT_BYTES - n, "%s %s (%s)", i ? "," : "", text,
-		    state);
+		    engine_ref(context->engine, engine_waits_for(context->engine, i, &state)),
+		    text);
+		n += (size_t)snprintf(
+		    ret->text + n, TEXT_BYTES - n, "%s %s (%s)", i ? "," : "", text, state);
 	}
 	if (r->waits > WAITS_SHOWN && n < TEXT_BYTES)
 		snprintf(ret->text + n, TEXT_BYTES - n, " and %zu more", r->waits - WAITS_SHOWN);
@@ -99,8 +100,9 @@ static void fleet_explain_other(const struct engine_reason *r, struct fleet_expl
 {
 	ret->code = engine_state_name(r->state);
 	if (r->state == ENGINE_PAUSE)
-		snprintf(ret->text, TEXT_BYTES, "attempt %u failed (%.400s); the next begins in %llu ms",
-		    r->attempt, r->message, (unsigned long long)r->pause_ms);
+		snprintf(ret->text, TEXT_BYTES,
+		    "attempt %u failed (%.400s); the next begins in %llu ms", r->attempt,
+		    r->message, (unsigned long long)r->pause_ms);
 	else if (r->state == ENGINE_RUNNING)
 		snprintf(ret->text, TEXT_BYTES, "attempt %u is on host %s for %llu ms", r->attempt,
 		    r->host, (unsigned long long)r->began_ms);
