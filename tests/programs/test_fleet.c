@@ -83,7 +83,7 @@ START_TEST(lists_show_tasks_and_hosts)
 	char *good = fleet_expect(0, "submit", "--detach", "--label", "good", "--", "echo", "a");
 	char *bad = fleet_expect(0, "submit", "--detach", "--label", "bad", "--", "false");
 	char *row;
-	fleet_expect(1, "wait", good, bad);
+	fleet_run(1, "wait", good, bad);
 	row = fleet_expect(0, "tasks", "--quiet", "--failed");
 	ck_assert_str_eq(row, bad);
 	free(row);
@@ -101,7 +101,7 @@ START_TEST(lists_show_tasks_and_hosts)
 	ck_assert_ptr_nonnull(strstr(row, "\"done\": 1"));
 	ck_assert_ptr_nonnull(strstr(row, "\"failed\": 1"));
 	free(row);
-	free(fleet_expect(0, "forget", good, bad));
+	fleet_run(0, "forget", good, bad);
 	row = fleet_expect(0, "tasks", "--quiet");
 	ck_assert_str_eq(row, "");
 	free(row);
@@ -147,7 +147,7 @@ START_TEST(retries_pauses_and_limits_hold)
 	fleet_host_up(0, "1");
 	char *ref = fleet_expect(
 	    0, "submit", "--detach", "--retries", "2", "--backoff", "10ms", "--", "false");
-	fleet_expect(1, "wait", ref);
+	fleet_run(1, "wait", ref);
 	char *row = fleet_expect(0, "info", "--json", ref);
 	ck_assert_ptr_nonnull(strstr(row, "\"attempt\": 3"));
 	free(row);
@@ -157,7 +157,7 @@ START_TEST(retries_pauses_and_limits_hold)
 	REFUSED(
 	    124, "--queue-limit", "submit", "--queue-limit", "50ms", "--needs", "gpus=99", "echo");
 	ref = fleet_expect(0, "call", "--detach", "--crash-retries", "1", "probe.crash", "9");
-	fleet_expect(1, "wait", ref);
+	fleet_run(1, "wait", ref);
 	row = fleet_expect(0, "info", "--json", ref);
 	ck_assert_ptr_nonnull(strstr(row, "\"attempt\": 2"));
 	free(row);
@@ -171,7 +171,7 @@ START_TEST(tasks_wait_for_tasks_and_fail_with_them)
 	char *bad = fleet_expect(0, "submit", "--detach", "--", "false");
 	char *after = fleet_expect(0, "submit", "--detach", "--after", bad, "--", "true");
 	char *later = fleet_expect(0, "submit", "--detach", "--after", after, "--", "true");
-	fleet_expect(3, "wait", bad, after, later);
+	fleet_run(3, "wait", bad, after, later);
 	char *row = fleet_expect(0, "info", "--json", later);
 	ck_assert_ptr_nonnull(strstr(row, "which it waits for"));
 	free(row);
@@ -188,8 +188,8 @@ START_TEST(waiting_and_running_tasks_are_cancelled_and_failed_ones_retried)
 	char *runs = fleet_expect(0, "submit", "--detach", "--shell", "echo began >&2; sleep 1000");
 	ctl_until(&fleet_host[0], runs, "tasks", "--quiet", "--state", "running");
 	char *waits = fleet_expect(0, "submit", "--detach", "--needs", "gpus=99", "true");
-	free(fleet_expect(0, "cancel", "--wait", waits, runs));
-	fleet_expect(2, "wait", runs, waits);
+	fleet_run(0, "cancel", "--wait", waits, runs);
+	fleet_run(2, "wait", runs, waits);
 	char *counts = fleet_expect(0, "status", "--json");
 	ck_assert_ptr_nonnull(strstr(counts, "\"cancelled\": 2"));
 	free(counts);
@@ -197,10 +197,10 @@ START_TEST(waiting_and_running_tasks_are_cancelled_and_failed_ones_retried)
 	char line[PATH_BYTES + 32];
 	snprintf(line, sizeof line, "test -s %s", path);
 	char *fails = fleet_expect(0, "submit", "--detach", "--shell", line);
-	fleet_expect(1, "wait", fails);
+	fleet_run(1, "wait", fails);
 	fleet_file("flag", "set");
-	free(fleet_expect(0, "move", "--to", "todo", "--failed"));
-	fleet_expect(0, "wait", fails);
+	fleet_run(0, "move", "--to", "todo", "--failed");
+	fleet_run(0, "wait", fails);
 	free(runs);
 	free(waits);
 	free(fails);
@@ -223,8 +223,8 @@ START_TEST(higher_priorities_go_first_and_needs_wait_for_a_host_that_meets_them)
 	snprintf(line, sizeof line, "echo gpu >> %s", fleet_ledger());
 	char *needs = fleet_expect(
 	    0, "submit", "--detach", "--needs", "rare=1", "--priority", "9", "--shell", line);
-	free(fleet_expect(0, "cancel", blocks));
-	fleet_expect(0, "wait", ref[0], ref[1], ref[2], ref[3]);
+	fleet_run(0, "cancel", blocks);
+	fleet_run(0, "wait", ref[0], ref[1], ref[2], ref[3]);
 	FILE *file = fopen(fleet_ledger(), "r");
 	char text[64] = "";
 	ck_assert_ptr_nonnull(file);
@@ -232,7 +232,7 @@ START_TEST(higher_priorities_go_first_and_needs_wait_for_a_host_that_meets_them)
 	fclose(file);
 	ck_assert_str_eq(text, "32767\n7\n0\n-5\n");
 	fleet_host_up(1, "rare=2 x1");
-	fleet_expect(0, "wait", needs);
+	fleet_run(0, "wait", needs);
 	char *row = fleet_expect(0, "info", "--json", needs);
 	ck_assert_ptr_nonnull(strstr(row, fleet_host_name(1)));
 	free(row);
@@ -266,7 +266,7 @@ START_TEST(explain_tells_why_a_task_waits_and_which_hosts_can_run_it)
 	ctl_until(&fleet_host[0], fleet_host_name(1), "explain", rare);
 	char *next = fleet_expect(0, "submit", "--detach", "--needs", "rare=1", "true");
 	ctl_until(&fleet_host[0], fleet_host_name(1), "explain", next);
-	free(fleet_expect(0, "cancel", "--wait", "--all"));
+	fleet_run(0, "cancel", "--wait", "--all");
 	explained("cancelled", rare);
 	free(rare);
 	free(after);
@@ -279,11 +279,11 @@ START_TEST(a_drained_host_takes_nothing_and_a_closed_one_stops)
 {
 	fleet_host_up(0, "1");
 	fleet_host_up(1, "1");
-	free(fleet_expect(0, "drain", fleet_host_name(1)));
+	fleet_run(0, "drain", fleet_host_name(1));
 	fleet_host_until(1, "drain");
 	for (int i = 0; i < 10; i++) {
 		char *ref = fleet_expect(0, "submit", "--detach", "true");
-		fleet_expect(0, "wait", ref);
+		fleet_run(0, "wait", ref);
 		char *row = fleet_expect(0, "info", "--json", ref);
 		ck_assert_ptr_nonnull(strstr(row, fleet_host_name(0)));
 		free(row);
@@ -292,9 +292,9 @@ START_TEST(a_drained_host_takes_nothing_and_a_closed_one_stops)
 	kill(fleet_bridge(1), SIGKILL); /* its successor is drained, too */
 	fleet_host_until(1, "lost");
 	fleet_host_until(1, "drain");
-	free(fleet_expect(0, "resume", fleet_host_name(1)));
+	fleet_run(0, "resume", fleet_host_name(1));
 	fleet_host_until(1, "up");
-	free(fleet_expect(0, "close", fleet_host_name(1)));
+	fleet_run(0, "close", fleet_host_name(1));
 	ck_assert(wait_for_death(fleet_host[1].pid));
 	fleet_host_until(1, "left");
 	REFUSED(65, "no host of this name", "drain", "nobody");
@@ -357,7 +357,7 @@ START_TEST(keys_and_versions_of_others_are_left_alone)
 	REDIS("config", "set", "maxmemory-policy", "allkeys-lru");
 	REFUSED(76, "noeviction", "tasks");
 	REDIS("config", "set", "maxmemory-policy", "noeviction");
-	free(fleet_expect(0, "tasks"));
+	fleet_run(0, "tasks");
 	REDIS("function", "flush");
 	REDIS("function", "load",
 	    "#!lua name=plm_fleet_1\n"
@@ -377,7 +377,7 @@ START_TEST(a_password_comes_from_a_file_that_is_ours_alone)
 	snprintf(url, sizeof url, "%s&password-file=%s", fleet_url, path);
 	REFUSED(77, "refuses", "--fleet", url, "tasks");
 	fleet_file("password", "open sesame\n");
-	free(fleet_expect(0, "--fleet", url, "tasks"));
+	fleet_run(0, "--fleet", url, "tasks");
 	chmod(path, 0644);
 	REFUSED(64, "chmod 600", "--fleet", url, "tasks");
 }

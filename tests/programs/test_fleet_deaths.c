@@ -26,7 +26,7 @@ static void load_tasks(const char *crash_retries, const char *work)
 		fprintf(
 		    file, "shell:0:0:0:echo %d. >> %s; %s; echo %d\n", i, fleet_ledger(), work, i);
 	fclose(file);
-	free(fleet_expect(0, "load", "--crash-retries", crash_retries, path));
+	fleet_run(0, "load", "--crash-retries", crash_retries, path);
 }
 
 /* Each task is done, in the engine and in the ledger; returns how many began again. */
@@ -79,7 +79,7 @@ START_TEST(a_task_without_crash_retries_runs_at_most_once)
 	fleet_ledger_until(1);
 	fleet_host_kill(0);
 	fleet_host_up(1, "1");
-	fleet_expect(1, "wait", ref);
+	fleet_run(1, "wait", ref);
 	char *row = fleet_expect(0, "info", "--json", ref);
 	ck_assert_ptr_nonnull(strstr(row, "gave no sign of life"));
 	ck_assert_uint_eq(fleet_ledger_lines("began"), 1);
@@ -107,7 +107,7 @@ START_TEST(a_host_stopped_for_two_leases_finds_its_attempts_void)
 	check_ledger();
 	printf("a host stopped: %d tasks done, %u began again\n", TASKS, again);
 	char *ref = fleet_expect(0, "submit", "--detach", "true");
-	fleet_expect(0, "wait", ref);
+	fleet_run(0, "wait", ref);
 	free(ref);
 }
 END_TEST
@@ -178,7 +178,7 @@ START_TEST(a_host_without_the_engine_ends_its_tasks_before_its_lease_does)
 	ck_assert_uint_eq(fleet_ledger_lines("ended"), 1);
 	fleet_redis_start(NULL, NULL);
 	fleet_ledger_until(3); /* the same host, as another member, has the task again */
-	free(fleet_expect(0, "cancel", "--wait", ref));
+	fleet_run(0, "cancel", "--wait", ref);
 	free(ref);
 }
 END_TEST

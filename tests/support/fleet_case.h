@@ -48,6 +48,8 @@ void fleet_host_until(unsigned i, const char *state);
 /* plmctl on the fleet. */
 #define fleet(...) ctl(&fleet_host[0], __VA_ARGS__)
 #define fleet_expect(code, ...) ctl_expect(&fleet_host[0], code, __VA_ARGS__)
+/* The same, and the output is of no interest. */
+#define fleet_run(code, ...) free(fleet_expect(code, __VA_ARGS__))
 
 /* A file that commands append lines to; the lines that begin with a text. */
 const char *fleet_ledger(void);
