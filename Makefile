@@ -230,7 +230,7 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
 # In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
-PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
+PLAYED  := fork clock_gettime orphans_of orphans_unowned log_say
 $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
 $(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
@@ -318,7 +318,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	malloc calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
-	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
