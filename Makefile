@@ -70,7 +70,7 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store spec tables))
+CORE    := $(call objects,$(call sources,base shm heap store spec tables events))
 POLICY  := $(call objects,$(call sources,policy))
 MACHINE := $(call objects,$(call sources,topology))
 # plm_inspect.h names the policies, and shows the machine.
