@@ -326,7 +326,7 @@ static void submit_note(
 
 /* True: an idle worker has the task already. */
 static bool submit_hand_over(
-    struct plm *rt, const struct chunk *chunk, const struct submission *s, plm_ref ref)
+    struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
 {
 	uint32_t process = 0;
 	if (!s->alone || s->futures || s->terms ||
@@ -334,6 +334,7 @@ static bool submit_hand_over(
 		return false;
 	if (chunk->unlogged_n)
 		submit_events_handed(rt, ref.id, process, chunk->logged_ns);
+	chunk->unlogged_n = 0;
 	return true;
 }
 

@@ -37,8 +37,14 @@ void submit_events_with_futures(struct plm *rt, const plm_task *task, uint64_t r
 
 void submit_events_handed(struct plm *rt, uint64_t ref, uint32_t process, uint64_t now_ns)
 {
-	const struct record *r = record_at(&rt->tables, ref_index(ref));
-	struct logged_event e = eventlog_of_task(EVENT_PLACED, now_ns, r, ref);
+	const struct eventlog_writer *w = &rt->tables.event_writer;
+	if (!eventlog_ready(&rt->tables))
+		return;
+	uint64_t at = eventlog_take(w, 2);
+	struct logged_event e = submit_events_submitted(rt, ref, now_ns);
+	eventlog_fill(w, at, &e);
+	e.kind = EVENT_PLACED;
 	e.worker = eventlog_worker_of(&rt->tables, process);
-	eventlog_put(&rt->tables, e);
+	e.argument = 0;
+	eventlog_fill(w, at + 1, &e);
 }

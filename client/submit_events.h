@@ -12,7 +12,7 @@ void submit_events_tasks(struct plm *rt, const uint64_t *refs, uint32_t n, uint6
 /* A task and its futures, before the task is told to the scheduler. */
 void submit_events_with_futures(
     struct plm *rt, const plm_task *task, uint64_t ref, uint64_t now_ns);
-/* A task given to a worker process without a turn through the scheduler. */
+/* A task accepted, and given to a worker process without a turn through the scheduler. */
 void submit_events_handed(struct plm *rt, uint64_t ref, uint32_t process, uint64_t now_ns);
 
 #endif

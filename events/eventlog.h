@@ -4,14 +4,18 @@
  * Where: the event segment (eventlog_segment.h), one ring for each process slot. An event is four
  * words. The first word, the stamp, says whether the other three are whole: {lap:16, kind:8,
  * attempt:8, worker:16, function:16}. The lap counts how often the ring was filled before, so that
- * a reader tells a new event from the event that the writer overwrites. Writing: take a position
- * from the ring's tail, make the stamp invalid (kind 0), write the three words, release the stamp.
- * A batch takes its positions in one step. The oldest events are overwritten; nobody waits for a
- * reader. Reading: acquire the stamp, copy the words, read the stamp again (events/eventlog_read.c).
+ * a reader tells a new event from the event that the writer overwrites.
+ *
+ * Writing: take a position from the ring's tail, make the stamp invalid (kind 0), write the three
+ * words, release the stamp. A batch takes its positions in one step. The oldest events are
+ * overwritten; nobody waits for a reader. Reading: eventlog_read.h.
+ *
  * Who may call: each role with its own handle; threads of a process share the ring. The scheduler
  * also writes into the ring of a process that the manager has declared dead (unended.h).
+ *
  * Death: a writer that dies between position and stamp leaves an event that never becomes valid;
  * readers skip it. Nothing is decided by the log, and nothing in the log is repaired.
+ *
  * Blocks: never, except in the first event of a process, which reserves memory for the ring.
  * Cost: off, a load and a branch; on, one atomic addition and five stores. */
 #ifndef PLM_EVENTLOG_H

@@ -12,6 +12,9 @@ void task_events_started(struct worker *w, const struct plm_call *call)
 	e.attempt = word_attempt(call->word);
 	e.worker = w->rt.me->worker;
 	e.argument = r->terms ? needs_cpus(call) : 1;
+	if (w->rests)
+		eventlog_put(t, eventlog_of_process(t, EVENT_BUSY, w->now_ns, w->rt.self));
+	w->rests = false;
 	eventlog_put(t, e);
 }
 

@@ -227,12 +227,12 @@ static void worker_rest(struct worker *w)
 		return;
 	w->task_sleep.parks++;
 	process_set_awake(&rt->tables, rt->self, false);
-	if (eventlog_on(&rt->tables))
+	if (eventlog_on(&rt->tables) && !w->rests) {
 		task_events_process(w, EVENT_IDLE);
+		w->rests = true;
+	}
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
 	process_set_awake(&rt->tables, rt->self, true);
-	if (eventlog_on(&rt->tables))
-		task_events_process(w, EVENT_BUSY);
 	cores_part_after_wake(&rt->tables);
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 }
