@@ -70,7 +70,7 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store spec tables))
+CORE    := $(call objects,$(call sources,base shm heap store spec tables events))
 POLICY  := $(call objects,$(call sources,policy))
 MACHINE := $(call objects,$(call sources,topology))
 # plm_inspect.h names the policies, and shows the machine.
@@ -78,7 +78,8 @@ CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
+	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
 
 .PHONY: all

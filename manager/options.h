@@ -17,6 +17,8 @@ struct threshold {       /* of free memory */
 	bool percent, given;
 };
 
+enum events_wanted { EVENTS_WATCHED, EVENTS_ON }; /* in the order of --events */
+
 struct options {
 	char name[RUNTIME_NAME_BYTES];
 	struct limits limits; /* limits.workers: processes that run tasks, over all kinds */
@@ -48,8 +50,10 @@ struct options {
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
-	uint32_t ready_fd; /* gets the ready line; 0: stdout does */
-	bool quiet;        /* the log has warnings alone */
+	enum events_wanted events;
+	uint64_t event_ring; /* events kept of each process */
+	uint32_t ready_fd;   /* gets the ready line; 0: stdout does */
+	bool quiet;          /* the log has warnings alone */
 	enum log_form log;
 	bool daemon;
 	bool fresh;    /* remove an earlier runtime of the name, instead of resuming it */

@@ -34,9 +34,43 @@ static void free_tell_room(struct scheduler *s)
 	s->freed.room = false;
 }
 
+/* Before the records return to the pool, so that no new life of a record is logged earlier. */
+static void free_log(struct scheduler *s)
+{
+	uint64_t now_ns = clock_ns();
+	const struct eventlog_writer *w = &s->t->event_writer;
+	if (eventlog_ready(s->t)) {
+		uint64_t at = eventlog_take(w, s->freed.events);
+		for (uint32_t i = 0; i < s->freed.events; i++) {
+			s->freed.event[i].time_ns = now_ns;
+			eventlog_fill(w, at + i, &s->freed.event[i]);
+		}
+	}
+	s->freed.events = 0;
+}
+
+/* Bytes of the store that go with the record. */
+static uint64_t free_bytes(const struct record *r, uint64_t word)
+{
+	bool args = word_state(word) != RECORD_PART && sh_peek(&r->args);
+	return (args ? arena_footprint(r->args_bytes) : 0) +
+	    (sh_peek(&r->value) ? arena_footprint(r->value_bytes) : 0);
+}
+
+static void free_note(struct scheduler *s, uint32_t index, uint64_t word, uint64_t bytes)
+{
+	struct logged_event *e = &s->freed.event[s->freed.events++];
+	*e = eventlog_of_record(
+	    EVENT_FREED, 0, record_at(s->t, index), record_ref(index, word_generation(word)), word);
+	e->attempt = word_attempt(word);
+	e->argument = bytes;
+}
+
 void free_flush(struct scheduler *s)
 {
 	free_tell_room(s);
+	if (s->freed.events)
+		free_log(s);
 	if (s->freed.n == 0)
 		return;
 	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
@@ -72,6 +106,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
+	bool logged = eventlog_on(s->t);
+	uint64_t bytes = logged ? free_bytes(r, word) : 0;
 	bool freed = word_state(word) == RECORD_PART ||
 	    free_extent(s, &r->args, r->args_bytes, ARENA_ARGUMENTS);
 	/* A record still naming memory must not become FREE. */
@@ -83,6 +119,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 	free_wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
 		return; /* our own word moves in a damaged segment alone */
+	if (logged)
+		free_note(s, index, word, bytes);
 	s->freed.record[s->freed.n++] = index;
 	if (s->freed.n == FREED_BATCH)
 		free_flush(s);

@@ -153,6 +153,8 @@ static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n
 				hints[count++] = picks[k].hint;
 				picks[k].process = SLOT_MANAGER;
 			}
+		if (eventlog_on(s->t))
+			task_log_placed(s, hints, count, process);
 		struct ring ring = ring_down(s->t, process);
 		/* The worker pushes into its own ring, too (worker/successor.c). Tasks without a
 		 * place in the ring go back: they are still READY. */

@@ -193,6 +193,16 @@ static enum memory_state pressure_judge(
 	return near ? MEMORY_NEAR : MEMORY_FINE;
 }
 
+static void pressure_log(struct scheduler *s, enum event_kind kind)
+{
+	eventlog_put(s->t,
+	    (struct logged_event){ .kind = kind,
+		.worker = EVENT_NOBODY,
+		.function = EVENT_NOBODY,
+		.time_ns = s->pressure.seen_ns,
+		.argument = s->pressure.available });
+}
+
 static void pressure_publish(struct scheduler *s, enum memory_state state)
 {
 	struct control *c = s->t->control;
@@ -207,6 +217,8 @@ static void pressure_publish(struct scheduler *s, enum memory_state state)
 		    state == MEMORY_SHORT ? "do not start" : "start again");
 	if (state == MEMORY_SHORT && was != MEMORY_SHORT)
 		sh_poke(&c->memory_ours, 0); /* no census since */
+	if ((state == MEMORY_SHORT) != (was == MEMORY_SHORT) && eventlog_on(s->t))
+		pressure_log(s, state == MEMORY_SHORT ? EVENT_MEMORY_SHORT : EVENT_MEMORY_ENOUGH);
 }
 
 /* Time until the first task could have to go back, if a task begins to grow now. */

@@ -5,6 +5,7 @@
 #ifndef PLM_STATE_H
 #define PLM_STATE_H
 
+#include "events/unended.h"
 #include "policy/policy.h"
 #include "tables/args.h"
 #include "tables/due.h"
@@ -144,6 +145,8 @@ struct settled { /* graph.c: settled records with dependants not told yet */
 struct freed { /* free.c: FREE already; for the pool, under one lock */
 	uint32_t record[FREED_BATCH];
 	uint32_t n;
+	struct logged_event event[FREED_BATCH]; /* of the log, without their time */
+	uint32_t events;
 	bool room; /* bytes of the store were freed, and nobody was told yet */
 };
 
@@ -192,6 +195,15 @@ struct relief {             /* spares.c */
 	uint32_t bits;      /* set in control->relief */
 };
 
+struct unended { /* task_log.c: attempts of dead workers without an end in the event log */
+	struct unended_attempt {
+		struct eventlog_start start;
+		enum event_kind end; /* EVENT_NONE: not ended yet; written by task_log_flush() */
+		uint64_t argument;
+	} attempt[EVENT_STARTS_MAX]; /* of a process: the innermost first */
+	uint32_t n;
+};
+
 struct scheduler {
 	struct tables *t;
 	struct process *me;
@@ -205,6 +217,7 @@ struct scheduler {
 	struct ready ready;
 	struct settled settled;
 	struct freed freed;
+	struct unended unended;
 	struct floor_state floor;
 	struct shelves shelves;
 	struct ageing ageing;

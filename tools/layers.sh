@@ -4,8 +4,9 @@
 #
 # 1. An include goes down, or stays in its folder:
 #
-#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
-#	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
+#	base <- shm <- heap, store <- tables <- events
+#	events <- client, scheduler <- worker <- command <- manager
+#	          client <- cli, dump (plm.h and plm_inspect.h alone)
 #	client <- journal <- manager
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
@@ -37,9 +38,10 @@ below[spec]="base"
 below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store spec"
+below[events]="${below[tables]} tables"
 below[topology]="base"
-below[client]="${below[tables]} tables policy topology"
-below[scheduler]="${below[tables]} tables policy"
+below[client]="${below[events]} events policy topology"
+below[scheduler]="${below[events]} events policy"
 below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"

@@ -3,6 +3,7 @@
 #include "tables/cores.h"
 #include "tables/floor.h"
 #include "tables/spin.h"
+#include "worker/task_events.h"
 
 enum { RESULT_PATIENCE_MS = 1000, LOOKS_A_GLANCE = 32 };
 
@@ -11,6 +12,8 @@ static void worker_note_blocked(void *worker, bool blocked)
 {
 	struct worker *w = worker;
 	sh_store(&w->rt.me->blocked, blocked);
+	if (eventlog_on(&w->rt.tables))
+		task_events_process(w, blocked ? EVENT_BLOCKED : EVENT_UNBLOCKED);
 	if (blocked) {
 		w->untold = w->urgent = true;
 		worker_report(w);
@@ -224,6 +227,10 @@ static void worker_rest(struct worker *w)
 		return;
 	w->task_sleep.parks++;
 	process_set_awake(&rt->tables, rt->self, false);
+	if (eventlog_on(&rt->tables) && !w->rests) {
+		task_events_process(w, EVENT_IDLE);
+		w->rests = true;
+	}
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
 	process_set_awake(&rt->tables, rt->self, true);
 	cores_part_after_wake(&rt->tables);

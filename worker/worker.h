@@ -50,6 +50,7 @@ struct worker {
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
+	bool rests;   /* the event log says that the worker is idle */
 	bool dressed; /* the environment is set for a task with needs (needs.h) */
 	_Atomic bool stop;
 };
