@@ -224,6 +224,11 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
+# The test plays an event log, and the time.
+$(B)/tests/unit/test_flow: $(call objects,cli/top/top_flow.c cli/top/top_runs.c cli/top/top_count.c)
+$(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_disconnect \
+	$(addprefix plm_events_,open close read skip state_get watch unwatch)
+
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 

@@ -19,7 +19,7 @@ struct draft {
 	size_t used, room;
 };
 
-static void draft_add(struct draft *d, const char *bytes, size_t length)
+static void line_add(struct draft *d, const char *bytes, size_t length)
 {
 	if (length > d->room - d->used)
 		return;
@@ -27,7 +27,7 @@ static void draft_add(struct draft *d, const char *bytes, size_t length)
 	d->used += length;
 }
 
-__attribute__((format(printf, 2, 3))) static void draft_put(
+__attribute__((format(printf, 2, 3))) static void line_put(
     struct draft *d, const char *format, ...)
 {
 	char piece[128];
@@ -36,11 +36,11 @@ __attribute__((format(printf, 2, 3))) static void draft_put(
 	int n = vsnprintf(piece, sizeof piece, format, args);
 	va_end(args);
 	if (n > 0)
-		draft_add(d, piece, (size_t)n < sizeof piece ? (size_t)n : sizeof piece - 1);
+		line_add(d, piece, (size_t)n < sizeof piece ? (size_t)n : sizeof piece - 1);
 }
 
 /* The next character of a text as a line of text has it; returns the bytes taken. */
-static unsigned draft_printable(const unsigned char *text, size_t length, char *ret, size_t *ret_n)
+static unsigned line_printable(const unsigned char *text, size_t length, char *ret, size_t *ret_n)
 {
 	unsigned bytes;
 	bool shown = !utf8_unprintable(utf8_next(text, length, &bytes));
@@ -50,7 +50,7 @@ static unsigned draft_printable(const unsigned char *text, size_t length, char *
 }
 
 /* The same inside of a JSON string. */
-static unsigned draft_escaped(const unsigned char *text, size_t length, char *ret, size_t *ret_n)
+static unsigned line_escaped(const unsigned char *text, size_t length, char *ret, size_t *ret_n)
 {
 	unsigned bytes;
 	int32_t point = utf8_next(text, length, &bytes);
@@ -66,7 +66,7 @@ static unsigned draft_escaped(const unsigned char *text, size_t length, char *re
 }
 
 /* Text of unknown origin, cut before the first character without room. */
-static void draft_put_text(struct draft *d, const char *text,
+static void line_put_text(struct draft *d, const char *text,
     unsigned (*next)(const unsigned char *, size_t, char *, size_t *))
 {
 	size_t length = strlen(text), n;
@@ -75,14 +75,14 @@ static void draft_put_text(struct draft *d, const char *text,
 		i += next((const unsigned char *)text + i, length - i, c, &n);
 		if (n > d->room - d->used)
 			return;
-		draft_add(d, c, n);
+		line_add(d, c, n);
 	}
 }
 
-static size_t draft_end(struct draft *d, const char *end)
+static size_t line_end(struct draft *d, const char *end)
 {
 	d->room += strlen(end);
-	draft_add(d, end, strlen(end));
+	line_add(d, end, strlen(end));
 	return d->used;
 }
 
@@ -94,7 +94,7 @@ static void line_put_start(struct draft *d, const struct log_line *line)
 	struct tm local;
 	localtime_r(&line->time.tv_sec, &local);
 	strftime(clock, sizeof clock, "%H:%M:%S", &local);
-	draft_put(d, "%s plm[%s] %s: %s", clock, line->runtime, line->title,
+	line_put(d, "%s plm[%s] %s: %s", clock, line->runtime, line->title,
 	    line->level == LEVEL_WARNING ? "warning: " : "");
 }
 
@@ -102,13 +102,13 @@ size_t log_line_text(const struct log_line *line, bool priority, char ret[LOG_LI
 {
 	struct draft d = { .text = ret, .room = LOG_LINE_BYTES - strlen("\n") };
 	if (priority)
-		draft_put(&d, "<%d>", (int)line->level);
+		line_put(&d, "<%d>", (int)line->level);
 	if (line->level == LEVEL_ERROR)
-		draft_put(&d, "plm: ");
+		line_put(&d, "plm: ");
 	else
 		line_put_start(&d, line);
-	draft_put_text(&d, line->message, draft_printable);
-	return draft_end(&d, "\n");
+	line_put_text(&d, line->message, line_printable);
+	return line_end(&d, "\n");
 }
 
 /* ---- JSON ---- */
@@ -116,44 +116,44 @@ size_t log_line_text(const struct log_line *line, bool priority, char ret[LOG_LI
 static void line_put_string(struct draft *d, const char *key, const char *text)
 {
 	size_t room = d->room;
-	draft_put(d, "\"%s\": \"", key);
+	line_put(d, "\"%s\": \"", key);
 	d->room = d->used + FIELD_BYTES;
-	draft_put_text(d, text, draft_escaped);
+	line_put_text(d, text, line_escaped);
 	d->room = room;
-	draft_add(d, "\"", 1);
+	line_add(d, "\"", 1);
 }
 
 static void line_put_fields(struct draft *d, const struct log_field *field)
 {
 	for (; field && field->name; field++)
 		if (field->text) {
-			draft_add(d, ", ", 2);
+			line_add(d, ", ", 2);
 			line_put_string(d, field->name, field->text);
 		} else if (field->number >= 0) {
-			draft_put(d, ", \"%s\": %lld", field->name, (long long)field->number);
+			line_put(d, ", \"%s\": %lld", field->name, (long long)field->number);
 		}
 }
 
 size_t log_line_json(const struct log_line *line, char ret[LOG_LINE_BYTES])
 {
 	static const char end[] = "\"}\n";
-	static const char *const levels[] = { [LEVEL_ERROR] = "error",
-		[LEVEL_WARNING] = "warning",
-		[LEVEL_INFO] = "info" };
+	static const char *const levels[] = {
+		[LEVEL_ERROR] = "error", [LEVEL_WARNING] = "warning", [LEVEL_INFO] = "info"
+	};
 	struct draft d = { .text = ret, .room = LOG_LINE_BYTES - strlen(end) };
 	char clock[TIME_BYTES];
 	struct tm utc;
 	gmtime_r(&line->time.tv_sec, &utc);
 	strftime(clock, sizeof clock, "%Y-%m-%dT%H:%M:%S", &utc);
-	draft_put(&d, "{\"time\": \"%s.%06ldZ\", \"level\": \"%s\", ", clock,
+	line_put(&d, "{\"time\": \"%s.%06ldZ\", \"level\": \"%s\", ", clock,
 	    line->time.tv_nsec / LOG_NS_PER_US, levels[line->level]);
 	line_put_string(&d, "runtime", line->runtime);
-	draft_add(&d, ", ", 2);
+	line_add(&d, ", ", 2);
 	line_put_string(&d, "role", line->role);
-	draft_put(&d, ", \"pid\": %d", line->pid);
+	line_put(&d, ", \"pid\": %d", line->pid);
 	line_put_fields(&d, line->self);
 	line_put_fields(&d, line->about);
-	draft_put(&d, ", \"message\": \"");
-	draft_put_text(&d, line->message, draft_escaped);
-	return draft_end(&d, end);
+	line_put(&d, ", \"message\": \"");
+	line_put_text(&d, line->message, line_escaped);
+	return line_end(&d, end);
 }

@@ -1,5 +1,6 @@
 /* utf8.h - reads text of unknown origin as UTF-8.
- * Who: any thread.  Blocks, allocates: never.  Errors: a byte outside of UTF-8 has no code point. */
+ * Who: any thread.  Blocks, allocates: never.  Errors: a byte outside of UTF-8 has no code point.
+ */
 #ifndef PLM_UTF8_H
 #define PLM_UTF8_H
 

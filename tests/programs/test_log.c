@@ -140,8 +140,8 @@ START_TEST(a_boot_that_fails_says_so_in_an_object)
 	unsigned values;
 	runtime_prepare(&host);
 	struct output_of o = program_run(&host, "plm",
-	    (const char *const[]){ "--name", host.name, "--log", "json", "--module",
-		"/no-such-\x1b-module.so", NULL },
+	    (const char *const[]){
+		"--name", host.name, "--log", "json", "--module", "/no-such-\x1b-module.so", NULL },
 	    NULL, 0);
 	ck_assert_int_eq(o.code, EXIT_NO_BOOT);
 	const char *wrong = json_lines_check(o.err, o.err_bytes, &values);

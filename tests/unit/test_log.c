@@ -126,10 +126,13 @@ END_TEST
 
 START_TEST(text_brings_no_command_to_a_terminal)
 {
-	struct log_line line = line_with("a\x1b[2Jb\nc\x7f\xc2\x9b" "d\xff caf\xc3\xa9");
+	struct log_line line = line_with("a\x1b[2Jb\nc\x7f\xc2\x9b"
+					 "d\xff caf\xc3\xa9");
 	const char *text = as_text(&line, false);
-	ck_assert_msg(strstr(text, " plm[name] worker 3, process slot 5: warning: "
-				   "a?[2Jb?c??d? caf\xc3\xa9\n"), "%s", text);
+	ck_assert_msg(strstr(text,
+			  " plm[name] worker 3, process slot 5: warning: "
+			  "a?[2Jb?c??d? caf\xc3\xa9\n"),
+	    "%s", text);
 }
 END_TEST
 
