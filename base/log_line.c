@@ -27,8 +27,7 @@ static void line_add(struct draft *d, const char *bytes, size_t length)
 	d->used += length;
 }
 
-__attribute__((format(printf, 2, 3))) static void line_put(
-    struct draft *d, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void line_put(struct draft *d, const char *format, ...)
 {
 	char piece[128];
 	va_list args;

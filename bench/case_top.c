@@ -20,6 +20,7 @@
 
 enum {
 	MANY_WORKERS = 1000,
+	PROCESSES = 1024, /* the most */
 	MANY_TASKS = 1000000,
 	ROOM = 100000, /* records beside the tasks */
 	BATCH = 1000,
@@ -43,7 +44,8 @@ static int watcher_open(const struct bench *bench, const struct runtime *rt, str
 	struct winsize size = { .ws_row = ROWS, .ws_col = COLUMNS };
 	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%sctl", bench->plm_path);
-	*ret = (struct watcher){ .pid = forkpty(&ret->terminal, NULL, NULL, &size) };
+	ret->bytes = 0;
+	ret->pid = forkpty(&ret->terminal, NULL, NULL, &size);
 	if (ret->pid == 0) {
 		setenv("TERM", "xterm-256color", 1);
 		execl(path, path, "top", "--name", rt->name, (char *)NULL);
@@ -104,9 +106,7 @@ static int watcher_share(struct bench *bench, struct watcher *w, double *ret)
 
 static int watcher_row(struct bench *bench, struct watcher *w, const char *name)
 {
-	struct row row = {
-		.name = name, .unit = "%", .sense = TARGET_AT_MOST, .bound = 5
-	};
+	struct row row = { .name = name, .unit = "%", .sense = TARGET_AT_MOST, .bound = 5 };
 	int r = watcher_share(bench, w, &row.value);
 	row.low = row.high = row.value;
 	if (r == 0)
@@ -237,7 +237,7 @@ int case_top(struct bench *bench)
 	struct runtime_options large = { .path = bench->plm_path,
 		.workers = MANY_WORKERS,
 		.tasks = MANY_TASKS + ROOM,
-		.processes = MANY_WORKERS + 100 };
+		.processes = PROCESSES };
 	struct runtime_options fast = { .path = bench->plm_path, .workers = bench->workers };
 	rows_title("top: what a watcher in a terminal costs");
 	int r = runtime_with(&large, large_body, bench);

@@ -10,16 +10,16 @@
 
 enum {
 	CONNECT_MS = 300,
-	AGAIN_MS = 5000,     /* after a log that could not be watched */
-	SETTLE_MS = 3,       /* the reader keeps events back for 2 ms, until late writers are done */
-	WINDOW_MS = 20,      /* at first */
+	AGAIN_MS = 5000, /* after a log that could not be watched */
+	SETTLE_MS = 3,   /* the reader keeps events back for 2 ms */
+	WINDOW_MS = 20,  /* at first */
 	WINDOW_MOST_MS = 100,
 	WINDOW_DEAR_MS = 3,  /* a window that cost more gets shorter */
 	WINDOW_CHEAP_MS = 1, /* a window that cost less gets longer */
 	GAP_MOST_MS = 2000,
 	PAGE_ROWS = 256,
-	PAGES_MOST = 400,    /* at once, so that keys are answered */
-	FLOW_SHARE = 100,    /* events may cost a hundredth of the time of a core */
+	PAGES_MOST = 400, /* at once, so that keys are answered */
+	FLOW_SHARE = 100, /* events may cost a hundredth of the time of a core */
 };
 
 #define WINDOW_LEAST_NS NS_PER_MS
@@ -181,8 +181,8 @@ static void flow_take(struct flow *flow, const plm_event *e)
 	if (e->kind == PLM_EVENT_NAME)
 		flow_take_name(flow, e);
 	else if (e->kind == PLM_EVENT_DONE || e->kind == PLM_EVENT_FAILED)
-		runs_add(&flow->runs, flow_function(flow, e), e->kind == PLM_EVENT_FAILED,
-		    e->argument);
+		runs_add(
+		    &flow->runs, flow_function(flow, e), e->kind == PLM_EVENT_FAILED, e->argument);
 }
 
 /* False: the rest of the events is behind a window with a gap. */

@@ -1,7 +1,7 @@
 /* top_flow.h - the ends of tasks, read from the event log while the pane of functions is shown.
  *
  * The log is written only while a process watches, so top watches as a visit of the runtime, and
- * gives the process slot back with the pane. At a million tasks a second the log has several million
+ * gives the process slot back with the pane. At a million tasks a second the log has millions of
  * events a second, of which top cannot read all: top reads all events of a window of some
  * milliseconds, then none until the window is paid off (FLOW_SHARE of the time of a core). A window
  * is whole for each process, so rates and percentiles of a window are those of the time around.
@@ -23,10 +23,10 @@ struct flow_name { /* of a task: the name in its events */
 };
 
 struct flow {
-	plm *rt;            /* watches; NULL: somebody else does, or nobody */
-	plm_events *events; /* NULL: the log is not read */
-	plm_inspect *in;    /* of the runtime */
-	bool lives;         /* events are written, and read */
+	plm *rt;                          /* watches; NULL: somebody else does, or nobody */
+	plm_events *events;               /* NULL: the log is not read */
+	plm_inspect *in;                  /* of the runtime */
+	bool lives;                       /* events are written, and read */
 	char trouble[FLOW_TROUBLE_BYTES]; /* why not; "" */
 	uint64_t again_ns;                /* when to try again */
 

@@ -14,16 +14,14 @@ static void functions_add_runs(
     struct functions *functions, size_t counted, const struct runs_of *runs)
 {
 	for (size_t i = 0; i < counted; i++)
-		if (!functions->row[i].runs &&
-		    functions_same(runs->name, functions->row[i].name)) {
+		if (!functions->row[i].runs && functions_same(runs->name, functions->row[i].name)) {
 			functions->row[i].runs = runs;
 			return;
 		}
 	functions->row[functions->n++] = (struct function_row){ runs->name, NULL, runs };
 }
 
-void functions_join(
-    struct functions *functions, const struct count *count, const struct flow *flow)
+void functions_join(struct functions *functions, const struct count *count, const struct flow *flow)
 {
 	functions->n = 0;
 	for (unsigned i = 0; count && i < count->groups; i++)

@@ -18,9 +18,9 @@ enum {
 
 struct runs_of { /* a function, or a program */
 	char name[64];
-	double ended, failed;     /* tasks */
-	double ran, run_ns;       /* tasks that ran, and how long all of them together */
-	float of[RUNS_CLASSES];   /* the same, by class of run time */
+	double ended, failed;   /* tasks */
+	double ran, run_ns;     /* tasks that ran, and how long all of them together */
+	float of[RUNS_CLASSES]; /* the same, by class of run time */
 };
 
 struct runs {

@@ -62,9 +62,9 @@ WRAPPED(int, plm_events_state_get, plm_events *events, plm_events_state *ret, si
 {
 	(void)events;
 	ck_assert_uint_eq(size, sizeof *ret);
-	*ret = (plm_events_state){ .on = log_.always || log_.watched,
-		.always = log_.always,
-		.lost = log_.lost };
+	*ret = (plm_events_state){
+		.on = log_.always || log_.watched, .always = log_.always, .lost = log_.lost
+	};
 	return 0;
 }
 
@@ -88,9 +88,9 @@ static plm_event log_event(uint64_t time_ns)
 	bool end = n % (OTHERS + 1) == 0;
 	n /= OTHERS + 1;
 	plm_event e = { .time_ns = time_ns,
-		.kind = !end          ? PLM_EVENT_STARTED
-		    : n % 10 == 0     ? PLM_EVENT_FAILED
-				      : PLM_EVENT_DONE,
+		.kind = !end      ? PLM_EVENT_STARTED
+		    : n % 10 == 0 ? PLM_EVENT_FAILED
+				  : PLM_EVENT_DONE,
 		.ref = { .id = n, .runtime = 1 },
 		.argument = (n % 100 + 1) * 1000 };
 	strcpy(e.function_name, "m.f");
@@ -174,8 +174,8 @@ static void run_for(unsigned seconds)
 
 static void expect_about(double value, double expected, double share, const char *what)
 {
-	ck_assert_msg(fabs(value - expected) <= expected * share, "%s is %g, not %g", what, value,
-	    expected);
+	ck_assert_msg(
+	    fabs(value - expected) <= expected * share, "%s is %g, not %g", what, value, expected);
 }
 
 static void expect_numbers(double events_in_a_second)
@@ -261,7 +261,8 @@ START_TEST(each_run_time_has_a_class_near_by)
 		struct runs runs = { .functions = 0 };
 		ck_assert_int_eq(runs_begin(&runs), 0);
 		runs_add(&runs, "f", false, ns);
-		expect_about(runs_percentile_ns(&runs.function[0], 1), (double)ns, 0.07, "the class");
+		expect_about(
+		    runs_percentile_ns(&runs.function[0], 1), (double)ns, 0.07, "the class");
 		runs_end(&runs);
 	}
 }
@@ -292,8 +293,8 @@ int main(void)
 	Suite *suite = suite_create("flow");
 	TCase *tcase = tcase_create("flow");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_loop_test(tcase, rates_are_right_and_cheap_at_any_rate, 0,
-	    (int)(sizeof rates / sizeof rates[0]));
+	tcase_add_loop_test(
+	    tcase, rates_are_right_and_cheap_at_any_rate, 0, (int)(sizeof rates / sizeof rates[0]));
 	tcase_add_test(tcase, rings_that_are_soon_overwritten_give_the_right_rates);
 	tcase_add_test(tcase, what_has_ended_fades);
 	tcase_add_test(tcase, nobody_watches_a_log_that_is_always_on);
