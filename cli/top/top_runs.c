@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 
-enum { PARTS = 8, PARTS_SHIFT = 3 }; /* classes in a power of two */
+enum { PARTS = 16, PARTS_SHIFT = 4 }; /* classes in a power of two */
 
 /* A function without a run in a long time makes room. */
 #define GONE_BELOW 0.001
@@ -40,13 +40,13 @@ static unsigned runs_class(uint64_t ns)
 	return class < RUNS_CLASSES ? class : RUNS_CLASSES - 1;
 }
 
-/* The middle of a class. */
-static double runs_class_ns(unsigned class)
+/* A place in a class: 0 the least time, 1 the greatest. */
+static double runs_class_ns(unsigned class, double place)
 {
 	if (class < PARTS)
 		return class;
 	double step = ldexp(1, (int)(class / PARTS) - 1);
-	return step * (PARTS + class % PARTS + 0.5);
+	return step * (PARTS + class % PARTS + place);
 }
 
 static struct runs_of *runs_find(const struct runs *runs, const char *name)
@@ -125,7 +125,7 @@ double runs_percentile_ns(const struct runs_of *function, double share)
 	for (unsigned i = 0; i < RUNS_CLASSES && all > 0; i++) {
 		below += function->of[i];
 		if (below >= all * share)
-			return runs_class_ns(i);
+			return runs_class_ns(i, 1 - (below - all * share) / function->of[i]);
 	}
 	return 0;
 }

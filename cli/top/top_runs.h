@@ -2,7 +2,7 @@
  *
  * Runs are added one by one, and fade: after RUNS_FADE_MS a run counts a third. So all numbers are
  * of about the last ten seconds, and a function that is called once a second does not flicker. Run
- * times fall into classes, eight to each power of two, so that a percentile is right to 7 %.
+ * times fall into classes, sixteen to each power of two, so a percentile is right to 7 %.
  * Allocates: runs_begin().  Blocks: never. */
 #ifndef PLM_CLI_TOP_RUNS_H
 #define PLM_CLI_TOP_RUNS_H
@@ -12,7 +12,7 @@
 
 enum {
 	RUNS_FUNCTIONS = 512, /* the last one takes all functions for which there is no room */
-	RUNS_CLASSES = 400,
+	RUNS_CLASSES = 768,
 	RUNS_FADE_MS = 10000,
 };
 
