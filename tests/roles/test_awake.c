@@ -217,6 +217,35 @@ START_TEST(the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks)
 }
 END_TEST
 
+static bool makes_way(bool *ret_wakes)
+{
+	const struct event *event = &tables->process[SLOT_SCHEDULER].event;
+	uint32_t seen = event_prepare(&tables->process[SLOT_SCHEDULER].event);
+	bool made = worker_makes_way(&worker);
+	*ret_wakes = sh_load(&event->word) != seen;
+	return made;
+}
+
+START_TEST(a_worker_without_work_makes_way_for_quick_workers_on_every_core)
+{
+	bool wakes;
+	boot(QUICK_NS);
+	sh_store(&tables->control->looks, 0);
+	keep_busy(0);
+	for (uint32_t i = 1; i < STAGE_CORES; i++)
+		keep_busy(i);
+	ck_assert(!makes_way(&wakes)); /* a core is left for us */
+	keep_busy(STAGE_CORES);
+	ck_assert(makes_way(&wakes));
+	ck_assert(wakes); /* else nobody would find the tasks behind a task that turns out long */
+	sh_store(&tables->control->looks, 1);
+	ck_assert(makes_way(&wakes));
+	ck_assert(!wakes);
+	sh_store(&row(1)->tasks_sleep, 1); /* its core is free most of the time */
+	ck_assert(!makes_way(&wakes));
+}
+END_TEST
+
 /* ---- cores ---- */
 
 START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
@@ -278,6 +307,7 @@ int main(void)
 		a_worker_sleeps_although_it_sees_a_task_that_it_cannot_have,
 		the_kernel_tells_whether_tasks_sleep,
 		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
+		a_worker_without_work_makes_way_for_quick_workers_on_every_core,
 		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
 		a_drop_that_gives_back_little_room_lets_the_scheduler_sleep,
 	};
