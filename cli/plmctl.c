@@ -27,6 +27,7 @@ static const struct command *const commands[] = {
 	&cmd_history,
 	&cmd_status,
 	&cmd_top,
+	&cmd_web,
 	&cmd_tasks,
 	&cmd_workers,
 	&cmd_clients,
