@@ -1,6 +1,6 @@
 # plm - a task runtime for one machine.
 
-## make                build plm, plmctl, plmdump, libplm and the examples
+## make                build plm, plmctl, plmdump, plmweb, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
 ## make python         the Python package in build/release/python; make wheel: for pip
@@ -82,9 +82,11 @@ MANAGER := $(call objects,$(call sources,manager))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
+WEB     := $(call objects,$(call sources,web) \
+	$(addprefix cli/,history.c text.c output.c exit_code.c))
 
 .PHONY: all
-all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
+all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a examples
 	@:
 
 .PHONY: help
@@ -118,6 +120,12 @@ $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)
+
+# The page is a part of the program (web/web_assets.c).
+$(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
+	$(LINK) -lmicrohttpd -lsqlite3
+
+$(B)/web/web_assets.o: $(wildcard web/page/*)
 
 # ---- examples: modules and clients, built as users build them ------------------------------------
 
@@ -258,7 +266,8 @@ FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journ
 	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
 CLI_LIB := $(B)/verify/fuzz/libcli.a
 
-$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
+$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP)) \
+	$(addprefix $(B)/web/,web_guard.o web_json.o web_query.o)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $(sort $^)
 
@@ -396,7 +405,7 @@ tsan: deps
 
 # tools/layers.sh also reads the symbols of the objects of the programs.
 .PHONY: layers tidy
-layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@tools/layers.sh
 
 tidy:
@@ -438,7 +447,7 @@ PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \
 .PHONY: packaging
 packaging: $(SHELLS) $(PAGES) $(S)/plm.service
 
-$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@mkdir -p $(@D)
 	$(call say,ASK)tools/interface.sh $(OUT) > $@
 
@@ -462,7 +471,7 @@ FISH_TO := $(TO)/share/fish/vendor_completions.d
 MAN_TO  := $(TO)/share/man
 UNIT_TO := $(TO)/lib/systemd/user
 DOC_TO  := $(TO)/share/doc/plm
-PROGRAMS := plm plmctl plmdump
+PROGRAMS := plm plmctl plmdump plmweb
 
 .PHONY: install
 install: all packaging
@@ -477,7 +486,7 @@ install: all packaging
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
 	    > $(TO)/lib/pkgconfig/plm.pc
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc
-	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
+	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
 	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
 	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
@@ -485,10 +494,12 @@ install: all packaging
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
 	ln -sf plmctl $(BASH_TO)/plm
 	ln -sf plmctl $(BASH_TO)/plmdump
+	ln -sf plmctl $(BASH_TO)/plmweb
 	$(INSTALL) -m 644 $(S)/completion.zsh $(ZSH_TO)/_plmctl
 	$(INSTALL) -m 644 $(S)/completion.fish $(FISH_TO)/plmctl.fish
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
+	ln -sf plmctl.fish $(FISH_TO)/plmweb.fish
 	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
@@ -515,7 +526,7 @@ deb: deps
 
 .PHONY: clean
 clean:
-	rm -rf build python/build python/plm.egg-info plm plmctl plmdump
+	rm -rf build python/build python/plm.egg-info plm plmctl plmdump plmweb
 
 .DELETE_ON_ERROR:
 .SECONDARY:
