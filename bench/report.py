@@ -509,14 +509,16 @@ def plot_all(run, folder):
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "build/bench/results.csv"
-    pages = sys.argv[2:] or ["docs/performance.md", "docs/watching.md"]
+    every = ["docs/performance.md", "docs/watching.md"]
+    pages = sys.argv[2:] or every
     run = read_rows(path)
     for page in pages:
         with open(page) as file:
             text = file.read()
         with open(page, "w") as file:
             file.write(fill(text, run, TABLES))
-    plot_all(run, os.path.join(os.path.dirname(pages[0]), "plots"))
+    if every[0] in pages:
+        plot_all(run, "docs/plots")
     return 0
 
 

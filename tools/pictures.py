@@ -172,7 +172,7 @@ def prompt(runtime):
 
 def top(runtime):
     """The lists of workers and of functions, when there is a history of rates."""
-    with Terminal(runtime, 104, 24, "plmctl top") as terminal:
+    with Terminal(runtime, 104, 20, "plmctl top") as terminal:
         until(lambda: re.search("[▁▂▃▄▅▆▇█]{30}", terminal.text()), "a history of rates")
         terminal.draw("top.svg", "plmctl top")
         terminal.tmux("send-keys", "Tab")
@@ -238,7 +238,7 @@ def page(runtime):
         [web, "--listen", "127.0.0.1:0"], env=runtime.env, stdout=subprocess.PIPE, text=True
     ) as server:
         url = re.search(r"http://\S+", server.stdout.readline()).group()
-        shoot(runtime, url, "page.png", 1200, 900, seconds_passed(40))
+        shoot(runtime, url, "page.png", 1200, 812, seconds_passed(40))
         server.terminate()
 
 
