@@ -17,8 +17,8 @@
 
 enum {
 	STAT_BLOCK_BYTES = 512, /* of st_blocks */
-	READY_MAX_MS = 60000, /* ten million records are reserved first */
-	END_MAX_MS = 20000,   /* a drained end of a million tasks included */
+	READY_MAX_MS = 60000,   /* ten million records are reserved first */
+	END_MAX_MS = 20000,     /* a drained end of a million tasks included */
 	CALL_MAX_MS = 60000,
 	PATIENCE_MS = 10000, /* a full table or store is waited for, not an error */
 };

@@ -85,7 +85,7 @@ static int top_once(struct top *top, const struct asked *asked)
 		flow_read(&top->facts.flow);
 	}
 	round_finish(top, ONCE_ASK_MS * NS_PER_MS);
-	model_frame(&top->facts.model, top->facts.in, true);
+	round_measure(top, true);
 	top->canvas.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	int r = canvas_resize(&top->canvas, layout_once_rows(), ONCE_COLUMNS);
 	if (r < 0)

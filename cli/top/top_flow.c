@@ -19,7 +19,7 @@ enum {
 	GAP_MOST_MS = 2000,
 	PAGE_ROWS = 256,
 	PAGES_MOST = 400, /* at once, so that keys are answered */
-	FLOW_SHARE = 100, /* events may cost a hundredth of the time of a core */
+	FLOW_SHARE = 50,  /* events may cost a fiftieth of the time of a core */
 };
 
 #define WINDOW_LEAST_NS NS_PER_MS
@@ -252,10 +252,10 @@ uint64_t flow_due_ns(const struct flow *flow)
 	return flow->events ? flow->due_ns : UINT64_MAX;
 }
 
-void flow_fade(struct flow *flow)
+void flow_fade(struct flow *flow, double rate)
 {
 	uint64_t now = clock_ns();
 	if (flow->events)
-		runs_fade(&flow->runs, now - flow->faded_ns);
+		runs_fade(&flow->runs, now - flow->faded_ns, rate);
 	flow->faded_ns = now;
 }

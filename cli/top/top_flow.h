@@ -48,8 +48,8 @@ void flow_follow(struct flow *flow, const char *name, plm_inspect *in);
 void flow_read(struct flow *flow);
 /* When flow_read() is to be called; UINT64_MAX: no log is read. */
 uint64_t flow_due_ns(const struct flow *flow);
-/* Of all numbers, the older ones fade: once a frame. */
-void flow_fade(struct flow *flow);
+/* Of all numbers, the older ones fade: once a frame, in which workers ran `rate` tasks a second. */
+void flow_fade(struct flow *flow, double rate);
 /* The log is read no more, and nobody is asked to write it. */
 void flow_end(struct flow *flow);
 

@@ -110,7 +110,8 @@ void round_measure(struct top *top, bool measure)
 	if (!top->facts.in)
 		return;
 	model_frame(&top->facts.model, top->facts.in, measure);
-	flow_fade(&top->facts.flow);
+	if (measure)
+		flow_fade(&top->facts.flow, top->facts.model.rate);
 	counting_start(&top->facts.counting);
 }
 

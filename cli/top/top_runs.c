@@ -16,6 +16,9 @@ enum { PARTS = 16, PARTS_SHIFT = 4 }; /* classes in a power of two */
 
 #define OTHERS "(others)"
 
+/* Of the time: no sample, but everything. */
+#define ALL_SEEN 0.95
+
 int runs_begin(struct runs *runs)
 {
 	runs_end(runs);
@@ -96,10 +99,12 @@ static void runs_fade_one(struct runs_of *f, double by)
 		f->of[i] *= (float)by;
 }
 
-void runs_fade(struct runs *runs, uint64_t ns)
+void runs_fade(struct runs *runs, uint64_t ns, double rate)
 {
 	double by = exp(-(double)ns / (double)(RUNS_FADE_MS * NS_PER_MS));
 	runs->seen_ns *= by;
+	runs->counted = (runs->counted + rate * (double)ns / (double)NS_PER_S) * by;
+	runs->counted_ns = (runs->counted_ns + (double)ns) * by;
 	for (unsigned i = 0; i < runs->functions;) {
 		struct runs_of *f = &runs->function[i];
 		runs_fade_one(f, by);
@@ -114,7 +119,14 @@ void runs_fade(struct runs *runs, uint64_t ns)
 
 double runs_rate(const struct runs *runs, double tasks)
 {
-	return runs->seen_ns > 0 ? tasks * (double)NS_PER_S / runs->seen_ns : 0;
+	if (runs->seen_ns <= 0)
+		return 0;
+	double ran = 0, in_ns = runs->seen_ns;
+	for (unsigned i = 0; i < runs->functions; i++)
+		ran += runs->function[i].ran;
+	if (runs->seen_ns < runs->counted_ns * ALL_SEEN && ran > 0 && runs->counted > 0)
+		in_ns = ran * runs->counted_ns / runs->counted;
+	return tasks * (double)NS_PER_S / in_ns;
 }
 
 double runs_percentile_ns(const struct runs_of *function, double share)

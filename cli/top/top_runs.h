@@ -27,6 +27,8 @@ struct runs {
 	struct runs_of *function;
 	unsigned functions;
 	double seen_ns; /* time in which no end of a task was missed */
+	double counted,
+	    counted_ns; /* tasks that workers ran, by their own count, and in which time */
 };
 
 /* No run is known. 0 or -ENOMEM. */
@@ -36,10 +38,12 @@ void runs_end(struct runs *runs);
 void runs_add(struct runs *runs, const char *name, bool failed, uint64_t run_ns);
 /* All ends in so much time were added. */
 void runs_seen(struct runs *runs, uint64_t ns);
-/* So much time has passed. */
-void runs_fade(struct runs *runs, uint64_t ns);
+/* So much time has passed; workers ran so many tasks in a second of this time. */
+void runs_fade(struct runs *runs, uint64_t ns, double rate);
 
-/* Of `tasks` tasks: how many in a second. */
+/* Of `tasks` tasks: how many in a second. Where a sample was seen, it gives the shares of
+ * functions, and the workers' own count gives the sum: top reads when it gets a cpu, which is not
+ * when workers are as busy as ever. */
 double runs_rate(const struct runs *runs, double tasks);
 /* The run time that a share of the runs did not exceed; 0: nothing ran. */
 double runs_percentile_ns(const struct runs_of *function, double share);
