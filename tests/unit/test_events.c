@@ -214,7 +214,7 @@ START_TEST(a_hole_of_a_living_writer_is_waited_for)
 	uint64_t late = eventlog_take(&writer.event_writer, 1);
 	eventlog_case_put(&writer, 2, 2);
 	ck_assert_int_eq(plm_events_read(eventlog_reader, &row, sizeof row, 1), 0);
-	eventlog_fill(
+	eventlog_write(
 	    &writer.event_writer, late, &(struct logged_event){ .kind = EVENT_DONE, .time_ns = 1 });
 	ck_assert_int_eq(plm_events_read(eventlog_reader, &row, sizeof row, 1), 1);
 	ck_assert_int_eq(row.kind, PLM_EVENT_DONE);
