@@ -78,7 +78,8 @@ CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
+	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
 WEB     := $(call objects,$(call sources,web) \
 	$(addprefix cli/,history.c text.c output.c exit_code.c))

@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
 	&cmd_logs,
 	&cmd_history,
 	&cmd_status,
+	&cmd_events,
 	&cmd_top,
 	&cmd_web,
 	&cmd_tasks,

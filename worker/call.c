@@ -51,6 +51,24 @@ static int call_find_args(struct plm_call *call)
 	return i == call->nargs ? 0 : why(-EIO, "argument %zu is damaged", i + 1);
 }
 
+void call_name(struct plm_call *call, const char *name, size_t length)
+{
+	enum { MOST = 24 };
+	struct tables *t = &call->rt->tables;
+	if (!eventlog_on(t))
+		return;
+	struct logged_event e = eventlog_of_task(EVENT_NAME, clock_ns(), call->record,
+	    record_ref(record_index(t, call->record), word_generation(call->word)));
+	e.attempt = word_attempt(call->word);
+	e.worker = call->rt->me->worker;
+	for (size_t at = 0; at < length && at < MOST; at += sizeof e.argument) {
+		size_t n = length - at < sizeof e.argument ? length - at : sizeof e.argument;
+		e.argument = 0;
+		memcpy(&e.argument, name + at, n);
+		eventlog_put(t, e);
+	}
+}
+
 bool call_takes_first(const struct plm_call *call)
 {
 	return record_wants_any(&call->rt->tables, call->record);

@@ -49,6 +49,9 @@ void call_take_first(struct plm_call *call);
 int call_result(
     struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns, void **ret);
 
+/* For the event log: a better name of the task than its function; the first 24 bytes count. */
+void call_name(struct plm_call *call, const char *name, size_t length);
+
 /* Gives back every extent the attempt allocated for results. */
 void call_discard_results(struct plm_call *call);
 
