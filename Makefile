@@ -258,6 +258,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 # programs in build/VARIANT/logs.
 RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
 PYTESTS := $(wildcard tests/python/test_*.py)
+WEBTESTS := $(wildcard tests/web/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -282,9 +283,10 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 	fuzz-ready soak
 check: deps deps-python
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
+	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))

@@ -9,6 +9,7 @@
 int case_flow(struct bench *bench);     /* many small tasks a second */
 int case_cost(struct bench *bench);     /* where the time of a task goes */
 int case_trip(struct bench *bench);     /* one task at a time */
+int case_watched(struct bench *bench);  /* the event log, on and off */
 int case_get(struct bench *bench);      /* reading objects, small and large */
 int case_put(struct bench *bench);      /* writing objects */
 int case_sizes(struct bench *bench);    /* objects from 1 B to 1 GiB */

@@ -17,8 +17,7 @@ static void events_merge_overtaken(
 {
 	uint64_t kept = entries - entries / MARGIN_SHARE, next = tail - kept;
 	e->lost += next - p->next;
-	p->next = next;
-	p->hole_since_ns = 0;
+	events_place_move(p, next);
 }
 
 /* A missing event may come yet. True: no longer waited for. */
@@ -28,6 +27,27 @@ static bool events_merge_gives_up(
 	if (p->hole_since_ns == 0)
 		p->hole_since_ns = now_ns;
 	return !e->in->moving || now_ns - p->hole_since_ns > HOLE_PATIENCE_NS;
+}
+
+/* Spreads an entry over the place; false: the reader wants no event of this time. */
+static bool events_merge_take(
+    struct plm_events *e, struct events_place *p, const struct logged_event *entry)
+{
+	p->events = eventlog_expand(entry, p->event);
+	for (uint32_t i = 0; i < p->events; i++) {
+		struct logged_event *event = &p->event[i];
+		if (entry->shape == EVENT_TURN && i == 0)
+			event->argument =
+			    p->started_ref == event->subject && event->time_ns > p->started_ns
+			    ? event->time_ns - p->started_ns
+			    : 1;
+		if (event->kind != EVENT_STARTED)
+			continue;
+		p->started_ref = event->subject;
+		p->started_ns = event->time_ns;
+	}
+	p->second = p->second && p->events == 2;
+	return entry->time_ns >= e->since_ns;
 }
 
 /* Copies the next event that is wanted. Ends: each turn moves the place on, below the tail. */
@@ -43,15 +63,16 @@ static bool events_merge_copy(struct plm_events *e, uint32_t process, uint64_t n
 	if (tail - p->next > entries)
 		events_merge_overtaken(e, p, tail, entries);
 	for (uint64_t turns = 0; p->next < tail && turns < entries; turns++) {
-		enum eventlog_copied copied = eventlog_copy(&ring, p->next, &p->event);
+		struct logged_event entry;
+		enum eventlog_copied copied = eventlog_copy(&ring, p->next, &entry);
 		if (copied == EVENT_MISSING && !events_merge_gives_up(e, p, now_ns))
 			return false;
 		p->next++;
 		p->hole_since_ns = 0;
-		if (copied != EVENT_COPIED)
-			e->lost++;
-		else if (p->event.time_ns >= e->since_ns)
+		e->lost += copied == EVENT_OVERRUN;
+		if (copied == EVENT_COPIED && events_merge_take(e, p, &entry))
 			return true;
+		p->second = false;
 	}
 	return false;
 }
@@ -60,7 +81,8 @@ static bool events_merge_copy(struct plm_events *e, uint32_t process, uint64_t n
 
 static bool events_merge_before(const struct plm_events *e, uint32_t a, uint32_t b)
 {
-	uint64_t x = e->place[a].event.time_ns, y = e->place[b].event.time_ns;
+	uint64_t x = events_place_ahead(&e->place[a])->time_ns,
+		 y = events_place_ahead(&e->place[b])->time_ns;
 	return x != y ? x < y : a < b;
 }
 
@@ -110,12 +132,14 @@ bool events_merge_next(struct plm_events *e, uint64_t until_ns, uint64_t now_ns,
 	if (e->heap_n == 0)
 		return false;
 	uint32_t ring = e->heap[0];
-	if (e->place[ring].event.time_ns > until_ns)
+	struct events_place *p = &e->place[ring];
+	if (events_place_ahead(p)->time_ns > until_ns)
 		return false;
-	*ret = e->place[ring].event;
+	*ret = *events_place_ahead(p);
 	*ret_process = ring;
-	if (!events_merge_copy(e, ring, now_ns)) {
-		e->place[ring].ahead = false;
+	p->second = !p->second && p->events == 2;
+	if (!p->second && !events_merge_copy(e, ring, now_ns)) {
+		p->ahead = false;
 		e->heap[0] = e->heap[--e->heap_n];
 	}
 	if (e->heap_n)

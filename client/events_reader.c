@@ -171,7 +171,8 @@ static uint64_t events_reader_until(const struct plm_events *e, uint64_t now_ns)
 {
 	if (!e->in->moving)
 		return UINT64_MAX;
-	bool ahead = e->heap_n && e->place[e->heap[0]].event.time_ns > now_ns + AHEAD_NS;
+	bool ahead =
+	    e->heap_n && events_place_ahead(&e->place[e->heap[0]])->time_ns > now_ns + AHEAD_NS;
 	return ahead ? UINT64_MAX : now_ns - LATE_NS;
 }
 
@@ -211,8 +212,7 @@ int64_t plm_events_skip(plm_events *events, uint64_t n)
 		if (tail < p->next || tail - p->next <= n)
 			continue;
 		left_out += tail - p->next - n;
-		p->next = tail - n;
-		p->hole_since_ns = 0;
+		events_place_move(p, tail - n);
 	}
 	return (int64_t)left_out;
 }

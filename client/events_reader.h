@@ -14,10 +14,26 @@ struct events_place {    /* in one ring */
 	uint64_t next;   /* position of the next event to copy */
 	uint64_t opened; /* the tail when the reader was opened */
 	uint64_t
-	    hole_since_ns; /* when the event at `next` was first found missing; 0: it was not */
-	bool ahead;        /* the event before `next` is in `event` */
-	struct logged_event event;
+	    hole_since_ns; /* when the entry at `next` was first found missing; 0: it was not */
+	bool ahead;        /* the entry before `next` is in `event` */
+	bool second;       /* the first of the two events of the entry was read */
+	uint32_t events;   /* of the entry */
+	struct logged_event event[2];
+	/* The last start in the ring: tells how long the task ran that ends in a turn. */
+	uint64_t started_ref, started_ns;
 };
+
+static inline const struct logged_event *events_place_ahead(const struct events_place *p)
+{
+	return &p->event[p->second];
+}
+
+static inline void events_place_move(struct events_place *p, uint64_t next)
+{
+	p->next = next;
+	p->hole_since_ns = 0;
+	p->second = false;
+}
 
 struct plm_events {
 	const plm_inspect *in;

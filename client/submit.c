@@ -112,16 +112,15 @@ struct chunk {
 	uint32_t holdings;
 	uint32_t reserved[SUBMIT_CHUNK]; /* indices of records; not yet used: from `next` on */
 	uint32_t reserves, next;
-	size_t left;                     /* tasks still to come */
-	uint64_t logged_ns;              /* the time of all events of the chunk; 0: none yet */
-	uint64_t unlogged[SUBMIT_CHUNK]; /* tasks without futures, for the event log */
-	uint32_t unlogged_n;
+	size_t left;                  /* tasks still to come */
+	uint64_t logged_ns;           /* the time of all events of the chunk; 0: not read yet */
+	struct eventlog_batch events; /* of the log: tasks without futures */
 };
 
 static void submit_chunk_begin(struct chunk *chunk, size_t tasks)
 {
 	/* The arrays stay as found: to clear them would cost time in each call. */
-	chunk->n = chunk->holdings = chunk->reserves = chunk->next = chunk->unlogged_n = 0;
+	chunk->n = chunk->holdings = chunk->reserves = chunk->next = chunk->events.n = 0;
 	chunk->logged_ns = 0;
 	chunk->left = tasks;
 }
@@ -133,16 +132,23 @@ static void submit_drop_arguments(struct plm *rt, const plm_task *task, size_t h
 			plm_drop(rt, task->args[held].future);
 }
 
+static uint64_t submit_log_time(struct chunk *chunk)
+{
+	if (!chunk->logged_ns)
+		chunk->logged_ns = clock_ns();
+	return chunk->logged_ns;
+}
+
 /* Our drops follow the submissions in the same ring. When the scheduler reads a drop, the task
  * before the drop has its own hold. */
 static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 {
-	if (chunk->unlogged_n)
-		submit_events_tasks(rt, chunk->unlogged, chunk->unlogged_n, chunk->logged_ns);
-	chunk->unlogged_n = 0;
-	chunk->logged_ns = 0;
+	uint64_t now_ns = chunk->events.n ? submit_log_time(chunk) : 0;
 	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
 	chunk->n = 0;
+	if (chunk->events.n) /* while the scheduler is at work */
+		eventlog_batch_write(&rt->tables, &chunk->events, now_ns);
+	chunk->logged_ns = 0;
 	while (chunk->holdings > 0) {
 		const plm_task *task = chunk->holding[--chunk->holdings];
 		submit_drop_arguments(rt, task, task->nargs);
@@ -312,19 +318,19 @@ static int submit_chunk_record(
 	return 0;
 }
 
-/* Notes the task for the event log; the chunk's time is read before its first task is visible. */
+/* Notes the task for the event log. */
 static void submit_note(
     struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
 {
-	if (!chunk->logged_ns)
-		chunk->logged_ns = clock_ns();
 	if (s->futures)
-		submit_events_with_futures(rt, s->task, ref.id, chunk->logged_ns);
+		submit_events_with_futures(
+		    rt, s->task, s->function, ref.id, submit_log_time(chunk));
 	else
-		chunk->unlogged[chunk->unlogged_n++] = ref.id;
+		eventlog_batch_pair(
+		    &chunk->events, submit_events_stamp(s->function, s->task->priority), ref.id);
 }
 
-/* True: an idle worker has the task already. */
+/* True: an idle worker has the task already. The events are written while the worker works. */
 static bool submit_hand_over(
     struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
 {
@@ -332,9 +338,8 @@ static bool submit_hand_over(
 	if (!s->alone || s->futures || s->terms ||
 	    handover(&rt->tables, hint_make(HINT_LOOK, ref.id), &process) != HANDOVER_GIVEN)
 		return false;
-	if (chunk->unlogged_n)
-		submit_events_handed(rt, ref.id, process, chunk->logged_ns);
-	chunk->unlogged_n = 0;
+	if (chunk->events.n)
+		submit_events_handed(rt, &chunk->events, s->function, ref.id, process);
 	return true;
 }
 

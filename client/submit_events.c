@@ -1,50 +1,29 @@
 #include "client/submit_events.h"
 
-#include "events/eventlog.h"
+#include "base/clock.h"
 
-static struct logged_event submit_events_submitted(
-    const struct plm *rt, uint64_t ref, uint64_t now_ns)
+void submit_events_with_futures(
+    struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint64_t now_ns)
 {
-	const struct record *r = record_at(&rt->tables, ref_index(ref));
-	struct logged_event e = eventlog_of_task(EVENT_SUBMITTED, now_ns, r, ref);
-	e.argument = (uint64_t)(int64_t)key_priority(sh_once(r->key));
-	return e;
-}
-
-void submit_events_tasks(struct plm *rt, const uint64_t *refs, uint32_t n, uint64_t now_ns)
-{
-	const struct eventlog_writer *w = &rt->tables.event_writer;
-	if (n == 0 || !eventlog_ready(&rt->tables))
-		return;
-	uint64_t at = eventlog_take(w, n);
-	for (uint32_t i = 0; i < n; i++) {
-		struct logged_event e = submit_events_submitted(rt, refs[i], now_ns);
-		eventlog_fill(w, at + i, &e);
-	}
-}
-
-void submit_events_with_futures(struct plm *rt, const plm_task *task, uint64_t ref, uint64_t now_ns)
-{
-	submit_events_tasks(rt, &ref, 1, now_ns);
-	const struct record *r = record_at(&rt->tables, ref_index(ref));
-	struct logged_event e = eventlog_of_task(EVENT_DEPENDS, now_ns, r, ref);
+	struct eventlog_batch batch;
+	batch.n = 0; /* the arrays stay as found */
+	uint64_t stamp = eventlog_stamp(EVENT_DEPENDS, 0, EVENT_NOBODY, function);
+	eventlog_batch_pair(&batch, submit_events_stamp(function, task->priority), ref);
 	for (size_t i = 0; i < task->nargs; i++) {
-		e.argument = task->args[i].future.id;
-		if (e.argument)
-			eventlog_put(&rt->tables, e);
+		uint64_t other = task->args[i].future.id;
+		if (!other || eventlog_batch_add(&batch, stamp, ref, other))
+			continue;
+		eventlog_batch_write(&rt->tables, &batch, now_ns);
+		eventlog_batch_add(&batch, stamp, ref, other);
 	}
+	eventlog_batch_write(&rt->tables, &batch, now_ns);
 }
 
-void submit_events_handed(struct plm *rt, uint64_t ref, uint32_t process, uint64_t now_ns)
+void submit_events_handed(
+    struct plm *rt, struct eventlog_batch *batch, uint32_t function, uint64_t ref, uint32_t process)
 {
-	const struct eventlog_writer *w = &rt->tables.event_writer;
-	if (!eventlog_ready(&rt->tables))
-		return;
-	uint64_t at = eventlog_take(w, 2);
-	struct logged_event e = submit_events_submitted(rt, ref, now_ns);
-	eventlog_fill(w, at, &e);
-	e.kind = EVENT_PLACED;
-	e.worker = eventlog_worker_of(&rt->tables, process);
-	e.argument = 0;
-	eventlog_fill(w, at + 1, &e);
+	struct tables *t = &rt->tables;
+	eventlog_batch_add(batch,
+	    eventlog_stamp(EVENT_PLACED, 0, eventlog_worker_of(t, process), function), ref, 0);
+	eventlog_batch_write(t, batch, clock_ns());
 }

@@ -63,17 +63,28 @@ enum event_return {
 
 #define EVENT_NOBODY 0xffffu /* no worker, no function */
 
+/* Two events in one entry of a ring, for the path of small tasks: two bits above the kind. */
+enum event_shape {
+	EVENT_SINGLE = 0,
+	EVENT_PAIR = 0x40, /* the same event of one or two tasks, the second reference 0 of one;
+			      SUBMITTED: the priority is in `worker` */
+	EVENT_TURN = 0x80, /* the end of one task, and at the same time the start of the next, both
+			      in the first attempt, of one function and one cpu */
+};
+
 struct eventlog_entry { /* in a ring */
 	shared64 stamp;
 	shared64 time_ns;
-	shared64 subject; /* a reference; of a process: the process slot */
-	shared64 argument;
+	shared64 subject;  /* a reference; of a process: the process slot */
+	shared64 argument; /* of a pair or turn: the second reference */
 };
 
 struct logged_event { /* about to be written, or copied from a ring */
 	enum event_kind kind;
 	uint32_t attempt, worker, function;
+	enum event_shape shape;
 	uint64_t time_ns, subject, argument;
+	uint64_t second; /* unless EVENT_SINGLE: the second reference */
 };
 
 _Static_assert(sizeof(struct eventlog_entry) == 32, "two events in a cache line");
@@ -86,15 +97,12 @@ static inline uint64_t eventlog_lap(uint64_t position, uint32_t shift)
 	return position >> shift << EVENT_LAP_SHIFT;
 }
 
-static inline uint64_t eventlog_stamp(uint64_t lap, const struct logged_event *e)
+/* A stamp without its lap. */
+static inline uint64_t eventlog_stamp(
+    unsigned kind_and_shape, uint32_t attempt, uint32_t worker, uint32_t function)
 {
-	return lap | (uint64_t)(e->kind & 0xff) << 40 | (uint64_t)(e->attempt & 0xff) << 32 |
-	    (uint64_t)(e->worker & 0xffff) << 16 | (e->function & 0xffff);
-}
-
-static inline enum event_kind eventlog_stamp_kind(uint64_t stamp)
-{
-	return (enum event_kind)(stamp >> 40 & 0xff);
+	return (uint64_t)kind_and_shape << 40 | (uint64_t)(attempt & 0xff) << 32 |
+	    (uint64_t)(worker & 0xffff) << 16 | (function & 0xffff);
 }
 
 /* ---- writing ---- */
@@ -126,24 +134,84 @@ static inline uint64_t eventlog_take(const struct eventlog_writer *w, uint32_t n
 	return sh_add(w->tail, n, "tail");
 }
 
-static inline void eventlog_fill(
-    const struct eventlog_writer *w, uint64_t position, const struct logged_event *event)
+enum { EVENTLOG_AHEAD = 8 }; /* entries */
+
+/* The words of an entry; the stamp is without its lap. */
+static inline void eventlog_fill(const struct eventlog_writer *w, uint64_t position, uint64_t stamp,
+    uint64_t time_ns, uint64_t subject, uint64_t argument)
 {
 	uint64_t lap = eventlog_lap(position, w->shift);
 	struct eventlog_entry *entry = (struct eventlog_entry *)w->ring + (position & w->mask);
+	__builtin_prefetch(
+	    entry + EVENTLOG_AHEAD, 1); /* a store that misses would delay the task */
 	sh_poke(&entry->stamp, lap, "stamp, invalid");
 	/* Release stores, so that no word of the new event is seen under the old stamp. */
-	sh_store(&entry->time_ns, event->time_ns);
-	sh_store(&entry->subject, event->subject);
-	sh_store(&entry->argument, event->argument);
-	sh_store(&entry->stamp, eventlog_stamp(lap, event), "stamp, valid");
+	sh_store(&entry->time_ns, time_ns);
+	sh_store(&entry->subject, subject);
+	sh_store(&entry->argument, argument);
+	sh_store(&entry->stamp, lap | stamp, "stamp, valid");
+}
+
+static inline void eventlog_write(
+    const struct eventlog_writer *w, uint64_t position, const struct logged_event *e)
+{
+	eventlog_fill(w, position, eventlog_stamp(e->kind, e->attempt, e->worker, e->function),
+	    e->time_ns, e->subject, e->argument);
 }
 
 /* Writes one event. Call only if eventlog_on(). */
 static inline void eventlog_put(struct tables *t, const struct logged_event event)
 {
 	if (eventlog_ready(t))
-		eventlog_fill(&t->event_writer, eventlog_take(&t->event_writer, 1), &event);
+		eventlog_write(&t->event_writer, eventlog_take(&t->event_writer, 1), &event);
+}
+
+/* ---- a batch: events of one time, which take their positions in one step ---- */
+
+enum { EVENTLOG_BATCH = 64 };
+
+struct eventlog_batch {
+	uint32_t n;
+	uint64_t stamp[EVENTLOG_BATCH], subject[EVENTLOG_BATCH], argument[EVENTLOG_BATCH];
+};
+
+/* Adds an event by its stamp without a lap. False: the batch is full. */
+static inline bool eventlog_batch_add(
+    struct eventlog_batch *batch, uint64_t stamp, uint64_t subject, uint64_t argument)
+{
+	if (batch->n == EVENTLOG_BATCH)
+		return false;
+	batch->stamp[batch->n] = stamp;
+	batch->subject[batch->n] = subject;
+	batch->argument[batch->n++] = argument;
+	return true;
+}
+
+/* The same for one of many events that differ in the reference alone, as EVENT_PAIR of two. */
+static inline bool eventlog_batch_pair(
+    struct eventlog_batch *batch, uint64_t stamp, uint64_t subject)
+{
+	const uint64_t pair = (uint64_t)EVENT_PAIR << 40;
+	uint32_t last = batch->n - 1;
+	if (batch->n && batch->stamp[last] == (stamp | pair) && !batch->argument[last]) {
+		batch->argument[last] = subject;
+		return true;
+	}
+	return eventlog_batch_add(batch, stamp | pair, subject, 0);
+}
+
+/* Writes the batch, and empties it. */
+static inline void eventlog_batch_write(
+    struct tables *t, struct eventlog_batch *batch, uint64_t now_ns)
+{
+	const struct eventlog_writer *w = &t->event_writer;
+	if (batch->n && eventlog_ready(t)) {
+		uint64_t at = eventlog_take(w, batch->n);
+		for (uint32_t i = 0; i < batch->n; i++)
+			eventlog_fill(w, at + i, batch->stamp[i], now_ns, batch->subject[i],
+			    batch->argument[i]);
+	}
+	batch->n = 0;
 }
 
 /* ---- events of a task ---- */

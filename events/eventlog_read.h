@@ -16,6 +16,10 @@ enum eventlog_copied {
 enum eventlog_copied eventlog_copy(
     const struct eventlog_writer *ring, uint64_t position, struct logged_event *ret);
 
+/* The one or two events of an entry: returns the number. How long the ended task of a turn ran is
+ * known from its start alone; the argument is 0 here. */
+uint32_t eventlog_expand(const struct logged_event *event, struct logged_event ret[2]);
+
 /* The ring of a process slot. False: no memory is reserved for the ring. */
 bool eventlog_ring_of(const struct segment *segment, const struct eventlog_plan *plan,
     uint32_t process, struct eventlog_writer *ret);

@@ -43,36 +43,49 @@ static bool unended_is_end(const struct logged_event *e)
 	return e->kind >= EVENT_DONE && e->kind <= EVENT_RETURNED;
 }
 
+struct starts { /* found so far */
+	struct ends ends;
+	struct eventlog_start *start;
+	uint32_t n, room;
+	bool any; /* a later start was seen */
+};
+
+static void unended_see(const struct logged_event *e, struct starts *starts)
+{
+	if (unended_is_end(e))
+		unended_push(&starts->ends, e);
+	if (e->kind != EVENT_STARTED)
+		return;
+	if (!unended_pop(&starts->ends, e) && starts->n < starts->room)
+		starts->start[starts->n++] = (struct eventlog_start){ .ref = e->subject,
+			.time_ns = e->time_ns,
+			.attempt = e->attempt,
+			.worker = e->worker,
+			.function = e->function,
+			.last = !starts->any };
+	starts->any = true;
+}
+
 uint32_t eventlog_unended(
     struct tables *t, uint32_t process, struct eventlog_start *ret, uint32_t n)
 {
 	struct eventlog_writer ring;
-	struct ends ends = { .n = 0 };
-	uint32_t found = 0, starts = 0;
+	struct starts starts = { .start = ret, .room = n };
 	if (!unended_ring(t, process, &ring))
 		return 0;
 	uint64_t tail = sh_load(ring.tail), joined_ns = t->process[process].joined_ns;
-	for (uint64_t back = 1; back <= ring.mask + 1 && back <= tail && found < n; back++) {
-		struct logged_event e;
-		if (eventlog_copy(&ring, tail - back, &e) != EVENT_COPIED)
+	for (uint64_t back = 1; back <= ring.mask + 1 && back <= tail; back++) {
+		struct logged_event entry, e[2];
+		if (eventlog_copy(&ring, tail - back, &entry) != EVENT_COPIED)
 			continue;
-		if (e.time_ns < joined_ns)
+		if (entry.time_ns < joined_ns)
 			break; /* of a former process of the slot */
-		if (unended_is_end(&e))
-			unended_push(&ends, &e);
-		if (e.kind != EVENT_STARTED)
-			continue;
-		if (!unended_pop(&ends, &e))
-			ret[found++] = (struct eventlog_start){ .ref = e.subject,
-				.time_ns = e.time_ns,
-				.process = process,
-				.attempt = e.attempt,
-				.worker = e.worker,
-				.function = e.function,
-				.last = starts == 0 };
-		starts++;
+		for (uint32_t i = eventlog_expand(&entry, e); i-- > 0;)
+			unended_see(&e[i], &starts);
 	}
-	return found;
+	for (uint32_t i = 0; i < starts.n; i++)
+		starts.start[i].process = process;
+	return starts.n;
 }
 
 void eventlog_end_unended(struct tables *t, const struct eventlog_start *start,
@@ -81,7 +94,7 @@ void eventlog_end_unended(struct tables *t, const struct eventlog_start *start,
 	struct eventlog_writer ring;
 	if (!unended_ring(t, start->process, &ring))
 		return;
-	eventlog_fill(&ring, eventlog_take(&ring, 1),
+	eventlog_write(&ring, eventlog_take(&ring, 1),
 	    &(struct logged_event){ .kind = kind,
 		.attempt = start->attempt,
 		.worker = start->worker,

@@ -34,19 +34,11 @@ static void free_tell_room(struct scheduler *s)
 	s->freed.room = false;
 }
 
-/* Before the records return to the pool, so that no new life of a record is logged earlier. */
+/* Of the time of the round: no later than a new life of a record. */
 static void free_log(struct scheduler *s)
 {
-	uint64_t now_ns = clock_ns();
-	const struct eventlog_writer *w = &s->t->event_writer;
-	if (eventlog_ready(s->t)) {
-		uint64_t at = eventlog_take(w, s->freed.events);
-		for (uint32_t i = 0; i < s->freed.events; i++) {
-			s->freed.event[i].time_ns = now_ns;
-			eventlog_fill(w, at + i, &s->freed.event[i]);
-		}
-	}
-	s->freed.events = 0;
+	if (s->freed.events.n)
+		eventlog_batch_write(s->t, &s->freed.events, task_log_now(s));
 }
 
 /* Bytes of the store that go with the record. */
@@ -57,27 +49,37 @@ static uint64_t free_bytes(const struct record *r, uint64_t word)
 	    (sh_peek(&r->value) ? arena_footprint(r->value_bytes) : 0);
 }
 
+static bool free_log_one(struct scheduler *s, uint64_t stamp, uint64_t ref, uint64_t bytes)
+{
+	return bytes ? eventlog_batch_add(&s->freed.events, stamp, ref, bytes)
+		     : eventlog_batch_pair(&s->freed.events, stamp, ref);
+}
+
 static void free_note(struct scheduler *s, uint32_t index, uint64_t word, uint64_t bytes)
 {
-	struct logged_event *e = &s->freed.event[s->freed.events++];
-	*e = eventlog_of_record(
-	    EVENT_FREED, 0, record_at(s->t, index), record_ref(index, word_generation(word)), word);
-	e->attempt = word_attempt(word);
-	e->argument = bytes;
+	const struct record *r = record_at(s->t, index);
+	uint64_t ref = record_ref(index, word_generation(word));
+	struct logged_event e = eventlog_of_record(EVENT_FREED, 0, r, ref, word);
+	uint64_t stamp = eventlog_stamp(EVENT_FREED, word_attempt(word), e.worker, e.function);
+	if (free_log_one(s, stamp, ref, bytes))
+		return;
+	free_log(s);
+	free_log_one(s, stamp, ref, bytes);
 }
 
 void free_flush(struct scheduler *s)
 {
 	free_tell_room(s);
-	if (s->freed.events)
+	if (s->freed.n == 0) {
 		free_log(s);
-	if (s->freed.n == 0)
 		return;
+	}
 	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
 	 * finds them. */
 	if (!s->owed.pool && pool_give(&s->t->pool, s->freed.record, s->freed.n) < 0)
 		owed_note_pool(s);
 	s->freed.n = 0;
+	free_log(s);
 	if (sh_peek(&s->t->control->room_wanted)) {
 		sh_store(&s->t->control->room_wanted, 0);
 		event_post(&s->t->control->room);

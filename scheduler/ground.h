@@ -18,9 +18,13 @@ void scheduler_signal(struct scheduler *s, uint32_t process, int signal); /* to 
  * that was ended. */
 void task_log_end(struct scheduler *s, enum event_kind kind, uint32_t index, uint64_t word,
     enum event_return reason);
+/* The time of all events of a round, one reading of the clock. */
+uint64_t task_log_now(struct scheduler *s);
 void task_log_ready(struct scheduler *s, uint32_t index, uint64_t word);
-/* Tasks given to a worker process; of each hint. */
-void task_log_placed(struct scheduler *s, const uint64_t *hints, uint32_t n, uint32_t process);
+/* Tasks about to be given to a worker process, a batch of hints at most. Written by the caller
+ * after the hints are on their way, since the workers wait for them. */
+void task_log_placed(struct scheduler *s, const uint64_t *hints, uint32_t n, uint32_t process,
+    struct eventlog_batch *ret);
 /* A dead worker process: finds the attempts that it did not end. */
 void task_log_meet_dead(struct scheduler *s, uint32_t process);
 /* The ends of such attempts, as noted since. */

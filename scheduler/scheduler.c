@@ -98,6 +98,7 @@ static uint32_t scheduler_lend(struct scheduler *s)
 
 uint32_t scheduler_step(struct scheduler *s)
 {
+	s->log_ns = 0;
 	pressure_look(s);
 	s->admission = tables_admission(s->t);
 	repair_look(s);

@@ -149,9 +149,8 @@ struct settled { /* graph.c: settled records with dependants not told yet */
 struct freed { /* free.c: FREE already; for the pool, under one lock */
 	uint32_t record[FREED_BATCH];
 	uint32_t n;
-	struct logged_event event[FREED_BATCH]; /* of the log, without their time */
-	uint32_t events;
-	bool room; /* bytes of the store were freed, and nobody was told yet */
+	struct eventlog_batch events; /* of the log */
+	bool room;                    /* bytes of the store were freed, and nobody was told yet */
 };
 
 struct stop { /* how far the stop of a task has gone; the next scheduler begins anew */
@@ -233,6 +232,7 @@ struct scheduler {
 	struct task_limits limits;
 	struct heap retained[RETAIN_HEAPS];
 	struct owed owed;
+	uint64_t log_ns; /* task_log.c: the time of the round's events; 0: not read yet */
 	_Atomic bool stop;
 };
 

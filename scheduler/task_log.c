@@ -17,6 +17,13 @@ static struct unended_attempt *task_log_find(struct scheduler *s, uint64_t ref, 
 	return NULL;
 }
 
+uint64_t task_log_now(struct scheduler *s)
+{
+	if (!s->log_ns)
+		s->log_ns = clock_ns();
+	return s->log_ns;
+}
+
 /* The task never starts again: the event names the attempt that does not come. */
 static void task_log_never(struct scheduler *s, enum event_kind kind, uint32_t index, uint64_t word)
 {
@@ -49,33 +56,24 @@ void task_log_end(struct scheduler *s, enum event_kind kind, uint32_t index, uin
 void task_log_ready(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	eventlog_put(s->t,
-	    eventlog_of_task(EVENT_READY, clock_ns(), record_at(s->t, index),
+	    eventlog_of_task(EVENT_READY, task_log_now(s), record_at(s->t, index),
 		record_ref(index, word_generation(word))));
 }
 
-/* A hint has 28 bits of the generation; the word has them all. */
-static void task_log_place(struct scheduler *s, uint64_t hint, struct logged_event *ret)
+void task_log_placed(struct scheduler *s, const uint64_t *hints, uint32_t n, uint32_t process,
+    struct eventlog_batch *ret)
 {
-	uint32_t index = (uint32_t)hint;
-	const struct record *r = record_at(s->t, index);
-	uint32_t worker = ret->worker;
-	*ret = eventlog_of_task(
-	    EVENT_PLACED, ret->time_ns, r, record_ref(index, word_generation(sh_load(&r->state))));
-	ret->worker = worker;
-}
-
-void task_log_placed(struct scheduler *s, const uint64_t *hints, uint32_t n, uint32_t process)
-{
-	const struct eventlog_writer *w = &s->t->event_writer;
-	struct logged_event e = { .time_ns = clock_ns(),
-		.worker = eventlog_worker_of(s->t, process) };
-	if (n == 0 || !eventlog_ready(s->t))
-		return;
-	uint64_t at = eventlog_take(w, n);
+	uint32_t worker = eventlog_worker_of(s->t, process);
+	ret->n = 0; /* the arrays stay as found */
 	for (uint32_t i = 0; i < n; i++) {
-		task_log_place(s, hints[i], &e);
-		eventlog_fill(w, at + i, &e);
+		/* A hint has 28 bits of the generation; the word has them all. */
+		uint32_t index = (uint32_t)hints[i];
+		const struct record *r = record_at(s->t, index);
+		eventlog_batch_pair(ret,
+		    eventlog_stamp(EVENT_PLACED, 0, worker, sh_once(r->function)),
+		    record_ref(index, word_generation(sh_load(&r->state))));
 	}
+	task_log_now(s);
 }
 
 /* ---- dead workers ---- */

@@ -192,12 +192,12 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	    call->record
 		->terms; /* read before the commit: then the record may begin another life */
 	uint64_t unfreed = unfreed_bytes(call);
-	bool logged = eventlog_on(&rt->tables);
 	struct task_end end;
-	if (logged)
+	end.logged = eventlog_on(&rt->tables); /* the rest stays as found */
+	if (end.logged)
 		task_events_before_end(w, call, &end);
 	enum record_state state = run_task_commit_outcome(w, call);
-	if (logged)
+	if (end.logged)
 		task_events_ended(w, &end, state, word_flags(call->word));
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;

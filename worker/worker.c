@@ -157,6 +157,7 @@ uint32_t worker_step(struct worker *w)
 		/* Use a compare-and-swap: the client may have withdrawn the task from our hand, and
 		 * another client may have put its own there. */
 		sh_cas(&w->rt.me->handed, &handed, 0);
+		task_events_flush(w);
 		return 1;
 	}
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
@@ -169,6 +170,7 @@ uint32_t worker_step(struct worker *w)
 		worker_deal_with(w, hints[i]);
 		ring_done(&ring, 1); /* not earlier: hints in the ring count as still ours */
 	}
+	task_events_flush(w);
 	return n;
 }
 
@@ -209,6 +211,7 @@ static void worker_tell_if_wanted(struct worker *w)
 static bool worker_finds_task(struct worker *w)
 {
 	if (worker_steal(w)) {
+		task_events_flush(w);
 		w->dry = (struct dry){ 0 };
 		return true;
 	}
@@ -233,10 +236,8 @@ static void worker_rest(struct worker *w)
 		return;
 	w->task_sleep.parks++;
 	process_set_awake(&rt->tables, rt->self, false);
-	if (eventlog_on(&rt->tables) && !w->rests) {
+	if (eventlog_on(&rt->tables) && !w->log.rests)
 		task_events_process(w, EVENT_IDLE);
-		w->rests = true;
-	}
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
 	process_set_awake(&rt->tables, rt->self, true);
 	cores_part_after_wake(&rt->tables);

@@ -10,6 +10,7 @@
 #ifndef PLM_WORKER_H
 #define PLM_WORKER_H
 
+#include "events/eventlog.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -50,7 +51,13 @@ struct worker {
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
-	bool rests;   /* the event log says that the worker is idle */
+	struct worker_log {   /* task_events.c */
+		bool rests;   /* the log says that the worker is idle */
+		bool pending; /* the end of `ref` is to be written, with the start of the next task
+			       */
+		uint64_t stamp, time_ns, ref, ran_ns;
+		uint64_t started; /* reference of the last task whose start was written */
+	} log;
 	bool dressed; /* the environment is set for a task with needs (needs.h) */
 	_Atomic bool stop;
 };

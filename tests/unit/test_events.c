@@ -131,6 +131,22 @@ START_TEST(a_sampling_reader_leaves_out_all_but_the_newest)
 }
 END_TEST
 
+static void put_turn(struct tables *writer, unsigned kind_and_shape, uint64_t time_ns,
+    uint32_t index, uint64_t argument)
+{
+	ck_assert(eventlog_ready(writer));
+	eventlog_fill(&writer->event_writer, eventlog_take(&writer->event_writer, 1),
+	    eventlog_stamp(kind_and_shape, 1, 1, 4), time_ns, record_ref(index, 1), argument);
+}
+
+static void expect_turn(const plm_event *row, int kind, uint32_t index, uint64_t argument)
+{
+	ck_assert_int_eq(row->kind, kind);
+	ck_assert_uint_eq(row->ref.id, record_ref(index, 1));
+	ck_assert_uint_eq(row->argument, argument);
+	ck_assert_uint_eq(row->attempt, 1);
+}
+
 /* A position without an event, as a writer leaves it that dies before the stamp. */
 static void leave_hole(struct tables *writer)
 {
@@ -151,7 +167,39 @@ START_TEST(a_hole_of_a_dead_writer_is_skipped)
 	eventlog_case_expect(rows, 2); /* of files nothing is waited for */
 	ck_assert_uint_eq(rows[1].argument, 2);
 	ck_assert_int_eq(plm_events_state_get(eventlog_reader, &state, sizeof state), 0);
-	ck_assert_uint_eq(state.lost, 1);
+	ck_assert_uint_eq(state.lost, 0); /* an event that never was */
+}
+END_TEST
+
+START_TEST(two_events_of_an_entry_are_read_apart)
+{
+	struct tables writer;
+	plm_event rows[8];
+	struct eventlog_batch batch;
+	eventlog_case_writer(&writer, WRITER);
+	eventlog_case_open(0);
+	batch.n = 0;
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert(eventlog_batch_pair(
+		    &batch, eventlog_stamp(EVENT_SUBMITTED, 0, (uint32_t)-7, 4), record_ref(i, 1)));
+	ck_assert_uint_eq(batch.n, 2);
+	eventlog_batch_write(&writer, &batch, 10);
+	put_turn(&writer, EVENT_STARTED, 20, 1, 1);
+	put_turn(&writer, EVENT_DONE | EVENT_TURN, 25, 1, record_ref(2, 1));
+	put_turn(&writer, EVENT_DONE | EVENT_TURN, 31, 2, record_ref(3, 1));
+	ck_assert_int_eq(plm_events_read(eventlog_reader, rows, sizeof rows[0], 1), 1);
+	ck_assert_int_eq(plm_events_skip(eventlog_reader, 100), 0); /* in the midst of an entry */
+	eventlog_case_expect(rows + 1, 7);
+	for (uint32_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(rows[i].kind, PLM_EVENT_SUBMITTED);
+		ck_assert_uint_eq(rows[i].ref.id, record_ref(i, 1));
+		ck_assert_int_eq((int64_t)rows[i].argument, -7);
+		ck_assert_uint_eq(rows[i].worker, PLM_NOBODY);
+	}
+	expect_turn(&rows[4], PLM_EVENT_DONE, 1, 5);
+	expect_turn(&rows[5], PLM_EVENT_STARTED, 2, 1);
+	expect_turn(&rows[6], PLM_EVENT_DONE, 2, 6);
+	expect_turn(&rows[7], PLM_EVENT_STARTED, 3, 1);
 }
 END_TEST
 
@@ -166,7 +214,7 @@ START_TEST(a_hole_of_a_living_writer_is_waited_for)
 	uint64_t late = eventlog_take(&writer.event_writer, 1);
 	eventlog_case_put(&writer, 2, 2);
 	ck_assert_int_eq(plm_events_read(eventlog_reader, &row, sizeof row, 1), 0);
-	eventlog_fill(
+	eventlog_write(
 	    &writer.event_writer, late, &(struct logged_event){ .kind = EVENT_DONE, .time_ns = 1 });
 	ck_assert_int_eq(plm_events_read(eventlog_reader, &row, sizeof row, 1), 1);
 	ck_assert_int_eq(row.kind, PLM_EVENT_DONE);
@@ -433,6 +481,7 @@ int main(void)
 		what_overtakes_a_reader_is_counted_as_lost,
 		a_sampling_reader_leaves_out_all_but_the_newest,
 		a_hole_of_a_dead_writer_is_skipped,
+		two_events_of_an_entry_are_read_apart,
 		a_hole_of_a_living_writer_is_waited_for,
 		fresh_events_wait_for_late_writers,
 		a_reader_sees_whole_events_or_none,
