@@ -390,6 +390,7 @@ asan: deps deps-python
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
+	    $(filter-out %_browser.py,$(WEBTESTS)) \
 	    $(if $(PYTHON_LACKS),,tests/python/core_under_asan.sh)
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.

@@ -47,6 +47,17 @@ static unsigned events_search(plm_events *events, plm_ref ref, struct json *json
 	return found;
 }
 
+/* Events before the submission need no search; 0: the table has forgotten the task. */
+static uint64_t events_begin(plm_inspect *in, plm_ref ref)
+{
+	static plm_task_row row;
+	uint64_t now = clock_ns();
+	if (plm_inspect_task(in, ref, 0, &row, sizeof row) < 0)
+		return 0;
+	uint64_t age_ns = row.age_ms * NS_PER_MS + NS_PER_S;
+	return age_ns < now ? now - age_ns : 0;
+}
+
 struct MHD_Response *events_route(struct request *request)
 {
 	struct MHD_Response *response = NULL;
@@ -59,7 +70,8 @@ struct MHD_Response *events_route(struct request *request)
 		    request, MHD_HTTP_BAD_REQUEST, "events?ref=@RECORD.GENERATION.BOOT");
 	if (!request_look(request, &response))
 		return response;
-	int r = plm_events_open(&events, request->web->look.in, 0);
+	int r = plm_events_open(
+	    &events, request->web->look.in, events_begin(request->web->look.in, ref));
 	if (r < 0)
 		return reply_failure(request, r);
 	jsontext_open(&json, NULL, '{');

@@ -154,7 +154,8 @@ const detail = {
 		this.attempt = 0;
 		this.settled = false;
 		this.dropped = 0;
-		this.shape = "";
+		this.shape = this.phase = "";
+		this.ended = false;
 		clear($("task")).append(el("p.dim", "…"));
 		this.load();
 	},
@@ -171,18 +172,24 @@ const detail = {
 		const ref = this.ref;
 		try {
 			const task = await get("task", { ref });
-			let events = null;
-			try {
-				events = await get("events", { ref });
-			} catch (error) {
-				events = { events: [], error: error.message };
-			}
+			const phase = task.state + task.attempt;
+			if (phase !== this.phase) this.log = await this.events(ref);
+			this.phase = phase;
+			this.ended = ["done", "failed", "cancelled"].includes(task.state);
 			if (ref !== this.ref || view.name !== "task") return;
-			this.show(task, events);
+			this.show(task, this.log);
 			if (task.marks.includes("command")) this.follow(ref);
 		} catch (error) {
 			if (ref === this.ref)
 				clear($("task")).append(el("div.title", el("h1.mono", ref)), el("p.bad", error.message));
+		}
+	},
+	/* A search of the log costs more than a look at the table: once for each state. */
+	async events(ref) {
+		try {
+			return await get("events", { ref });
+		} catch (error) {
+			return { events: [], error: error.message };
 		}
 	},
 	buttons(task) {
@@ -292,7 +299,7 @@ const detail = {
 									: "the event log is off: boot with plm --events on, or keep the task stream open"),
 					),
 				),
-				this.events(events.events),
+				this.eventTable(events.events),
 			),
 		);
 		this.shape = task.ref;
@@ -375,7 +382,7 @@ const detail = {
 		}
 		this.following = false;
 	},
-	events(list) {
+	eventTable(list) {
 		const node = el("table");
 		if (!list.length) return el("div");
 		const words = (e) =>
@@ -403,6 +410,6 @@ const detail = {
 		return el("div.scroll", node);
 	},
 	tick() {
-		if (!document.hidden) this.load();
+		if (!this.ended) this.load();
 	},
 };
