@@ -20,8 +20,9 @@
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
-##       docs/), bench-peers (install the peers), packaging, examples, and programs
-##       built, not run: test-programs sweep-programs fuzz-programs bench-programs
+##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
+##       packaging, examples, and programs built, not run: test-programs
+##       sweep-programs fuzz-programs bench-programs
 ##
 ## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
@@ -232,6 +233,11 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
+# The test plays an event log, and the time.
+$(B)/tests/unit/test_flow: $(call objects,cli/top/top_flow.c cli/top/top_runs.c cli/top/top_count.c)
+$(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_disconnect \
+	$(addprefix plm_events_,open close read skip state_get watch unwatch)
+
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
@@ -239,7 +245,7 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
 # In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
-PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
+PLAYED  := fork clock_gettime orphans_of orphans_unowned log_say
 $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
 $(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
@@ -330,7 +336,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	malloc calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
-	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
@@ -424,6 +430,13 @@ include bench/bench.mk
 .PHONY: deps deps-python
 deps:
 	@tools/deps.sh
+
+# The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
+# PyPI into build/pictures-tools.
+.PHONY: pictures
+pictures: all
+	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)$(PYTHON) tools/pictures.py
 
 deps-python: deps
 	@tools/deps.sh --python $(PYTHON)
