@@ -292,6 +292,11 @@ class Bytes(unittest.TestCase):
         for s in half:
             s.close()
 
+    def test_a_page_that_comes_back_begins_anew(self) -> None:
+        with Live(self.server, Last_Event_ID="ffff.99999999999999999999") as live:
+            self.assertIsInstance(live.next("history"), list)
+            self.assertEqual(live.next()["state"], "up")
+
     def test_a_slow_reader_gets_the_latest_frame(self) -> None:
         with Live(self.server) as fast, Live(self.server) as slow:
             before = resident(self.server.process.pid)

@@ -79,7 +79,9 @@ const stream = {
 					? "shades: many short tasks, as dark as the worker is busy"
 					: part.lost
 						? `${exact(part.lost)} events were overwritten before they were read`
-						: "");
+						: part.without_room
+							? `${plural(part.without_room, "process", "es")} without room in /dev/shm for events`
+							: "");
 	},
 	/* What runs just now comes from the list of workers. */
 	running(frame) {

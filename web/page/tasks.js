@@ -385,16 +385,6 @@ const detail = {
 	eventTable(list) {
 		const node = el("table");
 		if (!list.length) return el("div");
-		const words = (e) =>
-			e.event === "done" || e.event === "failed" || e.event === "cancelled"
-				? e.argument
-					? "ran " + span(e.argument / 1e6)
-					: "never started"
-				: e.event === "submitted"
-					? "priority " + (e.argument > 2 ** 62 ? "below 0" : e.argument)
-					: e.event === "sealed" || e.event === "freed" || e.event === "read"
-						? bytes(e.argument)
-						: e.name || "";
 		table(
 			node,
 			[
@@ -403,7 +393,7 @@ const detail = {
 				{ title: "Attempt", num: true, cell: (e) => e.attempt || "" },
 				{ title: "Worker", num: true, cell: (e) => (e.worker === undefined ? "" : "w" + e.worker) },
 				{ title: "Process", num: true, cell: (e) => e.process },
-				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : words(e)) },
+				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : e.detail || "") },
 			],
 			list,
 		);
