@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
 	&cmd_status,
 	&cmd_events,
 	&cmd_top,
+	&cmd_web,
 	&cmd_tasks,
 	&cmd_workers,
 	&cmd_clients,
