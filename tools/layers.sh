@@ -51,6 +51,8 @@ below[cli]="base client"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
 below[cli/top]="${below[cli]} cli"
+below[cli/runs]="base client"
+below[cli/trace]="${below[cli]} cli cli/runs"
 below[dump]="base client cli"
 below[bench]="base shm"
 
