@@ -27,5 +27,6 @@ int case_command(struct bench *bench);  /* command lines, many at once and one a
 int case_commands_waiting(struct bench *bench); /* a million waiting commands */
 int case_journal(struct bench *bench);          /* the cost of a journal */
 int case_idle(struct bench *bench);             /* the cost of an idle runtime */
+int case_trace(struct bench *bench);            /* traces of a million events */
 
 #endif
