@@ -8,7 +8,8 @@ static const char usage[] =
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
     "  --quick         shorter rounds, and fewer (a minute)\n"
     "  --only CASE     one of: flow trip watched cost map scale get put sizes boot\n"
-    "                  queue load death recovery pressure command waiting journal idle trace\n"
+    "                  queue load death recovery pressure command waiting journal top idle\n"
+    "                  trace\n"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
 		{ "command", case_command },
 		{ "waiting", case_commands_waiting },
 		{ "journal", case_journal },
+		{ "top", case_top },
 		{ "idle", case_idle },
 		{ "trace", case_trace },
 	};

@@ -26,6 +26,7 @@ int case_recovery(struct bench *bench); /* after the death of the scheduler, of 
 int case_command(struct bench *bench);  /* command lines, many at once and one at a time */
 int case_commands_waiting(struct bench *bench); /* a million waiting commands */
 int case_journal(struct bench *bench);          /* the cost of a journal */
+int case_top(struct bench *bench);              /* the cost of plmctl top */
 int case_idle(struct bench *bench);             /* the cost of an idle runtime */
 int case_trace(struct bench *bench);            /* traces of a million events */
 

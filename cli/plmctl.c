@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&cmd_top,
 	&cmd_trace,
 	&cmd_plot,
+	&cmd_web,
 	&cmd_tasks,
 	&cmd_workers,
 	&cmd_clients,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/option_table.h"
 #include "base/scan.h"
 #include "base/why.h"
@@ -313,9 +314,13 @@ const struct option_row option_rows[] = {
 	{ "daemon", NULL, NULL, OPTION_FLAG,
 	    .help = "go to the background when ready; the log is NAME.log in the runtime directory",
 	    OPTION_FIELD(struct options, daemon) },
-	{ "quiet", NULL, "PLM_QUIET", OPTION_FLAG,
+	{ "quiet", NULL, LOG_QUIET, OPTION_FLAG,
 	    .help = "log warnings alone: nothing about births, orderly ends and stops",
 	    OPTION_FIELD(struct options, quiet) },
+	{ "log", NULL, LOG_FORM, OPTION_CHOICE, .choices = LOG_FORMS, .standard = "text",
+	    .help = "the form of the log. json: an object a line with time, level, runtime, role, "
+		    "pid, message and the subject (worker, process_slot, about_pid, signal, ...)",
+	    OPTION_FIELD(struct options, log) },
 	{ "ready", NULL, NULL, OPTION_NUMBER, .word = "FD",
 	    .help = "write the ready line to the open descriptor FD, then close it, instead of to "
 		    "stdout; for programs that start plm",

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/log.h"
 #include "base/option_table.h"
 #include "spec/injection.h"
 #include "tables/tables.h"
@@ -53,6 +54,7 @@ struct options {
 	uint64_t event_ring; /* events kept of each process */
 	uint32_t ready_fd;   /* gets the ready line; 0: stdout does */
 	bool quiet;          /* the log has warnings alone */
+	enum log_form log;
 	bool daemon;
 	bool fresh;    /* remove an earlier runtime of the name, instead of resuming it */
 	bool guard;    /* a parent starts plm again when plm was killed */

@@ -105,7 +105,7 @@ Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
  resource needs, time limits, retries and dependencies. Results pass between
  processes through shared memory. Any process may be killed without the loss of
- a task. The package contains plm, plmctl, plmdump, manual pages, completion for
- bash, zsh and fish, and a systemd unit for users.
+ a task. The package contains plm, plmctl, plmdump, plmweb, manual pages, completion
+ for bash, zsh and fish, and a systemd unit for users.
 END
 rm -rf "$out/shlibdeps"

@@ -130,8 +130,10 @@ static void pressure_end(struct scheduler *s, const struct victim *v, bool for_g
 	if (record_evict(r, &word, for_good) < 0)
 		return; /* just ended, or stopped first by a client */
 	sh_add(&s->t->control->evicted, 1);
-	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of "
-		 "worker %u (process slot %u, pid %d), which uses %llu MiB, %s",
+	log_warn_about(
+	    ABOUT(ABOUT_WORKER(p->worker), ABOUT_PROCESS_SLOT(v->process), ABOUT_PID(p->pid)),
+	    "memory: %llu MiB of %llu are free, less than --return-free: the task of worker %u "
+	    "(process slot %u, pid %d), which uses %llu MiB, %s",
 	    (unsigned long long)(s->pressure.available >> 20),
 	    (unsigned long long)(s->pressure.total >> 20), p->worker, v->process, p->pid,
 	    (unsigned long long)(v->bytes >> 20),

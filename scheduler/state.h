@@ -24,12 +24,14 @@ struct worker_process {
 	uint32_t average_ns;    /* of its tasks, when the room was counted */
 	uint32_t depth, room;   /* entries its ring may hold now, and how many more may be added */
 	bool leaving;           /* the process gets nothing more, and finishes the task it runs */
-	bool awake, brisk;      /* as counted in `share` (worker_room.c) */
+	bool awake;             /* as counted in `share` (worker_room.c) */
+	uint32_t brisk;         /* 1 + place among the brisk processes, 0: not brisk */
 	bool stuck, blocked;    /* the same */
 	uint64_t booked;        /* the task the process is kept for (seats.c), 0 none */
 	uint32_t share;         /* free part of the process, as counted in the view of its worker */
 	uint64_t last_turn;     /* value of `turns` when the process was given its last task */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
+	uint32_t unmoved;       /* looks in a row that found the ring at the same position */
 	uint64_t waited_ns;     /* if a spare stands in: when the task was last seen to wait */
 	uint32_t sleeper;       /* waiting client run by its command (nested_command.c); 0 none */
 };
@@ -103,10 +105,12 @@ struct room { /* worker_room.c */
 	struct policy_worker view[WORKERS_MAX]; /* the policy's view, by number of the worker */
 	struct team team[WORKERS_MAX];
 	struct hall hall[HALLS];
-	uint64_t turns;        /* hints given to workers, ever */
-	uint64_t next_look_ns; /* for stuck queues; DEADLINE_NEVER: none */
-	uint32_t brisk, crew;  /* brisk workers, and how many may be before none is woken */
+	uint64_t turns;                /* hints given to workers, ever */
+	uint64_t next_look_ns;         /* for stuck queues; DEADLINE_NEVER: none */
+	uint32_t brisk[PROCESSES_MAX]; /* processes, in no order */
+	uint32_t brisks, crew; /* brisk processes, and how many may be before none is woken */
 	uint32_t newly_stuck;  /* at the last look */
+	uint32_t calm_looks;   /* in a row, that found none newly stuck */
 	uint32_t blocked;      /* processes asleep in a wait */
 	uint32_t spares;       /* spare processes */
 	bool fresh; /* a task was queued since the blocked processes were last woken (place.c) */

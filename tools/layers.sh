@@ -6,7 +6,7 @@
 #
 #	base <- shm <- heap, store <- tables <- events
 #	events <- client, scheduler <- worker <- command <- manager
-#	          client <- cli, dump (plm.h and plm_inspect.h alone)
+#	          client <- cli <- dump, web (plm.h and plm_inspect.h alone)
 #	client <- journal <- manager
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
@@ -54,6 +54,7 @@ below[cli/top]="${below[cli]} cli"
 below[cli/runs]="base client"
 below[cli/trace]="${below[cli]} cli cli/runs"
 below[dump]="base client cli"
+below[web]="base client cli"
 below[bench]="base shm"
 
 for tool in nm grep sed python3; do
@@ -117,7 +118,7 @@ while read -r place header; do
 	client/plm.h | client/plm_inspect.h) ;;
 	client/*) offence "$place includes $header: it may see the two doors alone" ;;
 	esac
-done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch])
+done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch] web/*.[ch])
 
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {

@@ -207,20 +207,26 @@ static void worker_tell_if_wanted(struct worker *w)
 		w->untold = w->urgent = true;
 }
 
+/* Looks for a task of another worker, and spins a moment for a task of our own. */
+static bool worker_finds_task(struct worker *w)
+{
+	if (worker_steal(w)) {
+		task_events_flush(w);
+		w->dry = (struct dry){ 0 };
+		return true;
+	}
+	w->dry.missed |= w->dry.saw_task;
+	return spin_until(&w->rt.tables, worker_work_waits, w);
+}
+
 static void worker_rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
 	if (worker_report_is_missed(w))
 		worker_report(w);
-	if (worker_steal(w)) {
-		task_events_flush(w);
-		w->dry = (struct dry){ 0 };
-		return;
-	}
-	w->dry.missed |= w->dry.saw_task;
 	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
-	if (spin_until(&rt->tables, worker_work_waits, w))
+	if (!worker_makes_way(w) && worker_finds_task(w))
 		return;
 	if (rt->tables.control->jobserver)
 		worker_tell_if_wanted(w);

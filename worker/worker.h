@@ -116,6 +116,9 @@ bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word);
 
 /* Runs a task from the front of another worker. False: found no task. */
 bool worker_steal(struct worker *w);
+/* True: quick workers use every core, and find the tasks of others in the place of a worker without
+ * work, which would only take turns with them: the caller is to sleep. */
+bool worker_makes_way(struct worker *w);
 /* True: a worker has a task behind the one it runs. Reads only. */
 bool steal_would_succeed(const struct worker *w);
 
