@@ -58,7 +58,7 @@ static bool runs_started_before(struct run_slot *slot, const plm_event *event)
 		return false;
 	uint64_t floor_ns =
 	    slot->depth > 1 ? slot->stack[slot->depth - 2].floor_ns : slot->floor_ns;
-	top->seeded = top->start_unknown = false;
+	top->seeded = top->start_unknown = top->doubtful = false;
 	top->start_ns = event->time_ns > floor_ns ? event->time_ns : floor_ns;
 	top->floor_ns = top->start_ns + 1;
 	top->attempt = event->attempt;
@@ -324,10 +324,12 @@ void runs_finish(struct runs *runs, uint64_t time_ns)
 	uint64_t end_ns = time_ns > runs->last_ns ? time_ns : runs->last_ns;
 	for (uint32_t i = 0; i < runs->slots.size; i++) {
 		struct run_slot *slot = runs->slots.slot[i];
-		while (slot && slot->depth > 0)
+		while (slot && slot->depth > 0) {
+			const struct open_run *top = slot_top(slot);
+			bool lost = top->doubtful && !top->seeded;
 			runs_close_top(runs, slot,
-			    (struct run_end){ .ns = end_ns,
-				.ending = slot_top(slot)->doubtful ? RUN_LOST : RUN_OPEN });
+			    (struct run_end){ .ns = end_ns, .ending = lost ? RUN_LOST : RUN_OPEN });
+		}
 	}
 	for (uint32_t i = 0; i < runs->orphans; i++) {
 		const struct open_run *orphan = &runs->orphan[i];

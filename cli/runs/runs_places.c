@@ -74,9 +74,10 @@ void runs_close_top(struct runs *runs, struct run_slot *slot, struct run_end end
 	if (open.start_unknown && end.counted_ns && end.counted_ns < end.ns)
 		runs_correct_start(slot, &open, end.ns - end.counted_ns);
 	slot_raise_floor(slot, end.ns);
-	if (!open.waits) {
+	/* A look was late if no event knows its run. */
+	if (!open.waits && !(open.seeded && end.ending == RUN_LOST))
 		runs_tell(runs, &open, &end);
-	} else if (runs->sink.wait) {
+	if (open.waits && runs->sink.wait) {
 		const struct run_wait wait = { open.track, open.worker, open.process, open.start_ns,
 			end.ns };
 		runs->sink.wait(runs->context, &wait);
@@ -216,16 +217,15 @@ void runs_process(struct runs *runs, const struct runs_process *process)
 			runs_close_above(runs, slot, 0, process->time_ns);
 		return;
 	}
-	/* What a worker runs is told a moment longer than the task runs: the events know better. */
-	const struct known_task *task = tasks_find(&runs->tasks, process->running);
-	if (process->running.id == 0 || process->run_ns > process->time_ns ||
-	    (task && task->stage != TASK_UNKNOWN))
+	/* A look may show a task a moment longer than the task runs: the events know better. */
+	const struct known_task *task = tasks_take(&runs->tasks, process->running);
+	if (!task || task->stage != TASK_UNKNOWN || process->run_ns > process->time_ns)
 		return;
 	runs_need_track(runs, slot);
 	struct open_run *run = slot_push(slot, process->time_ns - process->run_ns);
 	run->ref = process->running;
 	run->function = PLM_NOBODY;
-	run->seeded = run->start_unknown = true;
+	run->seeded = run->start_unknown = run->doubtful = true;
 	memcpy(slot->seeded_function, process->function, sizeof slot->seeded_function);
 	slot->seeded_function[sizeof slot->seeded_function - 1] = 0;
 }

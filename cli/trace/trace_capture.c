@@ -88,12 +88,17 @@ static void capture_look_at_process(struct capture *c, const plm_process_row *ro
 		c->process = grown;
 		c->processes_room = room;
 	}
+	/* The row of the process shows a task a moment longer than the task runs. */
+	plm_task_row task;
+	bool runs = row->running.id &&
+	    plm_inspect_task(c->in, row->running, 0, &task, sizeof task) == 0 &&
+	    task.state == PLM_STATE_RUNNING && task.process == row->process;
 	struct runs_process *process = &c->process[c->processes++];
 	*process = (struct runs_process){ .time_ns = clock_ns(),
 		.process = row->process,
 		.worker = row->worker,
 		.pid = (uint32_t)row->pid,
-		.running = row->running,
+		.running = runs ? row->running : PLM_NONE,
 		.run_ns = row->run_ms * NS_PER_MS };
 	memcpy(process->function, row->function, sizeof process->function);
 }

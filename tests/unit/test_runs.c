@@ -284,8 +284,13 @@ START_TEST(a_look_does_not_start_a_task_that_the_events_have_ended)
 	look.running = task(1);
 	look.run_ns = 490;
 	runs_process(told.runs, &look);
+	look.running = task(5); /* no event knows the task, and the process begins another */
+	runs_process(told.runs, &look);
+	event(PLM_EVENT_STARTED, 510, 6, 2, 1);
+	event(PLM_EVENT_DONE, 520, 6, 2, 10);
 	runs_finish(told.runs, 600);
-	ck_assert_uint_eq(told.runs_told, 1);
+	ck_assert_uint_eq(told.runs_told, 2);
+	expect(6, 1, 510, 520, RUN_DONE, 0);
 }
 END_TEST
 
