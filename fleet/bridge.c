@@ -83,8 +83,10 @@ static int bridge_step(struct bridge *b)
 		return -EIO;
 	if (r == 0)
 		r = bridge_commit(b);
-	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns)
+	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
 		r = bridge_renew(b);
+		bridge_send_back(b);
+	}
 	if (b->moment_ns && clock_ns() >= b->moment_ns)
 		b->hungry = true;
 	if (r == 0 && (b->hungry || bridge_awaits_begin(b)))

@@ -39,6 +39,41 @@ void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms)
 		}
 }
 
+/* A cancel before the begin leaves the count of attempts at 0; a task that began in the same moment
+ * has done a part of its work, and is treated as after a death. */
+static void ends_send_one_back(struct bridge *b, struct bridge_task *task)
+{
+	plm_task_row row;
+	if (task->cancelled || task->begun ||
+	    plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
+		return;
+	task->begun = row.attempt > 0;
+	if (row.state != PLM_STATE_READY || plm_cancel(b->rt, task->ref, 0) < 0)
+		return;
+	task->cancelled = task->back = true;
+}
+
+void bridge_send_back(struct bridge *b)
+{
+	const plm_status *s = &b->status;
+	if (s->paused || s->memory_short || b->drained || b->leaving)
+		for (size_t i = 0; i < b->tasks; i++)
+			ends_send_one_back(b, &b->task[i]);
+}
+
+static void ends_read_cancelled(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+{
+	plm_task_row row;
+	end->kind = task->back ? ENDING_BACK : ENDING_CANCELLED;
+	if (!task->back ||
+	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 && row.attempt == 0))
+		return;
+	end->kind = ENDING_CRASHED;
+	end->code = EOWNERDEAD;
+	snprintf(message, MESSAGE_BYTES, "host %s sent the task back as it began", b->host);
+}
+
 static void ends_too_large(struct engine_end *end, char *message, uint64_t bytes)
 {
 	end->kind = ENDING_FAILED;
@@ -125,7 +160,7 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 		.id = task->id, .attempt = task->attempt, .kind = ENDING_DONE, .message = message
 	};
 	if (outcome == -PLM_ECANCELLED)
-		end->kind = ENDING_CANCELLED;
+		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)
 		ends_read_failure(b, task, end, message);
 	if (task->command && outcome != -PLM_ECANCELLED)

@@ -22,6 +22,7 @@ struct bridge_task { /* claimed, and not yet committed */
 	plm_ref more[PLM_COMMAND_RESULTS - 1]; /* further results; PLM_NONE */
 	int class;                             /* index of its needs; -1: none */
 	bool command, begun, cancelled;
+	bool back; /* cancelled before its begin, to be sent back into the queue */
 };
 
 struct bridge {
@@ -73,6 +74,9 @@ unsigned bridge_busy(const struct bridge *b);
 
 int bridge_commit(struct bridge *b);            /* all that have ended; 0 or an error of engine.h */
 void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever became of it */
+/* While the runtime starts nothing (paused, short of memory), or the host is to take nothing more:
+ * tasks that have not begun go back, since another host may be idle. */
+void bridge_send_back(struct bridge *b);
 /* Asks the runtime to end a task. */
 void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms);
 

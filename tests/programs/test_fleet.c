@@ -1,10 +1,12 @@
 /* test_fleet.c - a fleet through the real programs and a real Redis: what commands do, what tasks
  * may ask for, what is refused. Deaths: test_fleet_deaths.c. */
+#include <arpa/inet.h>
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -301,6 +303,24 @@ START_TEST(a_drained_host_takes_nothing_and_a_closed_one_stops)
 }
 END_TEST
 
+START_TEST(a_paused_host_sends_back_what_it_has_not_begun)
+{
+	char *ref[4], *row;
+	fleet_host_up(0, "1");
+	free(ctl_expect(&fleet_host[0], 0, "--fleet", "", "pause"));
+	for (int i = 0; i < 4; i++)
+		ref[i] = fleet_expect(0, "submit", "--detach", "true");
+	fleet_host_up(1, "1");
+	fleet_run(0, "wait", ref[0], ref[1], ref[2], ref[3]);
+	for (int i = 0; i < 4; i++) {
+		row = fleet_expect(0, "info", "--json", ref[i]);
+		ck_assert_ptr_nonnull(strstr(row, fleet_host_name(1)));
+		free(row);
+		free(ref[i]);
+	}
+}
+END_TEST
+
 START_TEST(a_stop_lets_the_tasks_of_the_fleet_end_first)
 {
 	fleet_host_up(0, "1");
@@ -383,6 +403,42 @@ START_TEST(a_password_comes_from_a_file_that_is_ours_alone)
 }
 END_TEST
 
+/* Does a regular expression match a file of any process in /proc? */
+static bool seen_in_proc(const char *file, const char *text)
+{
+	char line[PATH_BYTES + 100];
+	snprintf(line, sizeof line, "grep -sqa %s /proc/[0-9]*/%s", text, file);
+	return system(line) == 0;
+}
+
+START_TEST(a_password_in_the_variable_reaches_no_list_and_no_task)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof at;
+	char url[200], port[16];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+	close(fd);
+	snprintf(port, sizeof port, "%u", ntohs(at.sin_port));
+	fleet_redis_kill();
+	fleet_redis_start("--port", port);
+	REDIS("config", "set", "requirepass", "sesame7431");
+	snprintf(url, sizeof url, "redis://:sesame7431@127.0.0.1:%s?queue=test&lease=3s", port);
+	setenv("PLM_FLEET", url, 1);
+	fleet_host_up(0, "1");
+	char *env = fleet_expect(0, "submit", "env");
+	ck_assert_ptr_null(strstr(env, "sesame7431"));
+	free(env);
+	ck_assert(!seen_in_proc("cmdline", "sesame743[1]"));
+	struct output_of o = fleet("--fleet", "redis://127.0.0.1:1", "tasks");
+	ck_assert_int_ne(o.code, 0);
+	ck_assert_ptr_nonnull(strstr(o.err, "cannot be reached"));
+	output_free(&o);
+}
+END_TEST
+
 START_TEST(a_full_engine_takes_no_task_and_lets_work_end)
 {
 	fleet_host_up(0, "1");
@@ -411,10 +467,12 @@ int main(void)
 		higher_priorities_go_first_and_needs_wait_for_a_host_that_meets_them,
 		explain_tells_why_a_task_waits_and_which_hosts_can_run_it,
 		a_drained_host_takes_nothing_and_a_closed_one_stops,
+		a_paused_host_sends_back_what_it_has_not_begun,
 		a_stop_lets_the_tasks_of_the_fleet_end_first,
 		what_a_fleet_cannot_do_is_refused_in_words,
 		keys_and_versions_of_others_are_left_alone,
 		a_password_comes_from_a_file_that_is_ours_alone,
+		a_password_in_the_variable_reaches_no_list_and_no_task,
 		a_full_engine_takes_no_task_and_lets_work_end,
 	};
 	if (!fleet_redis_there())
