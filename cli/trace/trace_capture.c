@@ -344,16 +344,28 @@ static int capture_go_on(
 	}
 }
 
+static void capture_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGHUP);
+}
+
+void capture_release_signals(void)
+{
+	sigset_t ends;
+	capture_signals(&ends);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 int capture_live(plm *rt, plm_inspect *in, const struct capture_plan *plan,
     struct recorder *recorder, struct capture_told *ret)
 {
 	struct capture c = { .in = in, .recorder = recorder, .told = ret };
 	sigset_t ends;
 	*ret = (struct capture_told){ .events = 0 };
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
+	capture_signals(&ends);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
 	int r = plm_events_open(&c.events, in, PLM_EVENTS_NOW);
 	if (r == 0)
