@@ -84,7 +84,7 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace))
 WEB     := $(call objects,$(call sources,web) \
-	$(addprefix cli/,history.c text.c output.c exit_code.c))
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a examples
@@ -400,6 +400,7 @@ asan: deps deps-python
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
+	    $(filter-out %_browser.py,$(WEBTESTS)) \
 	    $(if $(PYTHON_LACKS),,tests/python/core_under_asan.sh)
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.

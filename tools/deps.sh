@@ -32,7 +32,8 @@ imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:pyt
 
 if [ "$others" ]; then
 	ours=$(for pair in $commands $modules $imports _:libhwloc-plugins _:libc6-dev _:g++ \
-	    _:python3-dev _:libpython3-dev; do
+	    _:python3-dev _:libpython3-dev _:chromium \
+	    _:python3-prometheus-client; do
 		echo "${pair#*:}"
 	done)
 	ours="$ours
