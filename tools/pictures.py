@@ -71,12 +71,16 @@ class Runtime:
 
     def __enter__(self):
         self.run("plm", "--daemon", "--workers", "cpus=1,licence=1 x8", "--events", "on")
+        self.born = time.monotonic()
         self.load(0)
         return self
 
     def __exit__(self, *_):
         self.run("plmctl", "stop", "--now")
         shutil.rmtree(self.directory)
+
+    def await_age(self, seconds):
+        time.sleep(max(0, self.born + seconds - time.monotonic()))
 
     def run(self, *words, **more):
         done = subprocess.run(words, env=self.env, capture_output=True, text=True, **more)
@@ -188,14 +192,15 @@ WANTED = ["playwright==1.65.2", "viztracer==1.1.1"]
 SHOT = """
 import os, sys
 from playwright.sync_api import sync_playwright
-url, path, width, height, ready, chromium = sys.argv[1:]
+url, path, width, height, window, ready, chromium = sys.argv[1:]
+size = {"width": int(width), "height": int(height)}
 with sync_playwright() as playwright:
     sandbox = os.geteuid() != 0  # Chromium refuses to be root's in a sandbox
     browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
-    page = browser.new_page(viewport={"width": int(width), "height": int(height)})
+    page = browser.new_page(viewport={"width": int(width), "height": int(window)})
     page.goto(url)
     page.wait_for_function(ready, timeout=120000)
-    page.screenshot(path=path)
+    page.screenshot(path=path, clip={"x": 0, "y": 0, **size})
     browser.close()
 """
 
@@ -220,12 +225,14 @@ def seconds_passed(n):
     return f"() => (window.since ??= performance.now()) + {n * 1000} < performance.now()"
 
 
-def shoot(runtime, url, name, width, height, ready):
+def shoot(runtime, url, name, width, height, ready, window=None):
+    """The upper part of a window that is higher than the picture, or as high."""
     chromium = shutil.which("chromium")
     if not chromium:
         raise Skipped("chromium is not installed")
     path = runtime.directory / name
-    runtime.run(tools(), "-c", SHOT, url, path, str(width), str(height), ready, chromium)
+    sizes = [str(n) for n in (width, height, window or height)]
+    runtime.run(tools(), "-c", SHOT, url, path, *sizes, ready, chromium)
     keep(name, path.read_bytes())
 
 
@@ -244,25 +251,50 @@ def page(runtime):
 
 def trace(runtime):
     """A trace of the last seconds in the viewer of Chrome."""
+    runtime.await_age(10)
     path = runtime.directory / "trace.json"
-    runtime.run("plmctl", "trace", "--last", "5s", path)
+    runtime.run("plmctl", "trace", "--last", "3s", path)
     view = runtime.directory / "trace.html"
-    runtime.run(tools(), "-c", VIEW, path, view)
-    shoot(runtime, view.as_uri(), "trace.png", 1200, 520, seconds_passed(3))
+    runtime.run(tools(), "-c", VIEW, path, view, components())
+    # The lower half of the window tells about a selection, of which there is none.
+    shoot(runtime, view.as_uri(), "trace.png", 1200, 546, seconds_passed(5), window=1600)
 
 
+# The viewer was written for web components of 2016, which browsers no longer have.
 VIEW = """
-import sys
+import re, sys
 from viztracer.report_builder import ReportBuilder
-ReportBuilder([sys.argv[1]], verbose=0).save(sys.argv[2])
+trace, view, components = sys.argv[1:]
+ReportBuilder([trace], verbose=0).save(view)
+text = open(view).read()
+script = "<script>" + open(components).read().replace("</script", "<\\\\/script") + "</script>"
+found = re.search(r'<script src="[^"]*webcomponents[^"]*"></script>', text)
+open(view, "w").write(text[:found.start()] + script + text[found.end():])
 """
 
 
+def components():
+    name = "webcomponents.js-0.7.24"
+    script = TOOLS / name / "package" / "webcomponents.min.js"
+    if not script.exists():
+        (TOOLS / name).mkdir(exist_ok=True)
+        for words in (
+            ["npm", "pack", "--silent", name.replace("js-", "js@")],
+            ["tar", "xzf", f"{name}.tgz"],
+        ):
+            if not shutil.which(words[0]) or subprocess.run(
+                words, cwd=TOOLS / name, capture_output=True
+            ).returncode:
+                raise Skipped(f"npm gave no {name}, for the viewer of traces")
+    return script
+
+
 def plots(runtime):
-    """The plots of the last half minute."""
-    path = runtime.directory / "plot.svg"
-    runtime.run("plmctl", "plot", "--last", "30s", path)
-    keep("plot.svg", path.read_bytes())
+    """The plots of the whole run."""
+    runtime.await_age(35)
+    path = runtime.directory / "plot.png"
+    runtime.run("plmctl", "plot", "--window", "1s", path)
+    keep("plot.png", path.read_bytes())
 
 
 # ---- all ----
