@@ -68,12 +68,18 @@ static uint64_t ready_task(const plm_terms *terms)
 
 /* ---- a task by hand ---- */
 
+static enum handover hand_over(uint64_t hint)
+{
+	uint32_t process;
+	return handover(tables, hint, &process);
+}
+
 START_TEST(a_worker_that_is_awake_gets_the_task_before_workers_that_sleep)
 {
 	boot(QUICK_NS);
 	uint64_t hint = ready_task(NULL);
 	process_set_awake(tables, stage_worker(2), true);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_GIVEN);
 	ck_assert_uint_eq(sh_load(&row(2)->handed), hint);
 }
 END_TEST
@@ -90,14 +96,14 @@ static uint64_t task_beside_busy(uint32_t busy, uint32_t average_ns)
 
 static void expect_wake_of(uint32_t i, uint64_t hint)
 {
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_GIVEN);
 	ck_assert_uint_eq(sh_load(&row(i)->handed), hint);
 }
 
 START_TEST(no_worker_is_woken_while_quick_workers_use_every_core)
 {
 	uint64_t hint = task_beside_busy(STAGE_CORES, QUICK_NS);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_NOT_WORTH_A_WAKE);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_NOT_WORTH_A_WAKE);
 	sh_store(&row(0)->tasks_sleep, 1); /* its core is free most of the time */
 	expect_wake_of(STAGE_CORES, hint);
 }
@@ -111,7 +117,7 @@ END_TEST
 
 START_TEST(without_an_idle_worker_the_task_is_refused)
 {
-	ck_assert_int_eq(handover(tables, task_beside_busy(WORKERS, QUICK_NS)), HANDOVER_REFUSED);
+	ck_assert_int_eq(hand_over(task_beside_busy(WORKERS, QUICK_NS)), HANDOVER_REFUSED);
 }
 END_TEST
 
