@@ -19,6 +19,7 @@
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
+## make experiments    matrices, map-reduce, questions to documents, measured
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
 ##       docs/), bench-peers (install the peers), packaging, examples, and programs
 ##       built, not run: test-programs sweep-programs fuzz-programs bench-programs
@@ -215,7 +216,7 @@ TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/support/modules/*.c))
 TEST_LIB := $(call objects,$(call sources,tests/support))
 
 .PHONY: test-programs sweep-programs
-test-programs: all $(TESTS) $(TEST_MODULES)
+test-programs: all workloads $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in the test's process exports plm_* for modules.
@@ -264,7 +265,7 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
-check: deps deps-python
+check: deps deps-python workload-deps
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
@@ -374,7 +375,7 @@ nightly: fuzz-ready sweeps-ready
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
-asan: deps deps-python
+asan: deps deps-python workload-deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
@@ -405,6 +406,7 @@ bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
 	@$(BARE) tools/bare.sh
 
 include bench/bench.mk
+include examples/workloads/workloads.mk
 
 # ---- packages, installing, cleaning --------------------------------------------------------------
 
