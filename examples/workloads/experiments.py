@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """experiments.py - measures the workloads and writes the tables and plots of docs/workloads.md.
 
-    make experiments                                  all, half an hour
-    make experiments EXPERIMENT_FLAGS=--quick         small sizes, two minutes
+    make experiments                                  all, 40 minutes
+    make experiments EXPERIMENT_FLAGS=--quick         small sizes, ten minutes
     make experiments EXPERIMENT_FLAGS='--only rag'    one part: matrix words rag llm
     make experiments EXPERIMENT_FLAGS=--report        the page from the last run
 
@@ -126,7 +126,7 @@ def llm(_build: Path, quick: bool) -> Rows:
         print("left out: the language model: its packages, numpy or plm are not installed")
         return {}
     program = HERE / "rag" / "rag.py"
-    return run(venv / "bin" / "python", program, "measure", "3" if quick else "16", *pages())
+    return run(venv / "bin" / "python", program, "measure", "3" if quick else "10", *pages())
 
 
 PARTS: dict[str, Callable[[Path, bool], Rows]] = {

@@ -35,6 +35,7 @@ from plm._core import DONE, RUNNING
 
 HITS = 2
 TOKENS = 40
+THINK_S = 4.0  # between an answer and the next question
 FOREGROUND, PREFETCH = 100, -1000
 SYSTEM = (
     "<|im_start|>system\nYou answer questions about a program from the documents given, in one or "
@@ -73,7 +74,7 @@ class States:
 
     def _make(self, way: Way, priority: int) -> plm.Ref:
         above = (len(self.text(way[:-1])), self.known[way[:-1]].ref) if way else ()
-        task = plm.remote(llm.prefill).options(priority=priority, crash_retries=20)
+        task = plm.remote(llm.prefill).options(priority=priority, crash_retries=20, grace=5)
         ref: plm.Ref = task.remote(self.text(way), *above)
         return ref
 
@@ -232,22 +233,34 @@ PREDICTORS: dict[str, Predictor] = {
 # ---- sessions ----
 
 
-def sessions(library: Library, count: int) -> list[tuple[int, str]]:
-    """Questions with locality: the law of session.h over a few popular pieces."""
+def written_sessions() -> list[list[str]]:
+    """The sessions of questions.txt."""
+    text = Path(__file__).with_name("questions.txt").read_text()
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return [group.splitlines() for group in "\n".join(lines).strip().split("\n\n")]
+
+
+def sessions(count: int) -> list[tuple[int, str]]:
+    """So many questions, with the number of their session. Two readers take turns. A reader follows
+    a written session, the k-th of them k times as rarely as the first, and asks in one of four
+    cases a question of any session instead."""
     chance = random.Random(1)
-    popular = chance.sample(range(len(library.pieces)), min(12, len(library.pieces)))
-    weights = [1 / (n + 1) for n in range(len(popular))]
-    at: dict[int, int] = {}
-    found = []
-    for _ in range(count):
-        session = chance.randrange(2)
-        draw = chance.random()
-        if session not in at or draw > 0.8:
-            at[session] = chance.choices(popular, weights)[0]
-        elif draw > 0.35:
-            at[session] = (at[session] + 1) % len(library.pieces)
-        words = library.pieces[at[session]].text.split()
-        found.append((session, " ".join(chance.choices(words, k=8)) + "?"))
+    written = written_sessions()
+    weights = [1 / (n + 1) for n in range(len(written))]
+    open_: dict[int, tuple[int, list[str]]] = {}
+    found: list[tuple[int, str]] = []
+    opened = 0
+    while len(found) < count:
+        reader = chance.randrange(2)
+        number, rest = open_.get(reader, (0, []))
+        if not rest:
+            number, rest = opened, list(chance.choices(written, weights)[0])
+            opened += 1
+        asked = rest.pop(0)
+        if chance.random() < 0.25:
+            asked = chance.choice(chance.choice(written))
+        open_[reader] = number, rest
+        found.append((number, asked))
     return found
 
 
@@ -255,37 +268,40 @@ def row(value: float, unit: str, name: str) -> None:
     print(f"{name:64}  {value:12.6g}  {unit}", flush=True)
 
 
+LEARNED = 5  # times as many earlier questions, known to the predictors
+
+
 def measure(states: States, count: int) -> None:
-    questions = sessions(states.library, count)
-    ways = [tuple(states.library.search(text, HITS)) for _, text in questions]
-    without: list[float] = []
+    questions = sessions((LEARNED + 1) * count)
+    first = LEARNED * count
+    found = {text: tuple(states.library.search(text, HITS)) for _, text in questions}
     for name, predict in [("no reuse", PREDICTORS["none"]), *PREDICTORS.items()]:
         states.clear()
         seen = Seen(states.library)
+        for session, text in questions[:first]:
+            seen.add(session, found[text])
         firsts, rates = [], []
-        for n, (session, text) in enumerate(questions):
+        for n, (session, text) in enumerate(questions[first:], first):
             answer = Answer()
             for _ in ask(states, text, answer, reuse=name != "no reuse", tokens=24):
                 pass
             firsts.append(answer.first * 1e3)
             rates.append((answer.tokens - 1) / (answer.all - answer.first))
             seen.add(session, answer.way)
-            later = (
-                w
-                for (s, _), w in zip(questions[n + 1 :], ways[n + 1 :], strict=True)
-                if s == session
-            )
+            later = (found[t] for s, t in questions[n + 1 :] if s == session)
             for way in predict(seen, session, next(later, ())):
                 states.prefetch(way)
-            time.sleep(2 if name != "no reuse" else 0)  # the reader's pause
-        without = without or firsts
-        figures = states.figures
-        row(statistics.median(firsts), "ms", f"llm, {name}: first token p50")
-        row(max(firsts), "ms", f"llm, {name}: first token, longest")
-        row(statistics.mean(firsts), "ms", f"llm, {name}: first token mean")
-        row(statistics.median(rates), "1/s", f"llm, {name}: tokens")
-        row(figures.found / max(1, figures.wanted), "share", f"llm, {name}: states found")
-        row(figures.used / max(1, figures.prefetched), "share", f"llm, {name}: prefetches used")
+            time.sleep(THINK_S if name != "no reuse" else 0)  # the reader's pause
+        show(name, states.figures, firsts, rates)
+
+
+def show(name: str, figures: Figures, firsts: list[float], rates: list[float]) -> None:
+    row(statistics.median(firsts), "ms", f"llm, {name}: first token p50")
+    row(max(firsts), "ms", f"llm, {name}: first token, longest")
+    row(statistics.mean(firsts), "ms", f"llm, {name}: first token mean")
+    row(statistics.median(rates), "1/s", f"llm, {name}: tokens")
+    row(figures.found / max(1, figures.wanted), "share", f"llm, {name}: states found")
+    row(figures.used / max(1, figures.prefetched), "share", f"llm, {name}: prefetches used")
 
 
 def measure_one(states: States) -> None:
