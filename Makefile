@@ -199,8 +199,10 @@ wheel: deps deps-python
 
 .PHONY: demo
 demo: deps deps-python
-	$(AGAIN) all python
+	$(AGAIN) all python workloads
 	@$(B)/examples/demo $(OUT)
+	@echo 'Map-reduce: the letters of a text in a thousand chunks, beside one loop'
+	@PLM_BIN=$(OUT) $(B)/workloads/words origin 1000 36000 3
 	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
 	    $(PYTHON) examples/python/demo.py)
 

@@ -105,6 +105,22 @@ class LanguageModel(unittest.TestCase):
                 self.assertIn(words, done.stderr)
                 self.assertIn(str(path), done.stderr)
 
+    def test_without_room_for_states_a_question_is_answered_all_the_same(self) -> None:
+        inherited = os.environ["PYTHONPATH"]
+        os.environ["PYTHONPATH"] = f"{self.RAG}:{inherited}"  # workers import llm and library
+        self.addCleanup(os.environ.__setitem__, "PYTHONPATH", inherited)
+        with support.runtime("small", "--store", "24M", python=str(self.python)) as name:
+            self.environment["PLM_NAME"] = name
+            done = self.run_rag("ask", "What is the journal?", self.DOCUMENTS[0])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.strip())
+        self.assertIn("no room", done.stderr)
+
+    def test_a_question_longer_than_the_context_is_refused_with_the_reason(self) -> None:
+        done = self.run_rag("ask", "why and " * 3000, self.DOCUMENTS[0])
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("context", done.stderr)
+
     def test_an_empty_corpus_is_refused(self) -> None:
         with tempfile.NamedTemporaryFile() as empty:
             done = self.run_rag("ask", "Why?", empty.name)

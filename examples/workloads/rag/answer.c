@@ -33,8 +33,8 @@ static plm_ref submit(const struct chain *c, const char *function)
 	return ref;
 }
 
-/* The state after the question: behind the states of its path, or, without reuse, behind nothing:
- * then the task reads system text, pieces and question anew. */
+/* The state after the question: behind the states of its path, or, without reuse and when the
+ * states do not fit, behind nothing: then the task reads system text, pieces and question anew. */
 static void begin(
     struct chain *c, struct tree *t, const char *question, const struct path *path, bool reuse)
 {
@@ -48,11 +48,10 @@ static void begin(
 	c->tree = t;
 	c->args[0] = PLM_FUTURE(t->corpus->model);
 	c->nargs = 2;
-	if (reuse) {
-		uint32_t n = tree_want(t, path->piece, path->n, states);
-		for (uint32_t i = 0; i < n; i++)
-			c->args[c->nargs++] = PLM_FUTURE(states[i]);
-	} else {
+	uint32_t n = reuse ? tree_want(t, path->piece, path->n, states) : 0;
+	for (uint32_t i = 0; i < n; i++)
+		c->args[c->nargs++] = PLM_FUTURE(states[i]);
+	if (n == 0) {
 		at = stpcpy(at, t->system);
 		for (uint32_t i = 0; i < path->n; i++) {
 			const struct rag_piece *p = &t->corpus->piece[path->piece[i]];

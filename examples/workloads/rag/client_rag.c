@@ -148,8 +148,10 @@ static void run_check(void)
 	corpus_open(&c, &w, documents, CHECK_DOCUMENTS, 160, MODEL_SEED);
 	check_wrong_values(&c);
 	experiment_search(&c, 20, false);
-	/* The states of some ten pieces: a tenth of all paths. */
-	tree_open(&tree, &c, system_text, 2 << 20);
+	tree_open(&tree, &c, system_text, 1); /* no state fits */
+	check_answers(&tree);
+	tree_close(&tree);
+	tree_open(&tree, &c, system_text, 2 << 20); /* some ten states, a tenth of all paths */
 	check_answers(&tree);
 	check_leaving(&tree);
 	experiment_reuse(&tree, 3, false);

@@ -130,12 +130,17 @@ class Engine:
             refuse(told)
 
     def answer(self, prompt: str, go_on: bool, tokens: int, each: Callable[[str], None]) -> None:
-        """Calls each() with each token."""
+        """Calls each() with each token. llama.cpp drops exceptions of a callback, so they wait."""
+        problems: list[BaseException] = []
 
-        def take(told: Any) -> None:
-            for chunk in told if isinstance(told, list) else [told]:
-                refuse(chunk)
-                each(chunk["choices"][0].get("text") or "")
+        def take(told: Any) -> bool:
+            try:
+                for chunk in told if isinstance(told, list) else [told]:
+                    refuse(chunk)
+                    each(chunk["choices"][0].get("text") or "")
+            except BaseException as error:
+                problems.append(error)
+            return bool(problems)  # True ends the answer
 
         self.server.handle_completions(
             {
@@ -148,6 +153,8 @@ class Engine:
             },
             take,
         )
+        if problems:
+            raise problems[0]
 
 
 def refuse(told: Any) -> None:

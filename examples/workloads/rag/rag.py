@@ -177,10 +177,31 @@ def tokens_of(listener: socket.socket, ref: plm.Ref) -> Iterator[str]:
 def ask(
     states: States, question: str, answer: Answer, *, reuse: bool = True, tokens: int = TOKENS
 ) -> Generator[str, None, None]:
-    """The answer, token by token. A caller that stops listening cancels the rest."""
+    """The answer, token by token. A caller that stops listening cancels the rest. Where the store
+    has no room for a state, the answer is read anew, without states."""
     began = time.perf_counter()
     answer.way = tuple(states.library.search(question, HITS))
-    state = states.want(answer.way, answer.ready) if reuse else None
+    try:
+        state = states.want(answer.way, answer.ready) if reuse else None
+        yield from tokens_behind(states, question, answer, state, tokens, began)
+    except (plm.Error, plm.OutOfMemory):
+        if not reuse or answer.tokens:
+            raise
+        states.clear()
+        answer.ready = ["no room"] * (len(answer.way) + 1)
+        yield from tokens_behind(states, question, answer, None, tokens, began)
+    answer.all = time.perf_counter() - began
+
+
+def tokens_behind(
+    states: States,
+    question: str,
+    answer: Answer,
+    state: plm.Ref | None,
+    tokens: int,
+    began: float,
+) -> Generator[str, None, None]:
+    """The answer behind a state, or behind nothing."""
     end = f"Question: {question}<|im_end|>\n<|im_start|>assistant\n"
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/tokens")
@@ -197,7 +218,6 @@ def ask(
         finally:
             if not ref.done():
                 ref.cancel()
-    answer.all = time.perf_counter() - began
 
 
 # ---- predictors: the paths that the next question of a session may need ----
@@ -357,7 +377,12 @@ def check(states: States) -> None:
             sys.exit(f"rag.py: {''.join(text)!r}, at first {right!r}")
     listening = ask(states, question, Answer(), tokens=200)
     next(listening)
-    listening.close()  # the client leaves
+    listening.close()  # the client leaves, and its task ends
+    deadline = time.monotonic() + 60
+    while plm.status()["running"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if plm.status()["running"]:
+        sys.exit("rag.py: the answer goes on though its client has left")
     print("rag.py: all results are right")
 
 
@@ -379,9 +404,9 @@ def main(words: Sequence[str]) -> None:
         for token in ask(states, words[1], answer):
             print(token, end="", flush=True)
         print()
-        for n in answer.way:
+        for n, state in zip(answer.way, answer.ready[1:], strict=True):
             piece = states.library.pieces[n]
-            print(f"  from {piece.path}, byte {piece.offset}", file=sys.stderr)
+            print(f"  from {piece.path}, byte {piece.offset} (state: {state})", file=sys.stderr)
     elif mode == "check" and len(words) > 1:
         check(open_states(words[1:]))
     elif mode == "measure" and len(words) > 2:

@@ -212,8 +212,7 @@ uint32_t tree_want(struct tree *t, const uint32_t *pieces, uint32_t n, plm_ref *
 		if (next == NO_NODE) {
 			next = add(t, at, pieces[i], false);
 			if (next == NO_NODE)
-				workload_fail("the states of a path do not fit into %llu bytes",
-				    (unsigned long long)t->budget);
+				return 0;
 			t->figures.wanted++;
 			submit_piece(t, next, FOREGROUND);
 		} else {

@@ -43,13 +43,14 @@ struct tree {
 	struct tree_node node[TREE_NODES];
 };
 
-/* budget: bytes of all states; a single path has to fit. system: the text before all pieces. */
+/* budget: bytes of all states. system: the text before all pieces. */
 void tree_open(struct tree *ret, const struct corpus *c, const char *system, uint64_t budget);
 void tree_close(struct tree *t);
 
 /* The states of a path for a question: ret[0] the system text, then a state for each piece. States
  * that are missing, or whose prefetch has not begun, are computed now, before all else. Running
- * prefetches of other paths are cancelled. Ends with tree_unpin(). Returns the number of states. */
+ * prefetches of other paths are cancelled. Ends with tree_unpin(). Returns the number of states; 0:
+ * the states of the path do not fit into the budget. */
 uint32_t tree_want(struct tree *t, const uint32_t *pieces, uint32_t n, plm_ref *ret);
 void tree_unpin(struct tree *t);
 /* Submits the missing states of a path with the lowest priority, while there is room for them.
