@@ -56,6 +56,5 @@ $(W)/rag: $(addprefix $(RAG)/,client_rag.c experiment.c answer.c tree.c predict.
 .PHONY: experiments
 experiments: workload-deps
 	$(AGAIN) workloads python
-	$(Q)tools/deps.sh gnuplot:gnuplot-nox || true # without gnuplot: tables alone
 	@PLM_BIN=$(OUT) PYTHON=$(PYTHON) PYTHONPATH=$(B)/python \
 	    python3 -B $(WL)/experiments.py --build $(W) $(EXPERIMENT_FLAGS)
