@@ -115,7 +115,8 @@ def pages() -> list[str]:
 
 
 def rag(build: Path, quick: bool) -> Rows:
-    return run(build / "rag", "measure", "24" if quick else "200", *pages())
+    rows = run(build / "rag", "measure", "24" if quick else "200", *pages())
+    return rows | run(build / "rag", "policies", "8" if quick else "60", *pages())
 
 
 def llm(_build: Path, quick: bool) -> Rows:
@@ -394,6 +395,18 @@ def table_rag(r: Results) -> str:
     return table(head, rows)
 
 
+def table_rag_policies(r: Results) -> str:
+    rows = [
+        [
+            policy,
+            figure(r.value(f"rag, policy {policy}: first token mean")),
+            figure(r.value(f"rag, policy {policy}: tokens")),
+        ]
+        for policy in POLICIES
+    ]
+    return table(["policy", "first token mean, ms", "tokens/s"], rows)
+
+
 def table_llm(r: Results) -> str:
     columns = ["first token p50", "first token, longest", "first token mean", "tokens"]
     columns += ["states found", "prefetches used"]
@@ -440,6 +453,7 @@ TABLES: dict[str, tuple[str, Callable[[Results], str]]] = {
     "words_commands": ("words", table_words_commands),
     "rag": ("rag", table_rag),
     "rag_parts": ("rag", table_rag_parts),
+    "rag_policies": ("rag", table_rag_policies),
     "llm": ("llm", table_llm),
 }
 

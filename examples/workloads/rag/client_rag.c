@@ -2,6 +2,7 @@
  *
  *	rag check                      small and seeded; kills, wrong values, a client that leaves
  *	rag measure QUESTIONS FILE...  figures over these documents
+ *	rag policies QUESTIONS FILE... each policy, on workers of three generations
  *	rag ask QUESTION FILE...       one answer, token by token; the pieces on stderr
  *
  * A wrong result ends the program with exit code 1. The text of an answer is nonsense: the model
@@ -166,17 +167,20 @@ static void run_check(void)
 
 /* ---- documents of files ---- */
 
-static void open_files(struct workload *w, struct corpus *c, char **paths, size_t n)
+static void open_files(struct workload *w, const struct workload_options *options, struct corpus *c,
+    char **paths, size_t n)
 {
 	plm_ref *documents = calloc(n, sizeof *documents);
 	if (!documents || n == 0)
 		workload_fail("which documents? Give files");
-	workload_boot(w, &(struct workload_options){ .module = "rag" });
+	workload_boot(w, options);
 	for (size_t i = 0; i < n; i++)
 		documents[i] = corpus_file(w, paths[i]);
 	corpus_open(c, w, documents, n, PIECE_BYTES, MODEL_SEED);
 	free(documents);
 }
+
+static const struct workload_options plain = { .module = "rag" };
 
 static void run_measure(uint32_t questions, char **paths, size_t n)
 {
@@ -184,7 +188,7 @@ static void run_measure(uint32_t questions, char **paths, size_t n)
 	struct workload w;
 	struct corpus c;
 	double begin = workload_now(), states = 0;
-	open_files(&w, &c, paths, n);
+	open_files(&w, &plain, &c, paths, n);
 	workload_row((workload_now() - begin) * 1e3, "ms", "rag, boot, pieces, vectors, lists");
 	for (uint32_t i = 0; i < c.n; i++)
 		states += (double)tiny_state_bytes(c.piece[i].bytes);
@@ -205,6 +209,32 @@ static void run_measure(uint32_t questions, char **paths, size_t n)
 	workload_end(&w);
 }
 
+/* A delay before each task plays the slower hardware; each token is a task. */
+static void run_policies(uint32_t questions, char **paths, size_t n)
+{
+	static const char *const policies[] = { "locality", "load-aware", "power-of-two",
+		"round-robin", "random", "static-fill" };
+	static struct tree tree;
+	for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+		struct workload w;
+		struct corpus c;
+		struct workload_options options = { .workers = "gen=4 x1; gen=2 x1; gen=1 x1",
+			.inject = "gen=2: delay=1ms@100%; gen=1: delay=4ms@100%",
+			.policy = policies[i],
+			.module = "rag" };
+		struct experiment e = { .law = { 4 * questions, 4, 12, 300, 500, 1 },
+			.learned = 3 * questions,
+			.tokens = ANSWER_TOKENS,
+			.think_ms = 100 };
+		open_files(&w, &options, &c, paths, n);
+		tree_open(&tree, &c, system_text, MEASURE_BUDGET);
+		experiment_policy(&tree, &e, policies[i]);
+		tree_close(&tree);
+		corpus_close(&c);
+		workload_end(&w);
+	}
+}
+
 static bool print_token(char token, void *context)
 {
 	(void)context;
@@ -222,7 +252,7 @@ static void run_ask(const char *question, char **paths, size_t n)
 	struct answer_options options = {
 		.hits = 2, .tokens = ANSWER_TOKENS, .reuse = true, .token = print_token
 	};
-	open_files(&w, &c, paths, n);
+	open_files(&w, &plain, &c, paths, n);
 	tree_open(&tree, &c, system_text, MEASURE_BUDGET);
 	answer_question(&tree, question, &options, &a, text);
 	printf("\n");
@@ -244,11 +274,15 @@ int main(int argc, char **argv)
 	else if (strcmp(mode, "measure") == 0 && argc > 3)
 		run_measure(
 		    (uint32_t)workload_number("QUESTIONS", argv[2]), argv + 3, (size_t)argc - 3);
+	else if (strcmp(mode, "policies") == 0 && argc > 3)
+		run_policies(
+		    (uint32_t)workload_number("QUESTIONS", argv[2]), argv + 3, (size_t)argc - 3);
 	else if (strcmp(mode, "ask") == 0 && argc > 3)
 		run_ask(argv[2], argv + 3, (size_t)argc - 3);
 	else
-		workload_fail("there are check, measure QUESTIONS FILE... and ask QUESTION "
-			      "FILE..., not \"%s\"",
+		workload_fail(
+		    "there are check, measure or policies QUESTIONS FILE..., ask QUESTION "
+		    "FILE..., not \"%s\"",
 		    mode);
 	return 0;
 }

@@ -234,6 +234,27 @@ void experiment_run(struct tree *t, const struct experiment *e)
 	free(q);
 }
 
+void experiment_policy(struct tree *t, const struct experiment *e, const char *policy)
+{
+	uint32_t n = e->law.questions;
+	struct question *q = calloc(n, sizeof *q);
+	struct path *path = calloc(n, sizeof *path);
+	struct run run = { .first = calloc(n, sizeof(double)) };
+	const struct prediction *p = predictions;
+	if (!q || !path || !run.first)
+		workload_fail("out of memory");
+	while (strcmp(p->name, "markov") != 0)
+		p++;
+	sessions_make(t->corpus, &e->law, q);
+	find_paths(t->corpus, q, n, path);
+	run_way(t, e, q, p, path, &run);
+	workload_row(run.mean_s * 1e3, "ms", "rag, policy %s: first token mean", policy);
+	workload_row(run.rate, "1/s", "rag, policy %s: tokens", policy);
+	free(run.first);
+	free(path);
+	free(q);
+}
+
 /* ---- one question ---- */
 
 /* The seconds of a task: `text` behind these states. */

@@ -15,6 +15,8 @@ struct experiment {
 
 /* Runs the same questions in each way; every answer must be that of the way before. */
 void experiment_run(struct tree *t, const struct experiment *e);
+/* The same questions with the predictor markov alone; the rows name the policy of the runtime. */
+void experiment_policy(struct tree *t, const struct experiment *e, const char *policy);
 /* How often each predictor names the path of the next question, and its first piece: without time,
  * so the same in each run. */
 void experiment_predict(const struct corpus *c, const struct experiment *e);
