@@ -195,8 +195,7 @@ static void event_row_ran(uint64_t ns, char *ret, size_t size)
 		snprintf(ret, size, "ran %.3f ms", (double)ns / (double)NS_PER_MS);
 }
 
-/* The argument in words. */
-static void event_row_describe(const plm_event *e, char *ret, size_t size)
+void event_row_describe(const plm_event *e, char *ret, size_t size)
 {
 	char amount[TIME_BYTES];
 	size_print(e->argument, amount, sizeof amount);

@@ -1,6 +1,6 @@
-/* event_row.h - an event of the log as a line, and which events a command shows: shared by plmctl
- * and plmdump.
- * Who: both programs, on everything plm_events_open() can open.  Blocks: in stdio. */
+/* event_row.h - an event of the log as a line, and which events a command shows: shared by plmctl,
+ * plmdump and plmweb.
+ * Who: these programs, on everything plm_events_open() can open.  Blocks: in stdio. */
 #ifndef PLM_CLI_EVENT_ROW_H
 #define PLM_CLI_EVENT_ROW_H
 
@@ -32,5 +32,8 @@ enum event_clock { EVENT_CLOCK_WALL, EVENT_CLOCK_MONOTONIC };
 
 void event_rows_begin(struct output *out, enum event_clock clock);
 void event_rows_add(struct output *out, const plm_event *event);
+
+/* What the argument of an event says, "ran 12.000 ms"; "" if nothing. */
+void event_row_describe(const plm_event *event, char *ret, size_t size);
 
 #endif

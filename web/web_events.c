@@ -1,8 +1,6 @@
 /* web_events.c - GET /api/events: what the event log still knows of a task. */
-#include <errno.h>
-#include <stdio.h>
-
 #include "base/clock.h"
+#include "cli/event_row.h"
 #include "web/web_routes.h"
 #include "web/web_rows.h"
 
@@ -10,7 +8,7 @@ enum { PAGE_ROWS = 256, EVENTS_MOST = 400, SEARCH_MS = 150 };
 
 static void events_put(const plm_event *event, uint64_t now_ns, struct json *json)
 {
-	char name[9] = "";
+	char detail[EVENT_DETAIL_BYTES];
 	jsontext_open(json, NULL, '{');
 	jsontext_text(json, "event", plm_event_name(event->kind));
 	jsontext_real(json, "ago_ms",
@@ -20,12 +18,8 @@ static void events_put(const plm_event *event, uint64_t now_ns, struct json *jso
 	row_put_number("worker", event->worker, json);
 	if (event->other.id)
 		jsontext_ref(json, "other", event->other);
-	if (event->kind == PLM_EVENT_NAME) {
-		snprintf(name, sizeof name, "%.8s", (const char *)&event->argument);
-		jsontext_text(json, "name", name);
-	} else {
-		jsontext_number(json, "argument", event->argument);
-	}
+	event_row_describe(event, detail, sizeof detail);
+	jsontext_text_if_any(json, "detail", detail);
 	jsontext_close(json, '}');
 }
 
@@ -47,6 +41,17 @@ static unsigned events_search(plm_events *events, plm_ref ref, struct json *json
 	return found;
 }
 
+/* Events before the submission need no search; 0: the table has forgotten the task. */
+static uint64_t events_begin(plm_inspect *in, plm_ref ref)
+{
+	static plm_task_row row;
+	uint64_t now = clock_ns();
+	if (plm_inspect_task(in, ref, 0, &row, sizeof row) < 0)
+		return 0;
+	uint64_t age_ns = row.age_ms * NS_PER_MS + NS_PER_S;
+	return age_ns < now ? now - age_ns : 0;
+}
+
 struct MHD_Response *events_route(struct request *request)
 {
 	struct MHD_Response *response = NULL;
@@ -59,7 +64,8 @@ struct MHD_Response *events_route(struct request *request)
 		    request, MHD_HTTP_BAD_REQUEST, "events?ref=@RECORD.GENERATION.BOOT");
 	if (!request_look(request, &response))
 		return response;
-	int r = plm_events_open(&events, request->web->look.in, 0);
+	int r = plm_events_open(
+	    &events, request->web->look.in, events_begin(request->web->look.in, ref));
 	if (r < 0)
 		return reply_failure(request, r);
 	jsontext_open(&json, NULL, '{');

@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { HOST_BYTES = 256, REPLY_BYTES = 4096 };
+enum { HOST_BYTES = 256, REPLY_BYTES = 4096, PROC_ADDRESS_BYTES = 48 };
 
 /* ---- Host ---- */
 
@@ -172,6 +172,39 @@ static bool guard_ask_kernel(
 	return true;
 }
 
+/* Where the kernel has no sock_diag: the table of /proc, a line for each socket, as hexadecimal
+ * words in the byte order of the machine. */
+static void guard_proc_text(const struct sockaddr *address, char ret[PROC_ADDRESS_BYTES])
+{
+	__be32 word[4] = { 0 };
+	__be16 port;
+	guard_diag_address(address, word, &port);
+	int n = 0;
+	for (int i = 0; i < (address->sa_family == AF_INET ? 1 : 4); i++)
+		n += snprintf(ret + n, PROC_ADDRESS_BYTES - (size_t)n, "%08X", word[i]);
+	snprintf(ret + n, PROC_ADDRESS_BYTES - (size_t)n, ":%04X", ntohs(port));
+}
+
+static bool guard_ask_proc(const struct sockaddr *peer, const struct sockaddr *ours, uid_t *ret)
+{
+	char from[PROC_ADDRESS_BYTES], to[PROC_ADDRESS_BYTES];
+	char local[PROC_ADDRESS_BYTES], remote[PROC_ADDRESS_BYTES], line[HOST_BYTES];
+	bool found = false;
+	FILE *file = fopen(peer->sa_family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
+	guard_proc_text(peer, from);
+	guard_proc_text(ours, to);
+	while (file && !found && fgets(line, sizeof line, file)) {
+		unsigned uid;
+		found =
+		    sscanf(line, "%*s %47s %47s %*s %*s %*s %*s %u", local, remote, &uid) == 3 &&
+		    strcmp(local, from) == 0 && strcmp(remote, to) == 0;
+		*ret = found ? (uid_t)uid : 0;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
 static bool guard_loopback_peer(int connection, const struct sockaddr *peer)
 {
 	struct sockaddr_storage ours;
@@ -180,8 +213,9 @@ static bool guard_loopback_peer(int connection, const struct sockaddr *peer)
 	if (getsockname(connection, (struct sockaddr *)&ours, &size) < 0)
 		return false;
 	int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	bool known =
-	    netlink >= 0 && guard_ask_kernel(netlink, peer, (const struct sockaddr *)&ours, &uid);
+	const struct sockaddr *us = (const struct sockaddr *)&ours;
+	bool known = (netlink >= 0 && guard_ask_kernel(netlink, peer, us, &uid)) ||
+	    guard_ask_proc(peer, us, &uid);
 	if (netlink >= 0)
 		close(netlink);
 	return known && guard_is_ours(uid);

@@ -259,7 +259,6 @@ static void live_close(void *context)
 		live_release(&live->latest[0]);
 		live_release(&live->latest[1]);
 		sample_end(&page->web->sample);
-		page->web->look.boot = 0; /* the next page begins anew */
 		stream_keep(page->web);
 	}
 	free(page);
@@ -287,6 +286,7 @@ static struct live_page *live_open(struct request *request)
 		live->frame_ns = clock_ns();
 		live->account_ns = COUNT_FIRST_MS * (int64_t)NS_PER_MS;
 		live->looks = live->frames = 0;
+		web->look.boot = 0; /* rates begin now, whatever was seen before */
 		live_look(web);
 		live_count(web, 0);
 	}

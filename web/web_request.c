@@ -28,7 +28,7 @@ bool request_ref(const struct request *request, const char *key, plm_ref *ret)
 /* ---- answers ---- */
 
 #define POLICY                                                                              \
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "   \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "         \
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " \
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
@@ -110,7 +110,7 @@ bool request_look(struct request *request, struct MHD_Response **ret)
 {
 	struct web *web = request->web;
 	int r = look_again(&web->look);
-	if (r == LOOK_NEW)
+	if (r == LOOK_NEW && live_wants_ticks(web))
 		live_see_boot(web);
 	if (r >= 0)
 		return true;

@@ -141,6 +141,10 @@ static void stream_take_end(struct stream *stream, const plm_event *event)
 static void stream_take(struct stream *stream, const plm_event *event)
 {
 	switch (event->kind) {
+	case PLM_EVENT_STARTED: /* each attempt tells its name anew */
+		if (stream_known_of(stream, event->ref)->ref.id == event->ref.id)
+			stream_known_of(stream, event->ref)->name[0] = 0;
+		break;
 	case PLM_EVENT_NAME: stream_take_name(stream, event); break;
 	case PLM_EVENT_DONE:
 	case PLM_EVENT_FAILED:

@@ -225,7 +225,10 @@ class History(unittest.TestCase):
                 for i in range(5):
                     words = ["submit", "--detach", "--label", "odd" if i % 2 else "even"]
                     ctl(*words, "--", "echo", f"<{i}>", name=name)
-                until(lambda: len(server.get("history")["tasks"]) == 5, "all are written")
+                until(
+                    lambda: len(server.get("history", state="done")["tasks"]) == 5,
+                    "all are written",
+                )
                 first = server.get("history", limit=3)
                 second = server.get("history", limit=3, before=first["before"])
                 ids = [task["id"] for task in first["tasks"] + second["tasks"]]

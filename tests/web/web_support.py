@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +26,7 @@ from support import PROGRAMS, ctl, main, runtime, segments, touch, until  # noqa
 __all__ = [
     "PROGRAMS",
     "ROOT",
+    "SANITIZED",
     "Live",
     "Server",
     "ctl",
@@ -41,18 +44,28 @@ Json = Any
 PATIENCE = 30.0
 
 
+def end_with_parent() -> None:
+    """In a child: a test that dies leaves no server behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 class Server:
     """A plmweb that listens on a free port, or on a unix socket."""
 
-    def __init__(self, name: str, *options: str, listen: str = "127.0.0.1:0") -> None:
-        words = [str(PROGRAMS / "plmweb"), "--name", name, "--listen", listen, *options]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    def __init__(
+        self, name: str, *options: str, listen: str = "127.0.0.1:0", under: Sequence[str] = ()
+    ) -> None:
+        words = [*under, str(PROGRAMS / "plmweb"), "--name", name, "--listen", listen, *options]
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.token = (re.findall(r"token=(\w+)", line) or [""])[0]
         found = re.search(r"http://(\S+?):(\d+)/", line)
         self.path = "" if found else listen.partition(":")[2]
-        self.host, self.port = ("127.0.0.1", int(found[2])) if found else ("localhost", 0)
+        self.host, self.port = (found[1], int(found[2])) if found else ("localhost", 0)
 
     @property
     def url(self) -> str:
@@ -66,13 +79,15 @@ class Server:
             s.settimeout(PATIENCE)
             s.connect(self.path)
             return s
-        return socket.create_connection((self.host, self.port), timeout=PATIENCE)
+        return socket.create_connection((self.host.strip("[]"), self.port), timeout=PATIENCE)
 
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one request; `_` in a name of a header stands for `-`."""
-        connection = http.client.HTTPConnection(self.host, self.port or 80, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(
+            self.host.strip("[]"), self.port or 80, timeout=PATIENCE
+        )
         connection.sock = self.connect()
         try:
             named = {key.replace("_", "-"): value for key, value in headers.items()}
@@ -135,7 +150,8 @@ def serve(name: str, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Ser
     try:
         yield server
     finally:
-        server.end()
+        code = server.end()
+        assert code in (0, -signal.SIGKILL), f"plmweb ended with {code}"
 
 
 @contextlib.contextmanager
@@ -184,6 +200,10 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+# Of a build with AddressSanitizer, whose memory is not ours, and which cannot be traced.
+SANITIZED = PROGRAMS.name == "asan"
 
 
 def resident(pid: int) -> int:

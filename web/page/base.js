@@ -50,6 +50,7 @@ function bytes(n) {
 }
 function span(ms) {
 	if (ms === undefined || ms === null) return "–";
+	if (ms === 0) return "< 1 ms";
 	if (ms < 1) return fixed(ms * 1000, ms < 0.01 ? 1 : 0) + " µs";
 	if (ms < 1000) return fixed(ms, ms < 10 ? 1 : 0) + " ms";
 	const s = ms / 1000;
@@ -59,8 +60,14 @@ function span(ms) {
 	if (s < 86400) return two(s / 3600, (s % 3600) / 60, "h", "min");
 	return two(s / 86400, (s % 86400) / 3600, "d", "h");
 }
-const moment = (ms) =>
-	ms ? new Date(ms).toLocaleString([], { dateStyle: "short", timeStyle: "medium" }) : "–";
+/* "2026-11-30 10:16:15", of the person's time zone. */
+function moment(ms) {
+	if (!ms) return "–";
+	const two = (n) => String(n).padStart(2, "0");
+	const at = new Date(ms);
+	const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+	return day + " " + [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+}
 
 /* ---- light, dark, colours ---- */
 

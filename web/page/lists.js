@@ -32,7 +32,8 @@ const workers = {
 	button: (text, path, worker) => el("button", text, { onclick: () => act(path, { worker }) }),
 	live(frame) {
 		if ($("worker-table").contains(document.activeElement)) return; /* a button has the focus */
-		table($("worker-table"), this.columns, frame.workers || [], {
+		const rows = (frame.workers || []).slice().sort((a, b) => a[0] - b[0]);
+		table($("worker-table"), this.columns, rows, {
 			empty: "no worker",
 			open: (w) => w[8] || "",
 		});

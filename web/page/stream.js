@@ -79,7 +79,9 @@ const stream = {
 					? "shades: many short tasks, as dark as the worker is busy"
 					: part.lost
 						? `${exact(part.lost)} events were overwritten before they were read`
-						: "");
+						: part.without_room
+							? `${plural(part.without_room, "process", "es")} without room in /dev/shm for events`
+							: "");
 	},
 	/* What runs just now comes from the list of workers. */
 	running(frame) {
@@ -186,7 +188,7 @@ const stream = {
 		for (const block of row.blocks) {
 			if (block.e < from || block.b > end) continue;
 			const [x, w] = box(block.b, block.e);
-			g.globalAlpha = 0.12 + 0.8 * Math.min(1, block.busy);
+			g.globalAlpha = 0.3 + 0.65 * Math.min(1, block.busy);
 			g.fillStyle = tint(block.name);
 			g.fillRect(x, y + 1, w + 0.5, step - 2);
 			g.globalAlpha = 1;

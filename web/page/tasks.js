@@ -154,7 +154,8 @@ const detail = {
 		this.attempt = 0;
 		this.settled = false;
 		this.dropped = 0;
-		this.shape = "";
+		this.shape = this.phase = "";
+		this.ended = false;
 		clear($("task")).append(el("p.dim", "…"));
 		this.load();
 	},
@@ -171,18 +172,24 @@ const detail = {
 		const ref = this.ref;
 		try {
 			const task = await get("task", { ref });
-			let events = null;
-			try {
-				events = await get("events", { ref });
-			} catch (error) {
-				events = { events: [], error: error.message };
-			}
+			const phase = task.state + task.attempt;
+			if (phase !== this.phase) this.log = await this.events(ref);
+			this.phase = phase;
+			this.ended = ["done", "failed", "cancelled"].includes(task.state);
 			if (ref !== this.ref || view.name !== "task") return;
-			this.show(task, events);
+			this.show(task, this.log);
 			if (task.marks.includes("command")) this.follow(ref);
 		} catch (error) {
 			if (ref === this.ref)
 				clear($("task")).append(el("div.title", el("h1.mono", ref)), el("p.bad", error.message));
+		}
+	},
+	/* A search of the log costs more than a look at the table: once for each state. */
+	async events(ref) {
+		try {
+			return await get("events", { ref });
+		} catch (error) {
+			return { events: [], error: error.message };
 		}
 	},
 	buttons(task) {
@@ -292,7 +299,7 @@ const detail = {
 									: "the event log is off: boot with plm --events on, or keep the task stream open"),
 					),
 				),
-				this.events(events.events),
+				this.eventTable(events.events),
 			),
 		);
 		this.shape = task.ref;
@@ -375,19 +382,9 @@ const detail = {
 		}
 		this.following = false;
 	},
-	events(list) {
+	eventTable(list) {
 		const node = el("table");
 		if (!list.length) return el("div");
-		const words = (e) =>
-			e.event === "done" || e.event === "failed" || e.event === "cancelled"
-				? e.argument
-					? "ran " + span(e.argument / 1e6)
-					: "never started"
-				: e.event === "submitted"
-					? "priority " + (e.argument > 2 ** 62 ? "below 0" : e.argument)
-					: e.event === "sealed" || e.event === "freed" || e.event === "read"
-						? bytes(e.argument)
-						: e.name || "";
 		table(
 			node,
 			[
@@ -396,13 +393,13 @@ const detail = {
 				{ title: "Attempt", num: true, cell: (e) => e.attempt || "" },
 				{ title: "Worker", num: true, cell: (e) => (e.worker === undefined ? "" : "w" + e.worker) },
 				{ title: "Process", num: true, cell: (e) => e.process },
-				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : words(e)) },
+				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : e.detail || "") },
 			],
 			list,
 		);
 		return el("div.scroll", node);
 	},
 	tick() {
-		if (!document.hidden) this.load();
+		if (!this.ended) this.load();
 	},
 };
