@@ -436,10 +436,10 @@ deps:
 	@tools/deps.sh
 
 # The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
-# PyPI into build/pictures-tools.
+# PyPI, into build/.
 .PHONY: pictures
 pictures: all
-	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)tools/deps.sh gnuplot:gnuplot-nox
 	$(Q)$(PYTHON) tools/pictures.py
 
 deps-python: deps
