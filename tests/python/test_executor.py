@@ -264,6 +264,7 @@ class Watched(unittest.TestCase):
     def test_the_event_log_names_the_python_function(self) -> None:
         with mock.patch.dict(os.environ, PLM_EVENTS="on"), plm.Executor(1) as pool:
             self.assertEqual(pool.submit(total_of, [1, 2]).result(), 3)
+            assert pool._runtime is not None
             said = support.ctl("events", "--kind", "name", "--json", name=pool._runtime.name)
         parts = [json.loads(line)["detail"] for line in said.splitlines()]
         self.assertEqual("".join(parts), "total_of")
