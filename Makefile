@@ -19,6 +19,7 @@
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
+## make load-matrix    workers by clients, beside the physical limit: table and plots
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
 ##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
 ##       packaging, examples, and programs built, not run: test-programs
@@ -81,7 +82,7 @@ JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
 	cli/event_row.c)
-CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
+CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace))
 WEB     := $(call objects,$(call sources,web) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
@@ -112,9 +113,9 @@ EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# plmctl alone reads JSON (task files) and draws in a terminal (top), so libplm and the other
-# programs need neither library.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo
+# plmctl alone reads JSON (task files), draws in a terminal (top) and packs traces, so libplm and
+# the other programs need none of these libraries.
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
@@ -233,6 +234,9 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
+$(addprefix $(B)/tests/unit/test_,runs recording): $(call objects,$(call sources,cli/runs))
+$(addprefix $(B)/tests/unit/test_,runs recording): LIBS += -lz
+
 # The test plays an event log, and the time.
 $(B)/tests/unit/test_flow: $(call objects,cli/top/top_flow.c cli/top/top_runs.c cli/top/top_count.c)
 $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_disconnect \
@@ -277,7 +281,7 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lcheck -lsubunit -lrt -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
@@ -432,10 +436,10 @@ deps:
 	@tools/deps.sh
 
 # The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
-# PyPI into build/pictures-tools.
+# PyPI, into build/.
 .PHONY: pictures
 pictures: all
-	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)tools/deps.sh gnuplot:gnuplot-nox
 	$(Q)$(PYTHON) tools/pictures.py
 
 deps-python: deps

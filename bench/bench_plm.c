@@ -9,6 +9,7 @@ static const char usage[] =
     "  --quick         shorter rounds, and fewer (a minute)\n"
     "  --only CASE     one of: flow trip watched cost map scale get put sizes boot\n"
     "                  queue load death recovery pressure command waiting journal top idle\n"
+    "                  trace\n"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 		{ "journal", case_journal },
 		{ "top", case_top },
 		{ "idle", case_idle },
+		{ "trace", case_trace },
 	};
 	static const struct bench_program program = {
 		"bench_plm",

@@ -28,5 +28,6 @@ int case_commands_waiting(struct bench *bench); /* a million waiting commands */
 int case_journal(struct bench *bench);          /* the cost of a journal */
 int case_top(struct bench *bench);              /* the cost of plmctl top */
 int case_idle(struct bench *bench);             /* the cost of an idle runtime */
+int case_trace(struct bench *bench);            /* traces of a million events */
 
 #endif

@@ -285,6 +285,17 @@ def table_map(run):
     return table(["", "us"], [[name, figure(run.plm(name))] for name in names])
 
 
+def table_watched(run):
+    """What the event log costs while somebody watches."""
+    rows = []
+    for name in ("tasks", "trip back to back", "trip from idle"):
+        off, on = (run.plm(f"{name}, log {state}") for state in ("off", "on"))
+        unit = run.rows.get(("bench_plm", f"{name}, log off"), {}).get("unit", "")
+        ratio = f"{on / off:.3f}" if off and on else "-"
+        rows.append([f"{name}, {unit}".rstrip(", "), figure(off), figure(on), ratio])
+    return table(["no-op tasks", "log off", "log on", "ratio"], rows)
+
+
 def table_top(run):
     """What plmctl top costs."""
     names = (

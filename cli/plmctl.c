@@ -28,6 +28,8 @@ static const struct command *const commands[] = {
 	&cmd_status,
 	&cmd_events,
 	&cmd_top,
+	&cmd_trace,
+	&cmd_plot,
 	&cmd_web,
 	&cmd_tasks,
 	&cmd_workers,

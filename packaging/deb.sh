@@ -100,7 +100,7 @@ build plm <<END
 Section: utils
 Depends: $needed_by_programs
 Recommends: libhwloc-plugins
-Suggests: libplm-dev
+Suggests: libplm-dev, gnuplot-nox
 Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
  resource needs, time limits, retries and dependencies. Results pass between
