@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -127,6 +128,30 @@ def measure_page(server: Server) -> None:
     row("page and first frame, median of 20", sorted(times)[10], "ms", "300 with the drawing")
 
 
+def measure_paint(server: Server) -> None:
+    """From the request to the first painted content, in headless Chromium."""
+    try:
+        from playwright.sync_api import sync_playwright  # type: ignore[import-not-found]
+    except ImportError:
+        print("skipped: the first paint: run this with build/web-tools/venv/bin/python")
+        return
+    paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+    times = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        for _ in range(9):
+            page = browser.new_context().new_page()
+            page.goto(server.url)
+            while not (at := page.evaluate(paint)):
+                pass
+            times.append(at)
+            page.context.close()
+        browser.close()
+    row("first paint in Chromium, median of 9", sorted(times)[4], "ms", "300")
+
+
 def measure_killed(server: Server) -> None:
     """From the death of a worker to the frame that shows it."""
     times = []
@@ -175,6 +200,7 @@ def measure_flood(seconds: float, workers: int) -> None:
             client.kill()
             client.join()
         measure_page(server)
+        measure_paint(server)
         measure_killed(server)
         server.end()
 
