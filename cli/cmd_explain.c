@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 
 enum { REASONS_MAX = 8, REFS_MAX = 8 };
@@ -101,6 +102,11 @@ static int explain_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
+	if (context->fleet) {
+		int code = fleet_explain(context, refs, n);
+		free(refs);
+		return code;
+	}
 	int worst = look_open(context);
 	for (size_t i = 0; i < n && context->in; i++) {
 		int code = explain_one(context, refs[i], argv[optind + (int)i]);
@@ -120,5 +126,6 @@ const struct command cmd_explain = {
 	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = explain_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/result.h"
 
 static const struct option_row rows[] = {
@@ -51,6 +52,8 @@ static int get_run(struct context *context, int argc, char **argv)
 	take_options(context, argc, argv, (void *[]){ &path });
 	expect_operands(context, argc, 1, 1);
 	plm_ref ref = reference_word(argv[optind]);
+	if (context->fleet)
+		return fleet_get(context, ref, path);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -72,4 +75,5 @@ const struct command cmd_get = {
 	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the\n"
 	    "value is the output of a command, and a part of the output was cut off.\n",
 	.run = get_run,
+	.fleet = true,
 };

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 
 enum { US_PER_MS = 1000, OUTPUTS_MAX = 1024 };
 
@@ -137,6 +138,11 @@ static int info_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
+	if (context->fleet) {
+		int code = fleet_info(context, refs, n);
+		free(refs);
+		return code;
+	}
 	int worst = runtime(context);
 	context->out.upright = true;
 	table_begin(&context->out, columns, COUNT_OF(columns));
@@ -162,5 +168,6 @@ const struct command cmd_info = {
 	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = info_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/result.h"
 
 enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
@@ -160,6 +161,8 @@ static int logs_run(struct context *context, int argc, char **argv)
 	bool on = asked.follow;
 	expect_operands(context, argc, 1, 1);
 	l.ref = reference_word(argv[optind]);
+	if (context->fleet)
+		return fleet_logs(context, l.ref, l.stream, on);
 	context->stays = on;
 	int code = runtime(context);
 	if (code != EXIT_FINE)
@@ -184,5 +187,6 @@ const struct command cmd_logs = {
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
 	    "74: a part of the output was cut off.\n",
 	.run = logs_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -8,6 +8,7 @@
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/interrupt.h"
 #include "cli/outlets.h"
 #include "cli/pump.h"
@@ -246,11 +247,25 @@ static int submit_submit(
 	return code;
 }
 
+static int submit_to_fleet(
+    struct context *context, struct submit *s, int argc, char **argv, const char *const *shell)
+{
+	if (s->tmpdir)
+		usage_error(context, "--tmpdir is not for a fleet: output comes through its queue");
+	int code = s->shell ? fleet_submit(context, &s->request, shell, 3)
+			    : fleet_submit(context, &s->request, (const char *const *)argv + optind,
+				  (size_t)(argc - optind));
+	command_request_free(context, &s->request);
+	return code;
+}
+
 static int submit_run(struct context *context, int argc, char **argv)
 {
 	struct submit s = { .shell = NULL };
 	submit_take_options(context, argc, argv, &s);
 	const char *const shell[] = { "/bin/sh", "-c", s.shell };
+	if (context->fleet)
+		return submit_to_fleet(context, &s, argc, argv, shell);
 	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = command_stdin_take(context, &s.request, s.request.task.detach);
@@ -288,4 +303,5 @@ const struct command cmd_submit = {
 	"command succeeded and a part of its output was cut off (plmctl --help).\n",
 	.options_end_at_operand = true,
 	.run = submit_run,
+	.fleet = true,
 };
