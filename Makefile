@@ -20,6 +20,7 @@
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
+## make experiments    matrices, map-reduce, questions to documents, measured
 ## make load-matrix    workers by clients, beside the physical limit: table and plots
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
 ##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
@@ -214,8 +215,10 @@ wheel: deps deps-python
 
 .PHONY: demo
 demo: deps deps-python
-	$(AGAIN) all python
+	$(AGAIN) all python workloads
 	@$(B)/examples/demo $(OUT)
+	@echo 'Map-reduce: the letters of a text in a thousand chunks, beside one loop'
+	@PLM_BIN=$(OUT) $(B)/workloads/words origin 1000 36000 3
 	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
 	    $(PYTHON) examples/python/demo.py)
 
@@ -236,7 +239,7 @@ TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/support/modules/*.c))
 TEST_LIB := $(call objects,$(call sources,tests/support))
 
 .PHONY: test-programs sweep-programs
-test-programs: all $(TESTS) $(TEST_MODULES)
+test-programs: all workloads $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in the test's process exports plm_* for modules.
@@ -299,7 +302,7 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
-check: deps deps-python
+check: deps deps-python workload-deps
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
@@ -410,7 +413,7 @@ nightly: fuzz-ready sweeps-ready
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
-asan: deps deps-python
+asan: deps deps-python workload-deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
@@ -442,6 +445,7 @@ bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
 	@$(BARE) tools/bare.sh
 
 include bench/bench.mk
+include examples/workloads/workloads.mk
 
 # ---- packages, installing, cleaning --------------------------------------------------------------
 
@@ -450,10 +454,10 @@ deps:
 	@tools/deps.sh
 
 # The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
-# PyPI into build/pictures-tools.
+# PyPI, into build/.
 .PHONY: pictures
 pictures: all
-	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)tools/deps.sh gnuplot:gnuplot-nox
 	$(Q)$(PYTHON) tools/pictures.py
 
 deps-python: deps

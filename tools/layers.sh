@@ -12,11 +12,11 @@
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
 #	command <- python/core
-#    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
-#    no part of a runtime but the public interface, and the verbs of a fleet; the simulation is made
-#    of heap and policy, and the cost of placing is measured on the tests' stage. Tests and the
-#    explorer may see the whole product, and nothing sees them; bench/, tests/ and verify/ share
-#    tests/support alone.
+#    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h; a workload
+#    also the headers of its folder, and of examples/workloads. Benches see no part of a runtime but
+#    the public interface, and the verbs of a fleet; the simulation is made of heap and policy, and
+#    the cost of placing is measured on the tests' stage. Tests and the explorer may see the whole
+#    product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (manager/loader.c).
@@ -104,6 +104,14 @@ while read -r place header; do
 	esac
 done < <(includes examples/*.c worker/probe.[ch] tests/support/modules/*.c client/plm.h \
 	client/plm_inspect.h)
+
+while read -r place header; do
+	case $header in
+	plm.h | plm_inspect.h) continue ;;
+	esac
+	[ -f "examples/workloads/$header" ] || [ -f "${place%/*}/$header" ] ||
+		offence "$place includes $header: it may see what a user sees, and its own folder"
+done < <(includes examples/workloads/*.[ch] examples/workloads/*/*.[ch])
 
 # Judging folders share tests/support alone.
 while read -r place header; do

@@ -182,7 +182,8 @@ class Guard(unittest.TestCase):
             self.assertFalse(os.path.exists(path))
 
     def test_wrong_options_are_named(self) -> None:
-        for words in (["--listen", "here"], ["--listen", "1.2.3:4"], ["--nonsense"], ["operand"]):
+        wrong = [["--listen", "here"], ["--listen", "1.2.3:4"], ["--nonsense"], ["operand"]]
+        for words in [*wrong, ["--name", "a/b"], ["--name", "\x1b[31m"]]:
             done = subprocess.run(
                 [PROGRAMS / "plmweb", *words], capture_output=True, text=True, check=False
             )
