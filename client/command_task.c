@@ -118,6 +118,8 @@ static int command_task_check_numbers(const plm_command_options *options)
 	if (options->memory_limit > COMMAND_MEMORY_MAX)
 		return why(-EINVAL, "the memory limit of a command is at most %llu bytes",
 		    (unsigned long long)COMMAND_MEMORY_MAX);
+	if (options->part_count && !options->input)
+		return why(-EINVAL, "parts of an input need the file they are parts of");
 	for (size_t i = 0; i < options->variable_count; i++)
 		if (options->variables[i][0] == '=' || !strchr(options->variables[i], '='))
 			return why(
@@ -173,6 +175,15 @@ static size_t command_task_add_number(
 	return number ? command_add(fields, length, room, field, text) : length;
 }
 
+static size_t command_task_add_part(
+    char *fields, size_t length, size_t room, const uint64_t part[2])
+{
+	char text[2 * NUMBER_BYTES];
+	snprintf(text, sizeof text, "%llu+%llu", (unsigned long long)part[0],
+	    (unsigned long long)part[1]);
+	return command_add(fields, length, room, COMMAND_PART, text);
+}
+
 /* Writes the fields, or with room 0 counts their bytes. */
 static size_t command_task_write_fields(const plm_command_options *options, const char *directory,
     const char *input, char *fields, size_t room)
@@ -180,6 +191,8 @@ static size_t command_task_write_fields(const plm_command_options *options, cons
 	size_t n = command_add(fields, 0, room, COMMAND_DIRECTORY, directory);
 	if (options->input)
 		n = command_add(fields, n, room, COMMAND_STDIN, input);
+	for (size_t i = 0; i < options->part_count; i++)
+		n = command_task_add_part(fields, n, room, options->parts + 2 * i);
 	n = command_task_add_number(fields, n, room, COMMAND_CAP, options->output_cap);
 	n = command_task_add_number(fields, n, room, COMMAND_MEMORY, options->memory_limit);
 	if (options->label)

@@ -312,8 +312,7 @@ enum plm_command_use {           /* what a command does with a future, or what b
 	PLM_COMMAND_STDIN = 's', /* the value of `ref` is its standard input */
 	PLM_COMMAND_IN = 'n', /* the value of `ref` is a file; the variable `name` holds its path */
 	PLM_COMMAND_AFTER = 'a', /* the command starts when `ref` has succeeded */
-	PLM_COMMAND_OUT =
-	    'o' /* "NAME" or "NAME=FILE": a file the command writes becomes a result */
+	PLM_COMMAND_OUT = 'o'    /* "NAME" or "NAME=FILE": a written file becomes a result */
 };
 
 typedef struct plm_command_future {
@@ -342,6 +341,8 @@ typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothin
 	int outlet; /* each task of this command names an outlet */
 	const plm_command_future *futures;
 	size_t future_count;
+	const uint64_t *parts; /* offset, length, ...: parts of `input`, given through a pipe */
+	size_t part_count;
 } plm_command_options;
 
 enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */

@@ -46,6 +46,7 @@ static int command_take_fields(struct command *c)
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
 		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
+		case COMMAND_PART: break;     /* input_parts.c */
 		case COMMAND_STDIN_VALUE:
 		case COMMAND_IN:
 		case COMMAND_OUT:
@@ -379,17 +380,18 @@ static void command_block_interrupts(sigset_t *ret_before)
 	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
 }
 
-static int command_open_input(struct command *c, int *ret)
+static int command_open_input(struct command *c, struct input_parts *parts, int *ret)
 {
 	*ret = value_files_stdin(c);
 	if (!c->input || *ret >= 0)
 		return 0; /* the worker's own stdin is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
-	return *ret >= 0 ? 0
-			 : plm_fail(c->call, COMMAND_OURS,
-			       "cannot open the --stdin file %s: "
-			       "%s",
-			       c->input, strerror(errno));
+	int r = *ret < 0 ? -errno : input_parts_open(parts, c->fields, c->fields_bytes, ret);
+	return r == 0 ? 0
+		      : plm_fail(c->call, COMMAND_OURS,
+			    "cannot open the --stdin file %s: "
+			    "%s",
+			    c->input, strerror(-r));
 }
 
 static int command_run_start(const struct command *c, struct run *run, int in)
@@ -425,7 +427,7 @@ static int command_run_to_the_end(struct command *c, struct run *run)
 {
 	struct process *me = run->call->rt->me;
 	uint64_t begun_ns = clock_ns();
-	int in, r = command_open_input(c, &in);
+	int in, r = command_open_input(c, &run->parts, &in);
 	if (r == 0)
 		r = command_run_start(c, run, in);
 	if (in >= 0)
@@ -456,6 +458,7 @@ static int command_run(plm_call *call)
 			.pid = -1,
 			.pidfd = -1,
 			.kill_ns = DEADLINE_NEVER,
+			.parts = INPUT_PARTS_NONE,
 			.out = { .call = call,
 			    .stream = 1,
 			    .pipe = -1,
@@ -477,6 +480,7 @@ static int command_run(plm_call *call)
 		command_adopt_descendants(&run);
 		r = command_run_to_the_end(&c, &run);
 		pthread_sigmask(SIG_SETMASK, &run.waiting, NULL);
+		input_parts_close(&run.parts);
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}

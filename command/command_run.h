@@ -16,6 +16,7 @@
 #include "tables/command_block.h"
 #include "tables/inherited.h"
 #include "command/capture.h"
+#include "command/input_parts.h"
 #include "command/jobserver.h"
 #include "worker/call.h"
 
@@ -112,6 +113,7 @@ struct run { /* a running command */
 	int pidfd;
 	struct capture out, err;
 	struct jobserver *jobserver;
+	struct input_parts parts;
 	sigset_t waiting;     /* the signal mask of the sleep: only then interrupts arrive */
 	struct family before; /* children of the worker, not of the command */
 	unsigned interrupts;  /* since the command was asked to stop */
