@@ -268,8 +268,8 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 	file_write("proc/loadavg",
 	    "0.0 0.0 0.0 5/100 1\n"); /* five runnable processes, without plmctl four */
 	file_write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable:   100 kB\n");
-	check_shell(124, "", "ran out", "plmctl map --load 4 --timeout 0.3 touch ::: ran");
-	check_shell(124, "", "ran out", "plmctl map --memfree 1M --timeout 0.3 touch ::: ran");
+	check_shell(124, "", "ran out", "plmctl --timeout 0.3 map --load 4 touch ::: ran");
+	check_shell(124, "", "ran out", "plmctl --timeout 0.3 map --memfree 1M touch ::: ran");
 	check_shell(0, "", "", "[ ! -e ran ]");
 	check_shell(0, "x\n", "", "plmctl map --load 5 --memfree 100K echo ::: x");
 	pid_t pid = shell_start("exec plmctl map --memfree 101K --load 5 touch ::: ran");
@@ -320,13 +320,12 @@ END_TEST
 
 START_TEST(usage_errors_are_64_and_boot_nothing)
 {
-	static const char *const lines[] = { "plmctl map -x true ::: 1",
+	static const char *const lines[] = { "plmctl map -W true ::: 1",
 		"plmctl map --resume true ::: 1", "plmctl map --detach true ::: 1",
 		"plmctl map --out X true ::: 1", "plmctl map --replicas 2 true ::: 1",
-		"plmctl map -n 2 echo ::: 1 ::: 2", "plmctl map --private --name x true ::: 1",
-		"plmctl map --line --json true ::: 1", "plmctl map --line --results r true ::: 1",
-		"plmctl map --load 0 true ::: 1", "plmctl map -j x true ::: 1",
-		"plmctl map echo ::::" };
+		"plmctl map --private --name x true ::: 1", "plmctl map --line --json true ::: 1",
+		"plmctl map --line --results r true ::: 1", "plmctl map --load 0 true ::: 1",
+		"plmctl map -j x true ::: 1", "plmctl map echo ::::" };
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		check_shell(64, "", "plmctl: ", lines[i]);
 	check_shell(69, "", "no runtime \"nobody\"", "plmctl map --name nobody true ::: 1");
@@ -354,7 +353,7 @@ START_TEST(a_job_that_runs_too_long_is_ended)
 	    "plmctl map --run-limit "
 	    "100ms --joblog log sleep ::: 60");
 	check_shell(0, "-1\t15\n", "", "tail -n 1 log | cut -f 7,8");
-	check_shell(124, "", "--timeout ran out", "plmctl map --timeout 0.2 sleep ::: 60");
+	check_shell(124, "", "--timeout ran out", "plmctl --timeout 0.2 map sleep ::: 60");
 }
 END_TEST
 
