@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 enum {
 	LINE_BYTES = 128 << 10,      /* the default of xargs, and the kernel's limit of a word */
+	AHEAD_BYTES = 64 << 20,      /* of inputs read ahead for a bar */
 	VALUES_MAX = ARGS_MAX - 256, /* a task has no more arguments */
 };
 
@@ -37,7 +39,6 @@ static int feed_keep_all(struct feed *f)
 	if (r == 0) {
 		if (f->plan->shuffled)
 			kept_shuffle(&f->kept);
-		f->kept_inputs = f->kept.rows;
 		f->exhausted = true;
 	}
 	return r;
@@ -52,14 +53,32 @@ static int feed_next_input(struct feed *f)
 	int r = keeps && !f->exhausted ? feed_keep_all(f) : 1;
 	if (r < 0)
 		return r;
-	if (kept_next(&f->kept, &f->part)) {
-		f->has_part = true;
-		return 1;
-	}
-	r = f->exhausted ? 0 : feed_read_input(f);
+	if (kept_next(&f->kept, &f->part))
+		r = 1;
+	else if (f->error)
+		return why(f->error, "%s", f->why);
+	else
+		r = f->exhausted ? 0 : feed_read_input(f);
 	f->has_part = r == 1;
+	f->taken += r == 1;
 	f->exhausted = f->exhausted || r == 0;
 	return r;
+}
+
+void feed_look_ahead(struct feed *f)
+{
+	if (f->pipe || f->has_part || f->exhausted || f->error || sources_total(f->sources))
+		return;
+	if (f->kept.at == f->kept.rows)
+		kept_free(&f->kept);
+	int r = 1;
+	while (f->kept.values.length < AHEAD_BYTES && (r = feed_read_input(f)) == 1)
+		kept_add(&f->kept, f->part.values.data, f->part.values.length);
+	f->exhausted = r == 0;
+	if (r >= 0 || r == -EAGAIN)
+		return;
+	f->error = r; /* for the job behind the inputs that were good */
+	snprintf(f->why, sizeof f->why, "%s", why_text());
 }
 
 /* ---- one job of several inputs ---- */
@@ -226,9 +245,10 @@ int feed_next(struct feed *f, struct job **ret)
 uint64_t feed_total(const struct feed *f)
 {
 	const struct feed_plan *plan = f->plan;
-	uint64_t inputs = f->kept_inputs ? f->kept_inputs
-	    : f->sources                 ? sources_total(f->sources)
-					 : 0;
+	uint64_t ahead = f->kept.rows - f->kept.at;
+	uint64_t inputs = f->exhausted ? f->taken + ahead
+	    : f->sources               ? sources_total(f->sources)
+				       : 0;
 	uint64_t each = plan->max_inputs ? plan->max_inputs : 1;
 	bool unknown = plan->packs || plan->max_lines || plan->max_bytes;
 	uint64_t jobs = unknown ? 0 : (inputs + each - 1) / each;

@@ -3,7 +3,8 @@
  * and no jobs that an earlier run has done (--resume).
  *
  * At the end of the inputs -X and -m spread what is left evenly over the jobs at once. --shuf keeps
- * all inputs in memory first; everything else takes the memory of one line.
+ * all inputs in memory first; a bar reads
+ * 64 MiB ahead; everything else takes the memory of one line.
  * Who: one thread.  Blocks: as map_sources.h. */
 #ifndef PLM_CLI_MAP_FEED_H
 #define PLM_CLI_MAP_FEED_H
@@ -24,6 +25,8 @@ struct feed_plan {           /* zeroes: one input in each job */
 	bool exact; /* -x: a line too long for max_inputs is an error */
 };
 
+enum { FEED_WHY_BYTES = 512 };
+
 struct feed {
 	const struct feed_plan *plan;
 	struct sources *sources;
@@ -43,14 +46,18 @@ struct feed {
 	struct row row; /* values of the job so far */
 	uint64_t inputs, lines;
 	size_t bytes;
-	struct kept kept;     /* all inputs, or the last ones, to be spread */
-	uint64_t kept_inputs; /* if these were all */
-	uint64_t spread;      /* inputs in each of the last jobs; 0: not spread yet */
-	struct text sizes;    /* values in each input of the row: size_t */
+	int error; /* of reading ahead */
+	char why[FEED_WHY_BYTES];
+	struct kept kept;  /* all inputs, or the last ones, to be spread */
+	uint64_t taken;    /* inputs given to jobs */
+	uint64_t spread;   /* inputs in each of the last jobs; 0: not spread yet */
+	struct text sizes; /* values in each input of the row: size_t */
 };
 
 /* 1: *ret is the next job; 0: the end; -EAGAIN: no input yet; else -errno with a why. */
 int feed_next(struct feed *f, struct job **ret);
+/* Reads inputs that are there into memory, up to 64 MiB, so that their number may become known. */
+void feed_look_ahead(struct feed *f);
 /* The number of jobs to run; 0: unknown. */
 uint64_t feed_total(const struct feed *f);
 /* The descriptor to poll for the next job; -1: no need to wait. */

@@ -149,6 +149,8 @@ static int map_run_start_jobs(struct map *m)
 		*last = job;
 		last = &job->next;
 	}
+	if (m->progress.wanted)
+		feed_look_ahead(&m->feed);
 	template_know(m->template, feed_total(&m->feed), m->jobs);
 	m->tally.total = m->plan->total ? m->plan->total : feed_total(&m->feed);
 	return first || m->flight.refused ? flight_submit(&m->flight, first) : EXIT_FINE;

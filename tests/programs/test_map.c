@@ -188,6 +188,34 @@ START_TEST(a_bar_is_drawn_on_a_terminal_only)
 }
 END_TEST
 
+/* Each drawing of the bar is behind a carriage return. */
+static size_t longest_drawing(const char *text)
+{
+	size_t longest = 0;
+	for (size_t n; *text; text += n + (text[n] != 0)) {
+		n = strcspn(text, "\r\n");
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+START_TEST(a_bar_knows_inputs_read_ahead_and_fits_the_terminal)
+{
+	static const unsigned widths[] = { 8, 20, 41, 80, 200 };
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+		struct output_of o = shell(
+		    "NO_COLOR=1 TERM=dumb script -qec 'stty cols %u; seq 300 | plmctl map -j2 "
+		    "--bar \"[ {} -gt 9 ]\"' x",
+		    widths[i]);
+		ck_assert_uint_lt(longest_drawing(o.out), widths[i]);
+		if (widths[i] > 8)
+			ck_assert_ptr_nonnull(strstr(o.out, "100% 300/300"));
+		output_free(&o);
+	}
+	check_shell(65, "a\n", "has a zero byte", "printf 'a\\nb\\0c\\n' | plmctl map --bar echo");
+}
+END_TEST
+
 /* ---- how many jobs run, and when ---- */
 
 START_TEST(as_many_jobs_run_at_once_as_ordered_and_no_more)
@@ -482,6 +510,7 @@ int main(void)
 		large_outputs_come_whole,
 		a_reader_that_leaves_ends_it_quietly,
 		a_bar_is_drawn_on_a_terminal_only,
+		a_bar_knows_inputs_read_ahead_and_fits_the_terminal,
 		as_many_jobs_run_at_once_as_ordered_and_no_more,
 		jobs_may_be_counted_from_the_cpus,
 		fewer_jobs_at_once_than_asked_for_are_announced,
