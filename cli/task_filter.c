@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { SELECTION_LEAST = 64 };
 
@@ -312,8 +313,9 @@ int select_tasks(struct context *context, int argc, char **argv, const struct ta
 	if (ret->named)
 		ret->ref = reference_words(argc, argv, &ret->n);
 	int code = runtime(context);
-	return code == EXIT_FINE && !ret->named ? filter_select_by_filter(context, filter, ret)
-						: code;
+	if (code == EXIT_FINE && ret->named)
+		return references_settle(context, ret->ref, ret->n, argv + optind);
+	return code == EXIT_FINE ? filter_select_by_filter(context, filter, ret) : code;
 }
 
 void selection_free(struct selection *selection)
