@@ -24,6 +24,13 @@ static const struct option_row rows[] = {
 	{ "shell", NULL, NULL, OPTION_TEXT, .word = "LINE",
 	    .help = "the command is a line for a shell, also if it is a plain word",
 	    OPTION_FIELD(struct submit, shell) },
+	{ "output", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "let the command write its stdout into FILE, which is emptied first; the "
+		    "runtime keeps none of it",
+	    OPTION_FIELD(struct submit, request.options.output) },
+	{ "error", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "the same for stderr; it may be the FILE of --output",
+	    OPTION_FIELD(struct submit, request.options.error) },
 	{ "tmpdir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "$TMPDIR, else /tmp",
 	    .help = "put long output that is shown at the end into a file without a name in DIR",
 	    OPTION_FIELD(struct submit, tmpdir) },
@@ -59,6 +66,10 @@ static void submit_take_options(struct context *context, int argc, char **argv, 
 	if (command_output_files(request) && !s->request.task.detach)
 		usage_error(
 		    context, "--out needs --detach, which prints the reference of each file");
+	if ((request->options.output || request->options.error) && request->task.terms.replicas > 1)
+		usage_error(context,
+		    "--output, --error and --replicas cannot be combined: replicas would write the "
+		    "same file");
 	request->options.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
 	if (s->tmpdir && !(request->options.outlet && submit_wants_files(context, &s->request)))
 		usage_error(context,

@@ -184,13 +184,21 @@ static size_t command_task_add_part(
 	return command_add(fields, length, room, COMMAND_PART, text);
 }
 
+struct command_paths { /* absolute */
+	char directory[PATH_BYTES], input[PATH_BYTES], output[PATH_BYTES], error[PATH_BYTES];
+};
+
 /* Writes the fields, or with room 0 counts their bytes. */
-static size_t command_task_write_fields(const plm_command_options *options, const char *directory,
-    const char *input, char *fields, size_t room)
+static size_t command_task_write_fields(const plm_command_options *options,
+    const struct command_paths *paths, char *fields, size_t room)
 {
-	size_t n = command_add(fields, 0, room, COMMAND_DIRECTORY, directory);
+	size_t n = command_add(fields, 0, room, COMMAND_DIRECTORY, paths->directory);
 	if (options->input)
-		n = command_add(fields, n, room, COMMAND_STDIN, input);
+		n = command_add(fields, n, room, COMMAND_STDIN, paths->input);
+	if (options->output)
+		n = command_add(fields, n, room, COMMAND_OUTPUT, paths->output);
+	if (options->error)
+		n = command_add(fields, n, room, COMMAND_ERROR, paths->error);
 	for (size_t i = 0; i < options->part_count; i++)
 		n = command_task_add_part(fields, n, room, options->parts + 2 * i);
 	n = command_task_add_number(fields, n, room, COMMAND_CAP, options->output_cap);
@@ -211,18 +219,21 @@ static size_t command_task_write_fields(const plm_command_options *options, cons
 
 static int command_task_make_fields(plm_command *command, const plm_command_options *options)
 {
-	char directory[PATH_BYTES], input[PATH_BYTES] = "";
-	int r = command_task_absolute(options->directory, directory);
+	struct command_paths paths;
+	int r = command_task_absolute(options->directory, paths.directory);
 	if (r == 0 && options->input)
-		r = command_task_absolute(options->input, input);
+		r = command_task_absolute(options->input, paths.input);
+	if (r == 0 && options->output)
+		r = command_task_absolute(options->output, paths.output);
+	if (r == 0 && options->error)
+		r = command_task_absolute(options->error, paths.error);
 	if (r < 0)
 		return r;
-	size_t room = command_task_write_fields(options, directory, input, NULL, 0);
+	size_t room = command_task_write_fields(options, &paths, NULL, 0);
 	command->fields = malloc(room);
 	if (!command->fields)
 		return -ENOMEM;
-	command->fields_bytes =
-	    command_task_write_fields(options, directory, input, command->fields, room);
+	command->fields_bytes = command_task_write_fields(options, &paths, command->fields, room);
 	command->common[COMMAND_ARG_FIELDS] = PLM_BYTES(command->fields, command->fields_bytes);
 	return 0;
 }

@@ -327,18 +327,18 @@ typedef struct plm_command_outlet {
 	uint64_t opaque[6];
 } plm_command_outlet;
 
-typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothing */
-	size_t size;                  /* sizeof(plm_command_options) in the caller's program */
-	const char *directory;        /* NULL: the current directory of this process */
-	const char *input;            /* the path of a file; NULL: standard input is empty */
-	const char *label;            /* to find the task by, up to 64 bytes */
+typedef struct plm_command_options { /* zeroes, apart from size, ask for nothing */
+	size_t size;                 /* sizeof(plm_command_options) in the caller's program */
+	const char *directory;       /* NULL: the current directory of this process */
+	const char *input;           /* the path of a file; NULL: standard input is empty */
+	const char *output, *error;  /* files for stdout and stderr; NULL: the runtime keeps them */
+	const char *label;           /* to find the task by, up to 64 bytes */
 	const char *const *variables; /* NAME=VALUE, beyond the environment of this process */
 	size_t variable_count;
 	uint64_t output_cap;   /* bytes kept of stdout, and of stderr; 0: 16 MiB */
 	uint64_t memory_limit; /* bytes of all processes of the command; 0: any */
-	/* Environment, umask, nice value and limits are the worker's, not those of this process. */
-	int no_environment;
-	int outlet; /* each task of this command names an outlet */
+	int no_environment;    /* environment, umask, nice value and limits are the worker's */
+	int outlet;            /* each task of this command names an outlet */
 	const plm_command_future *futures;
 	size_t future_count;
 	const uint64_t *parts; /* offset, length, ...: parts of `input`, given through a pipe */

@@ -43,6 +43,8 @@ static int command_take_fields(struct command *c)
 		switch (field) {
 		case COMMAND_DIRECTORY: c->directory = text; break;
 		case COMMAND_STDIN: c->input = text; break;
+		case COMMAND_OUTPUT: c->output = text; break;
+		case COMMAND_ERROR: c->error = text; break;
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
 		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
@@ -196,9 +198,10 @@ static uint64_t command_memory_kb(const struct run *run)
 
 static uint32_t command_where_is(const struct capture *c)
 {
-	return capture_is_live(c) ? COMMAND_WHERE_LIVE
-	    : c->in_file          ? COMMAND_WHERE_FILE
-				  : COMMAND_WHERE_KEPT;
+	return c->path           ? COMMAND_WHERE_FILE
+	    : capture_is_live(c) ? COMMAND_WHERE_LIVE
+	    : c->in_file         ? COMMAND_WHERE_FILE
+				 : COMMAND_WHERE_KEPT;
 }
 
 static struct command_log command_describe(const struct run *run, uint64_t begun_ns)
@@ -396,9 +399,11 @@ static int command_open_input(struct command *c, struct input_parts *parts, int 
 
 static int command_run_start(const struct command *c, struct run *run, int in)
 {
-	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(run->call, COMMAND_OURS,
-		    "no pipe for the output of the command: %s", strerror(errno));
+	for (struct capture *to = &run->out; to; to = to == &run->out ? &run->err : NULL)
+		if (!capture_open(to))
+			return plm_fail(run->call, COMMAND_OURS,
+			    "cannot open %s for the output of the command: %s",
+			    to->path ? to->path : "a pipe", strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -465,6 +470,7 @@ static int command_run(plm_call *call)
 			    .theirs = -1,
 			    .file = -1,
 			    .cap = c.cap,
+			    .path = c.output,
 			    .outlet = &c.outlet,
 			    .outlet_fd = -1 },
 			.err = { .call = call,
@@ -473,6 +479,7 @@ static int command_run(plm_call *call)
 			    .theirs = -1,
 			    .file = -1,
 			    .cap = c.cap,
+			    .path = c.error,
 			    .outlet = &c.outlet,
 			    .outlet_fd = -1 },
 			.memory = { .limit = c.memory_limit } };

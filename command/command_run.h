@@ -39,6 +39,7 @@ struct command { /* the request; texts lie in the arguments of the task, or are 
 	struct jobserver jobserver;
 	const char *directory;        /* NULL: the worker's directory */
 	const char *input;            /* NULL: empty */
+	const char *output, *error;   /* files for stdout, stderr; NULL: none */
 	const char *label;            /* "": none */
 	bool shell;                   /* the word is a line for a shell */
 	uint64_t cap;                 /* 0: no cap was asked for */

@@ -1,5 +1,6 @@
 /* test_short_reference.c - names of tasks that a person types: the first part of a reference, and
- * "last"; logs and info by a filter. */
+ * "last"; logs and info by a filter; output in
+ * named files. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,9 +53,8 @@ START_TEST(logs_and_info_take_filters)
 	    TWO "plmctl logs --label one; plmctl logs --failed; plmctl logs --state done,failed; "
 		"plmctl drop $a $b");
 	check_shell(0, "1\n2\n", "",
-	    TWO
-	    "plmctl info --label one | grep -c LABEL; plmctl info --state done,failed | grep -c LABEL; "
-	    "plmctl drop $a $b");
+	    TWO "plmctl info --label one | grep -c LABEL; "
+		"plmctl info --state done,failed | grep -c LABEL; plmctl drop $a $b");
 	check_shell(65, "", "no task passes the filter", "plmctl logs --label nobody");
 }
 END_TEST
@@ -71,6 +71,25 @@ START_TEST(names_without_a_task_are_refused)
 }
 END_TEST
 
+START_TEST(a_command_writes_into_named_files)
+{
+	check_shell(
+	    0, "a\nb\n", "", "plmctl submit --output o --error e 'echo a; echo b >&2'; cat o e");
+	check_shell(0, "second\n", "",
+	    "plmctl submit --retries 1 --output o 'echo first; [ $PLM_ATTEMPT = 2 ] && echo second' "
+	    ">w || :; tail -n 1 o");
+	check_shell(0, "1000000\n", "",
+	    "A=$(plmctl submit --detach --output o head -c 1000000 /dev/zero); plmctl wait $A >w; "
+	    "plmctl get $A; plmctl drop $A; wc -c < o");
+	check_shell(125, "", "no/such/file", "plmctl submit --output no/such/file true");
+	check_shell(0, "1\n", NULL,
+	    "A=$(plmctl submit --detach --output o echo x); plmctl wait $A >w; "
+	    "plmctl logs $A 2>&1 | grep -c 'goes to a file'; plmctl drop $A");
+	check_shell(64, "", "cannot be combined", "plmctl submit --output o --replicas 2 true");
+	check_shell(1, "", "No space left", "plmctl submit --output /dev/full echo x");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("short references");
@@ -80,6 +99,7 @@ int main(void)
 	tcase_add_test(tcase, the_first_part_of_a_reference_names_the_task);
 	tcase_add_test(tcase, last_is_the_task_submitted_last);
 	tcase_add_test(tcase, logs_and_info_take_filters);
+	tcase_add_test(tcase, a_command_writes_into_named_files);
 	tcase_add_test(tcase, names_without_a_task_are_refused);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
