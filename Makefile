@@ -1,6 +1,6 @@
 # plm - a task runtime for one machine.
 
-## make                build plm, plmctl, plmdump, libplm and the examples
+## make                build plm, plmctl, plmdump, plmweb, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
 ## make python         the Python package in build/release/python; make wheel: for pip
@@ -19,9 +19,11 @@
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
+## make load-matrix    workers by clients, beside the physical limit: table and plots
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
-##       docs/), bench-peers (install the peers), packaging, examples, and programs
-##       built, not run: test-programs sweep-programs fuzz-programs bench-programs
+##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
+##       packaging, examples, and programs built, not run: test-programs
+##       sweep-programs fuzz-programs bench-programs
 ##
 ## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
@@ -70,7 +72,7 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store spec tables))
+CORE    := $(call objects,$(call sources,base shm heap store spec tables events))
 POLICY  := $(call objects,$(call sources,policy))
 MACHINE := $(call objects,$(call sources,topology))
 # plm_inspect.h names the policies, and shows the machine.
@@ -78,11 +80,14 @@ CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
-CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top))
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
+	cli/event_row.c)
+CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace))
+WEB     := $(call objects,$(call sources,web) \
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
-all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
+all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a examples
 	@:
 
 .PHONY: help
@@ -108,14 +113,20 @@ EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# plmctl alone reads JSON (task files) and draws in a terminal (top), so libplm and the other
-# programs need neither library.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo
+# plmctl alone reads JSON (task files), draws in a terminal (top) and packs traces, so libplm and
+# the other programs need none of these libraries.
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)
+
+# The page is a part of the program (web/web_assets.c).
+$(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
+	$(LINK) -lmicrohttpd -lsqlite3
+
+$(B)/web/web_assets.o: $(wildcard web/page/*)
 
 # ---- examples: modules and clients, built as users build them ------------------------------------
 
@@ -223,6 +234,14 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
+$(addprefix $(B)/tests/unit/test_,runs recording): $(call objects,$(call sources,cli/runs))
+$(addprefix $(B)/tests/unit/test_,runs recording): LIBS += -lz
+
+# The test plays an event log, and the time.
+$(B)/tests/unit/test_flow: $(call objects,cli/top/top_flow.c cli/top/top_runs.c cli/top/top_count.c)
+$(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_disconnect \
+	$(addprefix plm_events_,open close read skip state_get watch unwatch)
+
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
@@ -230,7 +249,7 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
 # In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
-PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
+PLAYED  := fork clock_gettime orphans_of orphans_unowned log_say
 $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
 $(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
@@ -243,6 +262,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 # programs in build/VARIANT/logs.
 RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
 PYTESTS := $(wildcard tests/python/test_*.py)
+WEBTESTS := $(wildcard tests/web/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -251,7 +271,8 @@ FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journ
 	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
 CLI_LIB := $(B)/verify/fuzz/libcli.a
 
-$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
+$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP)) \
+	$(addprefix $(B)/web/,web_guard.o web_json.o web_query.o)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $(sort $^)
 
@@ -260,15 +281,16 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lcheck -lsubunit -lrt -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
 check: deps deps-python
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
+	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -318,7 +340,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	malloc calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
-	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
@@ -378,6 +400,7 @@ asan: deps deps-python
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
+	    $(filter-out %_browser.py,$(WEBTESTS)) \
 	    $(if $(PYTHON_LACKS),,tests/python/core_under_asan.sh)
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.
@@ -389,7 +412,7 @@ tsan: deps
 
 # tools/layers.sh also reads the symbols of the objects of the programs.
 .PHONY: layers tidy
-layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@tools/layers.sh
 
 tidy:
@@ -412,6 +435,13 @@ include bench/bench.mk
 deps:
 	@tools/deps.sh
 
+# The pictures of docs/watching.md and of the README. Playwright and a viewer of traces come from
+# PyPI into build/pictures-tools.
+.PHONY: pictures
+pictures: all
+	$(Q)tools/deps.sh chromium:chromium gnuplot:gnuplot-nox
+	$(Q)$(PYTHON) tools/pictures.py
+
 deps-python: deps
 	@tools/deps.sh --python $(PYTHON)
 
@@ -424,7 +454,7 @@ PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \
 .PHONY: packaging
 packaging: $(SHELLS) $(PAGES) $(S)/plm.service
 
-$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@mkdir -p $(@D)
 	$(call say,ASK)tools/interface.sh $(OUT) > $@
 
@@ -448,7 +478,7 @@ FISH_TO := $(TO)/share/fish/vendor_completions.d
 MAN_TO  := $(TO)/share/man
 UNIT_TO := $(TO)/lib/systemd/user
 DOC_TO  := $(TO)/share/doc/plm
-PROGRAMS := plm plmctl plmdump
+PROGRAMS := plm plmctl plmdump plmweb
 
 .PHONY: install
 install: all packaging
@@ -463,7 +493,7 @@ install: all packaging
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
 	    > $(TO)/lib/pkgconfig/plm.pc
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc
-	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
+	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
 	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
 	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
@@ -471,10 +501,12 @@ install: all packaging
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
 	ln -sf plmctl $(BASH_TO)/plm
 	ln -sf plmctl $(BASH_TO)/plmdump
+	ln -sf plmctl $(BASH_TO)/plmweb
 	$(INSTALL) -m 644 $(S)/completion.zsh $(ZSH_TO)/_plmctl
 	$(INSTALL) -m 644 $(S)/completion.fish $(FISH_TO)/plmctl.fish
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
+	ln -sf plmctl.fish $(FISH_TO)/plmweb.fish
 	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
@@ -501,7 +533,7 @@ deb: deps
 
 .PHONY: clean
 clean:
-	rm -rf build python/build python/plm.egg-info plm plmctl plmdump
+	rm -rf build python/build python/plm.egg-info plm plmctl plmdump plmweb
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 
-enum { MS_PER_SECOND = 1000, MS_PER_MINUTE = 60000, MS_PER_HOUR = 3600000 };
+enum { NS_PER_UNIT = 1000, MS_PER_SECOND = 1000, MS_PER_MINUTE = 60000, MS_PER_HOUR = 3600000 };
 
 void size_print(uint64_t bytes, char *ret, size_t size)
 {
@@ -26,4 +26,17 @@ void ms_print(uint64_t ms, char *ret, size_t size)
 		snprintf(ret, size, "%.1fmin", (double)ms / MS_PER_MINUTE);
 	else
 		snprintf(ret, size, "%.1fh", (double)ms / MS_PER_HOUR);
+}
+
+void ns_print(uint64_t ns, char *ret, size_t size)
+{
+	static const char *const unit[] = { "ns", "us", "ms" };
+	double scaled = (double)ns;
+	unsigned u = 0;
+	for (; scaled >= NS_PER_UNIT && u < COUNT_OF(unit); u++)
+		scaled /= NS_PER_UNIT;
+	if (u == COUNT_OF(unit))
+		ms_print(ns / NS_PER_UNIT / NS_PER_UNIT, ret, size);
+	else
+		snprintf(ret, size, u && scaled < 10 ? "%.1f%s" : "%.0f%s", scaled, unit[u]);
 }

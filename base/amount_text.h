@@ -9,5 +9,6 @@
 
 void size_print(uint64_t bytes, char *ret, size_t size); /* "1.5 MiB" */
 void ms_print(uint64_t ms, char *ret, size_t size);      /* "1.5s" */
+void ns_print(uint64_t ns, char *ret, size_t size);      /* "8.7us" */
 
 #endif

@@ -1,55 +1,80 @@
 #include "base/log.h"
 
+#include <limits.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static char prefix[64] = "plm";
-static bool quiet;
+enum { MESSAGE_BYTES = 1024, NAME_BYTES = 48 };
+
+_Static_assert(LOG_LINE_BYTES <= PIPE_BUF, "lines of several processes do not mix in a pipe");
+
+static struct {
+	char runtime[NAME_BYTES], role[NAME_BYTES], title[NAME_BYTES];
+	struct log_field self[3];
+	bool quiet, json, priority;
+} writer = { .runtime = "default", .role = "manager", .title = "manager" };
+
+/* Systemd names the file that it connected with stderr of a service: "DEVICE:INODE". A process of
+ * the service that writes elsewhere has the variable, too. */
+static bool log_is_in_journal(void)
+{
+	const char *given = getenv("JOURNAL_STREAM");
+	char stream[NAME_BYTES];
+	struct stat st;
+	if (!given || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	return strcmp(given, stream) == 0;
+}
 
 void log_open(const char *runtime, const char *role)
 {
-	const char *wanted = getenv(LOG_QUIET);
-	snprintf(prefix, sizeof prefix, "plm[%s] %s", runtime, role);
-	quiet = wanted && wanted[0];
+	const char *quiet = getenv(LOG_QUIET), *form = getenv(LOG_FORM);
+	snprintf(writer.runtime, sizeof writer.runtime, "%s", runtime);
+	snprintf(writer.role, sizeof writer.role, "%s", role);
+	snprintf(writer.title, sizeof writer.title, "%s", role);
+	writer.self[0].name = NULL;
+	writer.quiet = quiet && quiet[0];
+	writer.json = form && strcmp(form, "json") == 0;
+	writer.priority = log_is_in_journal();
 }
 
-static void log_line(const char *level, const char *format, va_list args)
+void log_open_worker(const char *runtime, uint32_t worker, uint32_t process_slot)
 {
-	char line[1024];
-	time_t now = time(NULL);
-	struct tm local;
-	localtime_r(&now, &local);
-	size_t used = strftime(line, sizeof line, "%H:%M:%S ", &local);
-	used += (size_t)snprintf(line + used, sizeof line - used, "%s: %s", prefix, level);
-	int more = vsnprintf(line + used, sizeof line - used - 1, format, args);
-	used += more < 0 ? 0 : (size_t)more;
-	if (used > sizeof line - 2)
-		used = sizeof line - 2;
-	line[used++] = '\n';
-	/* A failed write of the log must not stop the process. */
-	ssize_t ignored = write(STDERR_FILENO, line, used);
-	(void)ignored;
+	log_open(runtime, "worker");
+	snprintf(
+	    writer.title, sizeof writer.title, "worker %u, process slot %u", worker, process_slot);
+	writer.self[0] = (struct log_field)ABOUT_WORKER(worker);
+	writer.self[1] = (struct log_field)ABOUT_PROCESS_SLOT(process_slot);
+	writer.self[2].name = NULL;
 }
 
-void log_info(const char *format, ...)
+void log_say(enum log_level level, const struct log_field *about, const char *format, ...)
 {
-	va_list args;
-	if (quiet)
+	char message[MESSAGE_BYTES], text[LOG_LINE_BYTES];
+	if (level == LEVEL_INFO && writer.quiet)
 		return;
-	va_start(args, format);
-	log_line("", format, args);
-	va_end(args);
-}
-
-void log_warn(const char *format, ...)
-{
+	struct log_line line = { .level = level,
+		.runtime = writer.runtime,
+		.role = writer.role,
+		.title = writer.title,
+		.pid = getpid(),
+		.self = writer.self,
+		.about = about,
+		.message = message };
 	va_list args;
 	va_start(args, format);
-	log_line("warning: ", format, args);
+	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
+	clock_gettime(CLOCK_REALTIME, &line.time);
+	size_t bytes =
+	    writer.json ? log_line_json(&line, text) : log_line_text(&line, writer.priority, text);
+	/* A failed write of the log must not stop the process. */
+	ssize_t ignored = write(STDERR_FILENO, text, bytes);
+	(void)ignored;
 }

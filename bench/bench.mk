@@ -73,6 +73,12 @@ bench-peers:
 bench-report:
 	@python3 -B bench/report.py
 
+# The experiment of the RPC worker pool: 1 to 4 workers by 1 to 4 clients, beside the physical limit.
+.PHONY: load-matrix
+load-matrix: all $(B)/bench/bench.so
+	$(Q)tools/deps.sh
+	@python3 -B bench/load_matrix.py --plm $(OUT) --module $(B)/bench/bench.so $(LOAD_FLAGS)
+
 # The tables of docs/scheduling.md: simulated, except the cost of a decision.
 .PHONY: sim
 sim: $(B)/bench/sim

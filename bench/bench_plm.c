@@ -7,8 +7,9 @@ static const char usage[] =
     "                 [--csv FILE] [--help]\n"
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
     "  --quick         shorter rounds, and fewer (a minute)\n"
-    "  --only CASE     one of: flow trip cost map scale get put sizes boot queue load\n"
-    "                  death recovery pressure command waiting journal idle\n"
+    "  --only CASE     one of: flow trip watched cost map scale get put sizes boot\n"
+    "                  queue load death recovery pressure command waiting journal top idle\n"
+    "                  trace\n"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 	static const struct bench_part parts[] = {
 		{ "flow", case_flow },
 		{ "trip", case_trip },
+		{ "watched", case_watched },
 		{ "cost", case_cost },
 		{ "map", case_map },
 		{ "scale", case_scale },
@@ -34,7 +36,9 @@ int main(int argc, char **argv)
 		{ "command", case_command },
 		{ "waiting", case_commands_waiting },
 		{ "journal", case_journal },
+		{ "top", case_top },
 		{ "idle", case_idle },
+		{ "trace", case_trace },
 	};
 	static const struct bench_program program = {
 		"bench_plm",

@@ -9,6 +9,7 @@
 int case_flow(struct bench *bench);     /* many small tasks a second */
 int case_cost(struct bench *bench);     /* where the time of a task goes */
 int case_trip(struct bench *bench);     /* one task at a time */
+int case_watched(struct bench *bench);  /* the event log, on and off */
 int case_get(struct bench *bench);      /* reading objects, small and large */
 int case_put(struct bench *bench);      /* writing objects */
 int case_sizes(struct bench *bench);    /* objects from 1 B to 1 GiB */
@@ -25,6 +26,8 @@ int case_recovery(struct bench *bench); /* after the death of the scheduler, of 
 int case_command(struct bench *bench);  /* command lines, many at once and one at a time */
 int case_commands_waiting(struct bench *bench); /* a million waiting commands */
 int case_journal(struct bench *bench);          /* the cost of a journal */
+int case_top(struct bench *bench);              /* the cost of plmctl top */
 int case_idle(struct bench *bench);             /* the cost of an idle runtime */
+int case_trace(struct bench *bench);            /* traces of a million events */
 
 #endif

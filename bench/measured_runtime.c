@@ -16,8 +16,9 @@
 #include "base/clock.h"
 
 enum {
-	READY_MAX_MS = 60000, /* ten million records are reserved first */
-	END_MAX_MS = 20000,   /* a drained end of a million tasks included */
+	STAT_BLOCK_BYTES = 512, /* of st_blocks */
+	READY_MAX_MS = 60000,   /* ten million records are reserved first */
+	END_MAX_MS = 20000,     /* a drained end of a million tasks included */
 	CALL_MAX_MS = 60000,
 	PATIENCE_MS = 10000, /* a full table or store is waited for, not an error */
 };
@@ -227,7 +228,8 @@ long long runtime_control_bytes(const struct runtime *runtime)
 	struct stat about;
 	snprintf(
 	    path, sizeof path, "/dev/shm/plm-%u-%s.control", (unsigned)getuid(), runtime->name);
-	return stat(path, &about) < 0 ? -errno : (long long)about.st_size;
+	/* The file has holes, for process slots never taken. */
+	return stat(path, &about) < 0 ? -errno : (long long)about.st_blocks * STAT_BLOCK_BYTES;
 }
 
 int runtime_call(struct runtime *runtime, const char *function, const char *argument, plm_view *ret)

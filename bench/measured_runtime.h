@@ -44,7 +44,7 @@ int runtime_with(const struct runtime_options *options,
 
 int runtime_load_bench(struct runtime *runtime); /* mod_bench.c, built beside this program */
 
-/* Bytes of the control segment; negative: no such segment. */
+/* Bytes of memory that the control segment has; negative: no such segment. */
 long long runtime_control_bytes(const struct runtime *runtime);
 
 /* Submits a task with one text argument and waits for the value, which the caller releases; the

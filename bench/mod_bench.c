@@ -1,6 +1,7 @@
 /* mod_bench.c - the module of the benchmarks: tasks of a length finer than a microsecond. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +19,21 @@ static int bench_work(plm_call *call)
 		return plm_fail(call, EINVAL, "bench.work takes eight bytes first");
 	memcpy(&turns, data, sizeof turns);
 	work_turns(turns);
+	return 0;
+}
+
+/* MILLISECONDS, as text: burns as much processor time, however many tasks share the core. */
+static int bench_burn(plm_call *call)
+{
+	char text[16] = "";
+	size_t length = 0;
+	const void *data = plm_nargs(call) == 1 ? plm_arg_data(call, 0, &length) : NULL;
+	if (!data || length >= sizeof text)
+		return plm_fail(call, EINVAL, "bench.burn takes a number of milliseconds");
+	memcpy(text, data, length);
+	uint64_t end = work_cpu_ns() + strtoull(text, NULL, 10) * 1000000u;
+	while (work_cpu_ns() < end)
+		work_turns(1000);
 	return 0;
 }
 
@@ -88,6 +104,7 @@ static int bench_first(plm_call *call)
 }
 
 PLM_MODULE(bench, { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
+    { "burn", bench_burn, "MILLISECONDS: burns as much processor time" },
     { "touch", bench_touch, "BYTES: looks at the first and the last" },
     { "stay", bench_stay, "PATH: notes its start there and stays until it is killed, once" },
     { "first", bench_first, "PATH: notes its start there, if it is the first" });

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """report.py - makes the table of targets and docs/performance.md from the rows of a run.
 
-    python3 bench/report.py [CSV] [PAGE]     (build/bench/results.csv, docs/performance.md)
+    python3 bench/report.py [CSV] [PAGE...]    (build/bench/results.csv, docs/performance.md,
+                                               docs/watching.md)
 
-Fills every block of the page between <!-- figures: NAME --> and <!-- end --> with the table of that
+Fills every block of the pages between <!-- figures: NAME --> and <!-- end --> with the table of that
 name, and draws docs/plots/*.svg with gnuplot. Text outside of the blocks is left as it is. A figure
 that was not measured is a dash; a block whose part of the bench did not run is left as it is, so
 that a run of one part (`make bench BENCH_FLAGS='--only graphs'`) brings that part up to date.
@@ -284,6 +285,34 @@ def table_map(run):
     return table(["", "us"], [[name, figure(run.plm(name))] for name in names])
 
 
+def table_watched(run):
+    """What the event log costs while somebody watches."""
+    rows = []
+    for name in ("tasks", "trip back to back", "trip from idle"):
+        off, on = (run.plm(f"{name}, log {state}") for state in ("off", "on"))
+        unit = run.rows.get(("bench_plm", f"{name}, log off"), {}).get("unit", "")
+        ratio = f"{on / off:.3f}" if off and on else "-"
+        rows.append([f"{name}, {unit}".rstrip(", "), figure(off), figure(on), ratio])
+    return table(["no-op tasks", "log off", "log on", "ratio"], rows)
+
+
+def table_top(run):
+    """What plmctl top costs."""
+    names = (
+        "first frame",
+        "1,000 workers, 1,000,000 tasks",
+        "workers shown, at full flow",
+        "functions shown, at full flow",
+        "the flow meanwhile",
+    )
+    rows = []
+    for name in names:
+        unit = run.rows.get(("bench_plm", f"plmctl top, {name}"), {}).get("unit", "")
+        unit = {"%": "% of a core", "1/s": "tasks/s"}.get(unit, unit)
+        rows.append([name, f"{figure(run.plm(f'plmctl top, {name}'))} {unit}".strip()])
+    return table(["plmctl top", ""], rows)
+
+
 def table_commands(run):
     names = ("plm", "plmctl map", "xargs -P2 -n1", "GNU parallel -j2", "task-spooler")
     rows = []
@@ -491,13 +520,16 @@ def plot_all(run, folder):
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "build/bench/results.csv"
-    page = sys.argv[2] if len(sys.argv) > 2 else "docs/performance.md"
+    every = ["docs/performance.md", "docs/watching.md"]
+    pages = sys.argv[2:] or every
     run = read_rows(path)
-    with open(page) as file:
-        text = file.read()
-    with open(page, "w") as file:
-        file.write(fill(text, run, TABLES))
-    plot_all(run, os.path.join(os.path.dirname(page), "plots"))
+    for page in pages:
+        with open(page) as file:
+            text = file.read()
+        with open(page, "w") as file:
+            file.write(fill(text, run, TABLES))
+    if every[0] in pages:
+        plot_all(run, "docs/plots")
     return 0
 
 

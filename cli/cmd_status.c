@@ -60,6 +60,21 @@ static void status_todo(struct output *out, const void *row)
 	cell_number(out, s->waiting + s->ready);
 }
 
+struct status_row {
+	plm_status status; /* the first field: the columns below name its fields */
+	plm_runtime_row runtime;
+};
+
+static void status_events(struct output *out, const void *row)
+{
+	const plm_runtime_row *runtime = &((const struct status_row *)row)->runtime;
+	cell_text(out,
+	    !runtime->event_ring         ? "none"
+		: runtime->events_always ? "always on"
+		: runtime->events_on     ? "on"
+					 : "off");
+}
+
 static const struct column columns[] = {
 	{ "name", "name", -1, PLAIN(plm_status, name) },
 	{ "state", "state", -1, .cell = status_state },
@@ -114,6 +129,8 @@ static const struct column columns[] = {
 	    .known = status_has_journal },
 	{ "  to be queued", "journal_to_resume", -1, PLAIN(plm_status, journal_to_resume),
 	    .known = status_has_journal },
+	{ "event log", "events", -1, .cell = status_events },
+	{ "  ring", "event_ring", -1, PLAIN(struct status_row, runtime.event_ring) },
 	/* for programs; people get a separate line */
 	{ "todo", "todo", -1, .cell = status_todo },
 	{ "in progress", "in_progress", -1, PLAIN(plm_status, running) },
@@ -131,21 +148,23 @@ static void status_print_for_people(plm_inspect *in, struct output *out, const p
 /* With --json each command prints one table, so the workers are for people. */
 static int status_show(struct context *context, void *argument)
 {
-	plm_status status;
+	struct status_row row;
 	struct output *out = &context->out;
 	(void)argument;
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
-	int r = plm_status_get(context->rt, &status);
+	int r = plm_status_get(context->rt, &row.status);
+	if (r == 0)
+		r = plm_inspect_runtime(context->in, &row.runtime, sizeof row.runtime);
 	if (r < 0)
 		return failed(r, "status");
 	out->upright = true;
 	table_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
-	table_row(out, &status);
+	table_row(out, &row);
 	out->upright = false;
 	if (!out->json && !out->quiet)
-		status_print_for_people(context->in, out, &status);
+		status_print_for_people(context->in, out, &row.status);
 	return EXIT_FINE;
 }
 
@@ -172,6 +191,8 @@ const struct command cmd_status = {
 		 "store at most; then submissions wait or fail.\n"
 		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
 		 "cannot reach its size; plm warns of it when it boots.\n"
+		 "Event log: whether events are written; ring: how many are kept of each process\n"
+		 "(plmctl events, plm --events).\n"
 		 "Keep finished: which results stay that only the runtime keeps; left: how many\n"
 		 "of them made room since boot (plm --keep-finished).\n"
 		 "Reassigned: tasks of workers that died, queued again; so many microseconds\n"

@@ -64,7 +64,8 @@ struct command {
 extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cmd_cancel, cmd_retry,
     cmd_requeue, cmd_move, cmd_forget, cmd_drop, cmd_status, cmd_tasks, cmd_workers, cmd_clients,
     cmd_objects, cmd_functions, cmd_module, cmd_policy, cmd_topology, cmd_pause, cmd_resume,
-    cmd_drain, cmd_stop, cmd_explain, cmd_info, cmd_logs, cmd_load, cmd_map, cmd_history, cmd_top;
+    cmd_drain, cmd_stop, cmd_explain, cmd_info, cmd_logs, cmd_load, cmd_map, cmd_history, cmd_top,
+    cmd_events, cmd_trace, cmd_plot, cmd_web;
 
 /* ---- connection.c ---- */
 

@@ -18,7 +18,7 @@ struct history {
 
 /* ---- opening ---- */
 
-static int history_error(struct history *h, int code)
+int history_failure(struct history *h, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_CORRUPT:
@@ -59,11 +59,11 @@ static int history_look_for_views(struct history *h)
 	    " AND name IN ('history', 'history_ref')",
 	    -1, &s, NULL);
 	if (code != SQLITE_OK)
-		return history_error(h, code);
+		return history_failure(h, code);
 	bool found = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0);
 	code = sqlite3_finalize(s);
 	if (code != SQLITE_OK)
-		return history_error(h, code);
+		return history_failure(h, code);
 	return found
 	    ? 0
 	    : why(-EPROTO,
@@ -84,7 +84,7 @@ int history_open(const char *directory, struct history **ret)
 	}
 	int code =
 	    sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-	int r = code == SQLITE_OK ? 0 : history_error(h, code);
+	int r = code == SQLITE_OK ? 0 : history_failure(h, code);
 	if (r == 0) {
 		sqlite3_busy_timeout(h->db, BUSY_MS);
 		sqlite3_set_authorizer(h->db, history_allow, NULL);
@@ -102,6 +102,11 @@ void history_close(struct history **hp)
 		sqlite3_close((*hp)->db);
 	free(*hp);
 	*hp = NULL;
+}
+
+struct sqlite3 *history_database(struct history *h)
+{
+	return h->db;
 }
 
 /* ---- queries ---- */
@@ -156,7 +161,7 @@ static int history_prepare(
 	text_words(&sql, sources[key]);
 	int code = sqlite3_prepare_v2(h->db, sql.data, (int)sql.length, ret, NULL);
 	text_free(&sql);
-	return code == SQLITE_OK ? 0 : history_error(h, code);
+	return code == SQLITE_OK ? 0 : history_failure(h, code);
 }
 
 int history_print(struct history *h, const struct history_filter *filter, enum history_key key,
@@ -173,7 +178,7 @@ int history_print(struct history *h, const struct history_filter *filter, enum h
 		++*ret_rows;
 	}
 	if (code != SQLITE_DONE)
-		r = history_error(h, code);
+		r = history_failure(h, code);
 	sqlite3_finalize(s);
 	return r;
 }

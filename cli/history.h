@@ -1,7 +1,7 @@
 /* history.h - rows of the views `history` and `history_ref` in the file of a journal, which
  * docs/durable.md describes for anybody with SQLite.
  *
- * Where: plmctl, beside a writing journal or without.  Blocks: on the disk.
+ * Where: plmctl and plmweb, beside a writing journal or without.  Blocks: on the disk.
  * Errors: -errno with a why: -ENOENT (no journal there), -EPROTO (an earlier plm wrote the journal,
  * without the views), -EUCLEAN (damaged, or not understood), -EIO. */
 #ifndef PLM_CLI_HISTORY_H
@@ -26,6 +26,10 @@ struct history;
 
 int history_open(const char *directory, struct history **ret);
 void history_close(struct history **hp);
+
+/* The open database, for other queries of the two views, and -errno with a why for their errors. */
+struct sqlite3 *history_database(struct history *h);
+int history_failure(struct history *h, int code);
 
 /* Prints a row for each task, in the order of submission; or, of a key, a row of sums for each
  * value of the key. The columns of table_begin() choose the columns of the view by their keys. A

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 enum {
 	NUMBER_BYTES = 32,
@@ -43,37 +44,11 @@ bool output_close(struct output *out)
 
 /* ---- untrusted text ---- */
 
-/* The code point at text, with its length in *ret_bytes; -1: no UTF-8. */
-static int32_t output_decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
-{
-	/* by bytes: no overlong forms */
-	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned char c = text[0];
-	unsigned bytes = c < 0x80   ? 1
-	    : c >= 0xf0 && c < 0xf8 ? 4
-	    : c >= 0xe0 && c < 0xf0 ? 3
-	    : c >= 0xc0 && c < 0xe0 ? 2
-				    : 0;
-	if (bytes == 0 || bytes > length)
-		return -1;
-	int32_t point = bytes == 1 ? c : c & (0x7f >> bytes);
-	for (unsigned i = 1; i < bytes; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return -1;
-		point = point << 6 | (text[i] & 0x3f);
-	}
-	bool surrogate = point >= 0xd800 && point <= 0xdfff;
-	if (point < least[bytes] || point > 0x10ffff || surrogate)
-		return -1;
-	*ret_bytes = bytes;
-	return point;
-}
-
 static bool output_is_utf8(const unsigned char *text, size_t length)
 {
 	unsigned bytes;
 	for (size_t i = 0; i < length; i += bytes)
-		if (output_decode_utf8(text + i, length - i, &bytes) < 0)
+		if (utf8_next(text + i, length - i, &bytes) < 0)
 			return false;
 	return true;
 }
@@ -83,8 +58,8 @@ static void output_put_json_string(FILE *file, const unsigned char *text, size_t
 {
 	putc('"', file);
 	for (size_t i = 0; i < length;) {
-		unsigned bytes = 1;
-		int32_t point = output_decode_utf8(text + i, length - i, &bytes);
+		unsigned bytes;
+		int32_t point = utf8_next(text + i, length - i, &bytes);
 		if (point == '"' || point == '\\')
 			fprintf(file, "\\%c", (int)point);
 		else if (point == '\n')
@@ -103,9 +78,9 @@ void make_printable(const char *text, char *ret, size_t size)
 	const unsigned char *from = (const unsigned char *)text;
 	size_t length = strlen(text), to = 0;
 	for (size_t i = 0; i < length;) {
-		unsigned bytes = 1;
-		int32_t point = output_decode_utf8(from + i, length - i, &bytes);
-		bool shown = point >= ASCII_SPACE && !(point >= ASCII_DELETE && point < 0xa0);
+		unsigned bytes;
+		int32_t point = utf8_next(from + i, length - i, &bytes);
+		bool shown = !utf8_unprintable(point);
 		if (to + bytes >= size)
 			break;
 		memcpy(ret + to, shown ? text + i : "?", shown ? bytes : 1);

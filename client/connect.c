@@ -50,6 +50,7 @@ static int connect_to(plm **ret, const char *name, unsigned flags, int timeout_m
 	if (!rt)
 		return -ENOMEM;
 	rt->tables.control_segment.fd = rt->tables.store_segment.fd = -1;
+	rt->tables.event_segment.fd = -1;
 	rt->answer_ms = timeout_ms < 0 ? 0 : timeout_ms > 0 ? timeout_ms : 1;
 	uint64_t deadline_ns = deadline_after_ms(door_patience_ms(timeout_ms));
 	int r, tries = 0;

@@ -249,6 +249,9 @@ int plm_inspect_runtime(plm_inspect *in, plm_runtime_row *ret, size_t size)
 		.memory_short = sh_load(&c->memory_state) == MEMORY_SHORT,
 		.paused = (sh_peek(&c->admission) & ADMISSION_PAUSED) != 0,
 		.closed = (sh_peek(&c->admission) & ADMISSION_CLOSED) != 0,
+		.events_on = sh_load(&c->events) & 1,
+		.events_always = c->events_always != 0,
+		.event_ring = c->event_ring,
 	};
 	row.marks = row.mode < 0 || row.mode > PLM_MODE_STOPPED ? PLM_MARK_DAMAGED : 0;
 	memcpy(row.name, c->name, sizeof row.name - 1);

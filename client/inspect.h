@@ -12,8 +12,8 @@
 #include "tables/tables.h"
 
 struct plm_inspect {
-	struct tables tables;
-	bool moving; /* false: copies in files, which nobody changes */
+	struct tables tables; /* event_segment: after plm_inspect_add_events() */
+	bool moving;          /* false: copies in files, which nobody changes */
 };
 
 /* Where the next row of a page goes: rows of the caller's size, filled from ours. */

@@ -6,6 +6,7 @@
 #include "base/why.h"
 #include "client/handle.h"
 #include "client/wait.h"
+#include "events/eventlog.h"
 
 /* From now on submitters leave to us what becomes free; until we have room, or do not ask again. */
 static void object_go_first(struct plm *rt, enum arena_use use)
@@ -97,20 +98,31 @@ int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 	return handle_end(said, object_create(rt, len, ret_data, ret));
 }
 
+static void object_note(
+    struct plm *rt, enum event_kind kind, const struct record *r, uint64_t ref, uint64_t bytes)
+{
+	struct logged_event e = eventlog_of_record(kind, clock_ns(), r, ref, sh_load(&r->state));
+	e.argument = bytes;
+	eventlog_put(&rt->tables, e);
+}
+
 static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 {
 	uint32_t index = record_index(&rt->tables, record);
 	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
 	record->results = 1;
+	uint64_t ref = record_ref(index, word_generation(word));
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
 		return why(
 		    -EINVAL, "plm_seal: the reference names no object that waits to be sealed");
+	if (eventlog_on(&rt->tables) && sh_peek(&record->value))
+		object_note(rt, EVENT_SEALED, record, ref, record->value_bytes);
 	wake_holders(&rt->tables, index);
 	/* Seal first, then look for dependants. The scheduler links a dependant first and then
 	 * looks at the word, so the scheduler or we see the other side. */
 	if (!sh_load(&record->dependents))
 		return 0;
-	uint64_t hint = hint_make(HINT_SETTLED, record_ref(index, word_generation(word)));
+	uint64_t hint = hint_make(HINT_SETTLED, ref);
 	return handle_tell(rt, &hint, 1);
 }
 
@@ -183,6 +195,8 @@ static int object_view_take(
 	}
 	view.data = value;
 	view.len = length;
+	if (eventlog_on(&rt->tables) && sh_peek(&r->value))
+		object_note(rt, EVENT_READ, r, ref.id, length);
 	if (length <= RECORD_INLINE_VALUE) {
 		memcpy(view.small, value, length);
 		view.data = NULL; /* plm_get() points `data` into the caller's view */

@@ -8,6 +8,8 @@
 #include "client/pollable.h"
 #include "client/handle.h"
 #include "client/names.h"
+#include "events/eventlog.h"
+#include "events/eventlog_switch.h"
 
 /* Of refs[] and mine[]. */
 static size_t handle_refs_bytes(const struct plm *rt)
@@ -54,6 +56,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 	rt->self = rt->tables.self = slot;
 	rt->me = &rt->tables.process[slot];
 	rt->runtime = rt->tables.control->runtime;
+	eventlog_attach(&rt->tables);
 	rt->pollable_fd = -1;
 	pthread_mutex_init(&rt->socket_mutex, NULL);
 	pthread_mutex_init(&rt->import_mutex, NULL);
@@ -90,6 +93,8 @@ void handle_close(struct plm *rt)
 {
 	pollable_close(rt);
 	reserved_return_all(rt);
+	if (sh_peek(&rt->me->watches))
+		eventlog_unwatch(&rt->tables, rt->self);
 	/* Nothing is held, reserved, or still to be granted: spare the scheduler the scan of the
 	 * table. */
 	if (atomic_load(&rt->held) == 0 && !rt->late.open && !untold_any(rt))

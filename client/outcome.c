@@ -3,9 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "client/handle.h"
+#include "events/eventlog.h"
 #include "tables/grace.h"
+
+/* The task never starts again: the event names the attempt that does not come. */
+static void outcome_note_cancelled(struct plm *rt, struct logged_event e)
+{
+	if (!eventlog_on(&rt->tables))
+		return;
+	e.time_ns = clock_ns();
+	eventlog_put(&rt->tables, e);
+}
 
 /* A single try. 0: done; -EALREADY: settled; -EAGAIN: the word moved, *word is the new word. */
 static int outcome_cancel_once(
@@ -13,7 +24,12 @@ static int outcome_cancel_once(
 {
 	enum record_state state = word_state(*word);
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_SETTLED;
+	struct logged_event e = eventlog_of_task(EVENT_CANCELLED, 0, r,
+	    record_ref(record_index(&rt->tables, r), word_generation(*word)));
+	e.attempt = word_attempt(*word) + 1;
 	int done = record_cancel(r, word, rt->self);
+	if (done == 0 && state != RECORD_RUNNING)
+		outcome_note_cancelled(rt, e);
 	if (done == -EALREADY && state == RECORD_RESERVED)
 		return why(-EINVAL,
 		    "an object that is not sealed cannot be cancelled: drop the reference");

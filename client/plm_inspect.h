@@ -84,6 +84,8 @@ typedef struct plm_runtime_row {
 	uint64_t store_reserved, store_used;
 	uint64_t memory_total, memory_free; /* of the machine, at the last look; 0: no look yet */
 	int memory_short, paused, closed;   /* as in plm_status */
+	int events_on, events_always;       /* events are written now; were asked for at boot */
+	uint64_t event_ring;                /* events kept of each process; 0: no event log */
 } plm_runtime_row;
 
 /* The choices made at boot, and how full the tables are. 0. Cost: constant. */
@@ -474,6 +476,95 @@ typedef struct plm_lock_row {
 } plm_lock_row;
 /* A page of the locks, and which thread holds each. */
 int plm_inspect_locks(plm_inspect *in, uint64_t *cursor, plm_lock_row *rows, size_t size, size_t n);
+
+/* ---- the event log: what happens, as it happens ---- */
+
+enum plm_event_kind {
+	PLM_EVENT_NONE,
+	PLM_EVENT_SUBMITTED, /* a task was accepted; argument: the priority, as int64_t */
+	PLM_EVENT_DEPENDS,   /* the task needs the result of `other`; one event an argument */
+	PLM_EVENT_READY,     /* the last missing argument was settled */
+	PLM_EVENT_PLACED,    /* the scheduler, or another giver, gave the task to `worker` */
+	PLM_EVENT_STARTED,   /* on `worker`; argument: cpus busy with the task */
+	PLM_EVENT_DONE,
+	PLM_EVENT_FAILED,
+	PLM_EVENT_CANCELLED, /* of all three: argument: ns the attempt ran; 0: never started */
+	PLM_EVENT_RETURNED,  /* the attempt ended, the task is queued again: enum plm_return */
+	PLM_EVENT_FREED,     /* the record is free; argument: bytes freed in the store */
+	PLM_EVENT_SEALED,    /* a value in the store can be read; argument: bytes */
+	PLM_EVENT_READ,      /* `process` opened a value in the store; argument: bytes */
+	PLM_EVENT_NAME,      /* 8 bytes of a better name of the task than its function: up to three
+				events, in order */
+	PLM_EVENT_BORN,      /* from here on: of a process; argument: pid */
+	PLM_EVENT_IDLE,      /* a worker process sleeps for want of work */
+	PLM_EVENT_BUSY,
+	PLM_EVENT_BLOCKED, /* its task waits, and nothing can run in its place */
+	PLM_EVENT_UNBLOCKED,
+	PLM_EVENT_DEAD,
+	PLM_EVENT_MEMORY_SHORT,
+	PLM_EVENT_MEMORY_ENOUGH,  /* of both: argument: bytes free */
+	PLM_EVENT_LOCK_RECOVERED, /* argument: the rank of the lock */
+	PLM_EVENT_JOURNAL,        /* a group of the journal is on disk; argument: tasks in it */
+	PLM_EVENTS
+};
+enum plm_return {             /* why an attempt was returned */
+	PLM_RETURN_RETRY = 1, /* the function failed, and a retry is left */
+	PLM_RETURN_LATE,      /* over a time limit, and a retry is left */
+	PLM_RETURN_MEMORY,    /* memory ran out */
+	PLM_RETURN_ASKED,     /* plm_requeue() */
+	PLM_RETURN_DEAD       /* the worker died */
+};
+const char *plm_event_name(int kind); /* "started"; "?": no such kind */
+
+/* For one attempt: STARTED comes before its end, and each STARTED has one end: DONE, FAILED,
+ * CANCELLED or RETURNED, also if the worker was killed. Attempts nest strictly on a process. The
+ * attempt of an end without a start (argument 0) is the attempt that never came. */
+typedef struct plm_event {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	int kind;         /* enum plm_event_kind */
+	uint32_t attempt;
+	uint32_t process;  /* process slot of the writer; of BORN to DEAD: of the process itself */
+	uint32_t worker;   /* PLM_NOBODY: none */
+	uint32_t function; /* as in plm_function_row; PLM_NOBODY: none */
+	uint32_t marks;
+	plm_ref ref;   /* PLM_NONE: of a process, memory, a lock */
+	plm_ref other; /* of DEPENDS */
+	uint64_t argument;
+	char function_name[64]; /* "module.function"; "": none */
+} plm_event;
+
+/* Events are written from now on until plm_events_unwatch(), plm_disconnect(), or the end of this
+ * process. 0, or an error of the handle; -ENOENT: the runtime has no event log. */
+int plm_events_watch(plm *rt);
+int plm_events_unwatch(plm *rt);
+
+typedef struct plm_events plm_events; /* a reader, of one thread; keeps its own place */
+#define PLM_EVENTS_NOW UINT64_MAX
+
+/* Opens a reader at the oldest kept event not before since_ns; 0: all kept events. The reader ends
+ * before `in`. 0; -ENOENT: no event log, or (files) none was added; -EPROTO: damaged. */
+int plm_events_open(plm_events **ret, plm_inspect *in, uint64_t since_ns);
+/* The next events, nearly in the order of time: events of the last 2 ms wait for a later call, so
+ * that a late writer keeps its place. Of files all come. Returns the number of rows; 0: none now.
+ */
+int plm_events_read(plm_events *events, plm_event *rows, size_t size, size_t n);
+/* Leaves out all but the newest n unread events of each process: returns how many. */
+int64_t plm_events_skip(plm_events *events, uint64_t n);
+
+typedef struct plm_events_state {
+	int on, always;         /* events are written now; the boot asked for that */
+	uint32_t marks, rings;  /* rings in use */
+	uint64_t ring_events;   /* the limit of a ring */
+	uint64_t written, lost; /* since plm_events_open(): and overwritten before being read */
+	uint64_t bytes;         /* of /dev/shm, reserved by the log */
+	uint32_t without_room;  /* processes without events, for want of room in /dev/shm */
+} plm_events_state;
+int plm_events_state_get(plm_events *events, plm_events_state *ret, size_t size);
+/* Ends the reader and sets *events to NULL. *events may be NULL already. */
+void plm_events_close(plm_events **events);
+
+/* Adds a copy of /dev/shm/plm-UID-NAME.events to a handle of plm_inspect_open_files(). */
+int plm_inspect_add_events(plm_inspect *in, const char *path);
 
 #pragma GCC visibility pop
 

@@ -2,11 +2,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "client/durable.h"
 #include "client/names.h"
 #include "client/nested_wait.h"
 #include "client/submit.h"
+#include "client/submit_events.h"
+#include "events/eventlog.h"
 #include "tables/args.h"
 #include "tables/due.h"
 #include "tables/handover.h"
@@ -109,13 +112,16 @@ struct chunk {
 	uint32_t holdings;
 	uint32_t reserved[SUBMIT_CHUNK]; /* indices of records; not yet used: from `next` on */
 	uint32_t reserves, next;
-	size_t left; /* tasks still to come */
+	size_t left;                  /* tasks still to come */
+	uint64_t logged_ns;           /* the time of all events of the chunk; 0: not read yet */
+	struct eventlog_batch events; /* of the log: tasks without futures */
 };
 
 static void submit_chunk_begin(struct chunk *chunk, size_t tasks)
 {
 	/* The arrays stay as found: to clear them would cost time in each call. */
-	chunk->n = chunk->holdings = chunk->reserves = chunk->next = 0;
+	chunk->n = chunk->holdings = chunk->reserves = chunk->next = chunk->events.n = 0;
+	chunk->logged_ns = 0;
 	chunk->left = tasks;
 }
 
@@ -126,12 +132,23 @@ static void submit_drop_arguments(struct plm *rt, const plm_task *task, size_t h
 			plm_drop(rt, task->args[held].future);
 }
 
+static uint64_t submit_log_time(struct chunk *chunk)
+{
+	if (!chunk->logged_ns)
+		chunk->logged_ns = clock_ns();
+	return chunk->logged_ns;
+}
+
 /* Our drops follow the submissions in the same ring. When the scheduler reads a drop, the task
  * before the drop has its own hold. */
 static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 {
+	uint64_t now_ns = chunk->events.n ? submit_log_time(chunk) : 0;
 	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
 	chunk->n = 0;
+	if (chunk->events.n) /* while the scheduler is at work */
+		eventlog_batch_write(&rt->tables, &chunk->events, now_ns);
+	chunk->logged_ns = 0;
 	while (chunk->holdings > 0) {
 		const plm_task *task = chunk->holding[--chunk->holdings];
 		submit_drop_arguments(rt, task, task->nargs);
@@ -301,16 +318,42 @@ static int submit_chunk_record(
 	return 0;
 }
 
+/* Notes the task for the event log. */
+static void submit_note(
+    struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
+{
+	if (s->futures)
+		submit_events_with_futures(
+		    rt, s->task, s->function, ref.id, submit_log_time(chunk));
+	else
+		eventlog_batch_pair(
+		    &chunk->events, submit_events_stamp(s->function, s->task->priority), ref.id);
+}
+
+/* True: an idle worker has the task already. The events are written while the worker works. */
+static bool submit_hand_over(
+    struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
+{
+	uint32_t process = 0;
+	if (!s->alone || s->futures || s->terms ||
+	    handover(&rt->tables, hint_make(HINT_LOOK, ref.id), &process) != HANDOVER_GIVEN)
+		return false;
+	if (chunk->events.n)
+		submit_events_handed(rt, &chunk->events, s->function, ref.id, process);
+	return true;
+}
+
 static void submit_filled(struct plm *rt, struct chunk *chunk, const struct submission *s,
     uint32_t index, uint64_t turn, plm_ref ref)
 {
+	if (eventlog_on(&rt->tables))
+		submit_note(rt, chunk, s, ref);
 	submit_publish(rt, index, s);
 	atomic_store_explicit(&rt->mine[index], ref_generation(ref.id), memory_order_relaxed);
-	uint64_t hint = hint_make(HINT_LOOK, ref.id);
-	if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint) == HANDOVER_GIVEN)
+	if (submit_hand_over(rt, chunk, s, ref))
 		turns_give_back(&rt->next_turn, turn);
 	else
-		chunk->hint[chunk->n++] = hint;
+		chunk->hint[chunk->n++] = hint_make(HINT_LOOK, ref.id);
 	if (journal_wants(&rt->tables, record_at(&rt->tables, index)))
 		journal_tell(&rt->tables, index);
 }

@@ -452,12 +452,27 @@ static int command_run_to_the_end(struct command *c, struct run *run)
 	return r;
 }
 
+/* The program, without its directory; of a line for a shell the first word. */
+static void command_name(const struct command *c)
+{
+	const char *word = c->argv[c->shell ? 2 : 0];
+	size_t length = c->shell ? strcspn(word, " \t\n;|&") : strlen(word);
+	for (size_t i = length; i-- > 0;)
+		if (word[i] == '/') {
+			word += i + 1;
+			length -= i + 1;
+			break;
+		}
+	call_name(c->call, word, length);
+}
+
 static int command_run(plm_call *call)
 {
 	struct command c = { .call = call, .label = "" };
 	jobserver_none(&c.jobserver, call);
 	int r = command_take_arguments(&c);
 	if (r == 0) {
+		command_name(&c);
 		struct run run = { .call = call,
 			.jobserver = &c.jobserver,
 			.pid = -1,

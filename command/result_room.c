@@ -18,8 +18,9 @@ static void result_room_say_waiting(const struct plm_call *call, size_t length, 
 	char task[PLM_REF_TEXT_BYTES];
 	uint32_t index = record_index(&call->rt->tables, call->record);
 	plm_ref_print(ref_public(call->rt, record_ref(index, word_generation(call->word))), task);
-	log_warn("task %s waits %d s for room for %s of %zu bytes: %s", task,
-	    ROOM_PATIENCE_MS / 1000, what, length, why_text());
+	log_warn_about(ABOUT(ABOUT_TASK(task)),
+	    "task %s waits %d s for room for %s of %zu bytes: %s", task, ROOM_PATIENCE_MS / 1000,
+	    what, length, why_text());
 }
 
 int command_room(struct plm_call *call, unsigned which, size_t length, const char *what, void **ret)

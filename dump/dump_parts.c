@@ -34,6 +34,7 @@ static const struct column header_columns[] = {
 	{ "  in the pool", "records_pooled", -1, PLAIN(plm_runtime_row, records_pooled) },
 	{ "arenas", "nodes", -1, PLAIN(plm_runtime_row, store_parts) },
 	{ "store", "store_bytes", -1, SIZE(plm_runtime_row, store_bytes) },
+	{ "event ring", "event_ring", -1, PLAIN(plm_runtime_row, event_ring) },
 	{ "turn", "turn", -1, PLAIN(plm_runtime_row, turn) },
 	{ "restarts", "restarts", -1, PLAIN(plm_runtime_row, restarts) },
 	{ "room wanted", "room_wanted", -1, FLAG(plm_runtime_row, room_wanted) },

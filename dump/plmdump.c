@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/option_table.h"
@@ -23,11 +24,13 @@ enum {
 	EXIT_DENIED = 77,
 	EXIT_OURS = 125,
 	SUBJECT_BYTES = 32,
+	PATH_BYTES = 4096,
 };
 
 struct dump {
-	const char *name, *file;
+	const char *name, *file, *event_file;
 	bool json;
+	struct event_filter filter; /* of events */
 	plm_inspect *in;
 	struct output out;
 };
@@ -98,6 +101,11 @@ static bool plmdump_show_check(struct dump *dump)
 	return dump_check(dump->in, &dump->out);
 }
 
+static bool plmdump_show_events(struct dump *dump)
+{
+	return dump_events(dump->in, &dump->out, &dump->filter, dump->file != NULL) == 0;
+}
+
 static const struct subject subjects[] = {
 	{ "header", plmdump_show_header },
 	{ "workers", plmdump_show_workers },
@@ -122,6 +130,8 @@ static bool plmdump_show_all(struct dump *dump)
 }
 
 static const struct subject everything = { "all", plmdump_show_all };
+/* Not a part of all: there may be millions. */
+static const struct subject events = { "events", plmdump_show_events };
 
 /* ---- command line ---- */
 
@@ -150,6 +160,9 @@ static const struct option_row rows[] = {
 	{ "file", NULL, NULL, OPTION_FILE, .word = "FILE",
 	    .help = "a control segment: a copy, or /dev/shm/plm-UID-NAME.control",
 	    OPTION_FIELD(struct dump, file) },
+	{ "event-file", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .standard = "beside --file, .events for .control",
+	    .help = "the event log that belongs to --file", OPTION_FIELD(struct dump, event_file) },
 	{ "json", NULL, NULL, OPTION_FLAG, .help = "print JSON Lines",
 	    OPTION_FIELD(struct dump, json) },
 	{ "help", NULL, NULL, OPTION_TEXT, .optional = true, .help = "show this text",
@@ -162,10 +175,11 @@ static const struct option_row rows[] = {
 static void plmdump_list_for_programs(void)
 {
 	option_table_list(stdout, "plmdump", "", rows);
+	option_table_list(stdout, "plmdump", "", event_filter_rows);
 	fputs("command\tplmdump\t\t\t[", stdout);
 	for (size_t i = 0; i < COUNT_OF(subjects); i++)
 		printf("%s|", subjects[i].name);
-	printf("%s]\t\n", everything.name);
+	printf("%s|%s]\t\n", events.name, everything.name);
 }
 
 static int plmdump_take_help(void *target, const struct option_given *given)
@@ -178,9 +192,12 @@ static int plmdump_take_help(void *target, const struct option_given *given)
 	puts("usage: plmdump [OPTION]... [SUBJECT]\n"
 	     "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
 	     "Subjects: " SUBJECTS ",\n"
-	     "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
+	     "check (what each checker says; exit code 1 if anything is unsound), all (default),\n"
+	     "events (the event log; not a part of all)\n\n"
 	     "Options:");
 	option_table_help(stdout, rows);
+	puts("\nOptions of events (the last TIME before the last event):");
+	option_table_help(stdout, event_filter_rows);
 	puts("\nExit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
 	     "76 the segment is refused (damaged, or of another version), 77 not allowed");
 	return OPTIONS_END;
@@ -188,8 +205,8 @@ static int plmdump_take_help(void *target, const struct option_given *given)
 
 static void plmdump_take_options(struct dump *dump, int argc, char **argv)
 {
-	const struct option_use use = { rows, dump };
-	int r = option_table_parse(&use, 1, argc, argv, false);
+	const struct option_use uses[] = { { rows, dump }, { event_filter_rows, &dump->filter } };
+	int r = option_table_parse(uses, COUNT_OF(uses), argc, argv, false);
 	if (r < 0)
 		plmdump_usage_error(plm_why(), NULL);
 	if (r == OPTIONS_END)
@@ -207,6 +224,8 @@ static const struct subject *plmdump_find_subject(int argc, char **argv)
 	}
 	if (strcmp(words, everything.name) == 0)
 		return &everything;
+	if (strcmp(words, events.name) == 0)
+		return &events;
 	for (size_t i = 0; i < COUNT_OF(subjects); i++)
 		if (strcmp(subjects[i].name, words) == 0)
 			return &subjects[i];
@@ -226,10 +245,33 @@ static int plmdump_refused(const struct dump *dump, int error)
 	}
 }
 
+/* 0; 1: the log was not named, and does not lie beside the copy. */
+static int plmdump_event_file(const struct dump *dump, char *ret, size_t size)
+{
+	static const char control[] = ".control";
+	size_t length = strlen(dump->file), end = sizeof control - 1;
+	if (dump->event_file) {
+		snprintf(ret, size, "%s", dump->event_file);
+		return 0;
+	}
+	if (length < end || length >= size || strcmp(dump->file + length - end, control) != 0)
+		return 1;
+	snprintf(ret, size, "%.*s.events", (int)(length - end), dump->file);
+	return access(ret, F_OK) == 0 ? 0 : 1;
+}
+
+static int plmdump_open_copies(struct dump *dump)
+{
+	char path[PATH_BYTES];
+	int r = plm_inspect_open_files(&dump->in, dump->file, NULL);
+	if (r == 0 && plmdump_event_file(dump, path, sizeof path) == 0)
+		r = plm_inspect_add_events(dump->in, path);
+	return r;
+}
+
 static int plmdump_open(struct dump *dump)
 {
-	return dump->file ? plm_inspect_open_files(&dump->in, dump->file, NULL)
-			  : plm_inspect_open(&dump->in, dump->name);
+	return dump->file ? plmdump_open_copies(dump) : plm_inspect_open(&dump->in, dump->name);
 }
 
 int main(int argc, char **argv)

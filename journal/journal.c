@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "events/eventlog.h"
 #include "journal/journal_rows.h"
 #include "journal/journal_trouble.h"
 
@@ -85,6 +87,16 @@ static void journal_publish(struct journal *j)
 		handle_tell_quietly(&j->rt, hint, n);
 }
 
+static void journal_log_group(struct journal *j)
+{
+	eventlog_put(&j->rt.tables,
+	    (struct logged_event){ .kind = EVENT_JOURNAL,
+		.worker = EVENT_NOBODY,
+		.function = EVENT_NOBODY,
+		.time_ns = clock_ns(),
+		.argument = j->group.ended + j->group.accepted });
+}
+
 /* True: some record was looked at. */
 static bool journal_write_group(struct journal *j)
 {
@@ -107,6 +119,8 @@ static bool journal_write_group(struct journal *j)
 		return false;
 	}
 	if (j->group.changes) {
+		if (eventlog_on(&j->rt.tables))
+			journal_log_group(j);
 		journal_publish(j);
 		journal_say_written(j);
 	}

@@ -202,6 +202,8 @@ static int admission_admit(struct manager *m, int socket, const struct door_requ
 		watched_gone(m, slot, 0); /* the scheduler frees the claimed process slot */
 		return r;
 	}
+	if (eventlog_on(&m->tables))
+		members_log(m, EVENT_BORN, slot);
 	admission_welcome(m, slot, hello->number, kept);
 	return 0;
 }

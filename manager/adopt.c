@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "events/eventlog_switch.h"
 #include "manager/birth.h"
 #include "manager/manager.h"
 #include "manager/orphans.h"
@@ -98,6 +99,7 @@ int adopt_processes(struct manager *m)
 		found++;
 	}
 	members_wake(m); /* the former manager may have died before the wakes */
+	eventlog_recompute(&m->tables);
 	orphans_unowned(m);
 	log_warn("resuming the runtime that lost its manager, with its original options: %u of its "
 		 "%u processes live (--fresh would begin anew)",

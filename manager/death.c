@@ -58,10 +58,9 @@ static void death_count_failure(struct manager *m, int status, uint64_t lived_ms
 
 /* After work or a long life a member is replaced at once; after an early death the successor
  * waits. */
-static void death_plan_restart(
-    struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
+static void death_plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, int status)
 {
-	char title[STAFF_TITLE_BYTES];
+	char title[STAFF_TITLE_BYTES], end[96];
 	const struct process *p = &m->tables.process[slot];
 	struct backoff *b = kind == KIND_SCHEDULER ? &m->scheduler
 	    : kind == KIND_JOURNAL                 ? &m->journal
@@ -81,7 +80,12 @@ static void death_plan_restart(
 	b->missing++;
 	b->due_ns = now + b->delay_ms * NS_PER_MS;
 	sh_add(&m->tables.control->restarts, 1);
-	log_warn("%s %s after %llu ms: replaced in %u ms", staff_title(m, kind, slot, title), end,
+	death_describe_end(status, end, sizeof end);
+	bool seen = status != (int)PROCESS_UNSEEN, killed = seen && WIFSIGNALED(status);
+	log_warn_about(
+	    ABOUT(STAFF_FIELDS(p, kind, slot), ABOUT_SIGNAL(killed ? WTERMSIG(status) : -1),
+		ABOUT_EXIT_CODE(seen && !killed ? WEXITSTATUS(status) : -1)),
+	    "%s %s after %llu ms: replaced in %u ms", staff_title(m, kind, slot, title), end,
 	    (unsigned long long)lived_ms, b->delay_ms);
 }
 
@@ -90,7 +94,8 @@ static void death_plan_vacancy(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
 	char title[STAFF_TITLE_BYTES];
-	log_info("%s has left after %llu tasks", staff_title(m, KIND_WORKER, slot, title),
+	log_info_about(STAFF_ABOUT(p, KIND_WORKER, slot), "%s has left after %llu tasks",
+	    staff_title(m, KIND_WORKER, slot, title),
 	    (unsigned long long)(sh_peek(&p->done) + sh_peek(&p->failed)));
 	m->workers.missing++;
 	m->workers.due_ns = clock_ns();
@@ -139,8 +144,6 @@ void death_of_member(struct manager *m, uint32_t slot)
 	    status == 0 || (m->slot[slot].adopted && process_state(word) == PROCESS_LEAVING);
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
-	char end[96];
-	death_describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->stopping && orderly)
 		mode_end(m);
 	else if (!m->ending && kind == KIND_WORKER && orderly &&
@@ -149,7 +152,7 @@ void death_of_member(struct manager *m, uint32_t slot)
 	else if (kind == KIND_JOURNAL && !m->announced && !m->adopts && WIFEXITED(status))
 		mode_fail(m); /* the journal has logged the reason: no boot without a journal */
 	else if (!m->ending) {
-		death_plan_restart(m, slot, kind, end);
+		death_plan_restart(m, slot, kind, status);
 		death_count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
 	/* Before the death is told: processes started by the dead worker are killed, and waited for

@@ -101,7 +101,7 @@ static void foreign_kill_one(pid_t pid, const struct stat *segment)
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd >= 0 && foreign_is_one(pid, segment)) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-		log_info(
+		log_info_about(ABOUT(ABOUT_PID(pid)),
 		    "killed pid %d, of a runtime of this name that cannot be resumed", (int)pid);
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		poll(&ended, 1, STOP_GRACE_MS);

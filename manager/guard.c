@@ -106,7 +106,7 @@ static int guard_judge(struct guard *w, const struct service *service, bool star
 	if (started && !killed && WEXITSTATUS(status) != EXIT_TRY_AGAIN)
 		return WEXITSTATUS(status);
 	if (!started && !service->options->again) {
-		fprintf(stderr, "plm: the guard cannot fork a manager: %s\n", strerror(error));
+		log_error("the guard cannot fork a manager: %s", strerror(error));
 		return EXIT_NO_FORK;
 	}
 	w->delay_ms = guard_next_delay_ms(w, !killed);
@@ -114,7 +114,8 @@ static int guard_judge(struct guard *w, const struct service *service, bool star
 		w->signal =
 		    0; /* the mode in the segment shows whether the manager took the signal */
 	if (killed)
-		log_warn("the manager, pid %d, was killed by signal %d (%s): starting another",
+		log_warn_about(ABOUT(ABOUT_PID(w->manager), ABOUT_SIGNAL(WTERMSIG(status))),
+		    "the manager, pid %d, was killed by signal %d (%s): starting another",
 		    (int)w->manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_warn("no manager can resume the runtime at the moment%s%s: trying again in "

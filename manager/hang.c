@@ -27,7 +27,8 @@ static void hang_fence(struct manager *m, uint32_t slot, uint64_t silent_ns)
 {
 	const struct process *p = &m->tables.process[slot];
 	char title[STAFF_TITLE_BYTES];
-	log_warn("%s gave no sign of life for %llu ms%s: killed",
+	log_warn_about(STAFF_ABOUT(p, KIND_WORKER, slot),
+	    "%s gave no sign of life for %llu ms%s: killed",
 	    staff_title(m, KIND_WORKER, slot, title), (unsigned long long)(silent_ns / NS_PER_MS),
 	    process_stopped(p->pid, p->start_time) ? ", because a signal has stopped it" : "");
 	m->slot[slot].fenced = true;

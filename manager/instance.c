@@ -115,7 +115,7 @@ static bool instance_name_is_left(const char *name)
  * removed but renamed. */
 static void instance_rename_aside(const char *name, const char *reason)
 {
-	static const char *const whats[] = { "control", "store" };
+	static const char *const whats[] = { "control", "store", "events" };
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
 		char path[PATH_BYTES], aside[PATH_BYTES + 8];
 		instance_segment_path(name, whats[i], path);

@@ -272,7 +272,8 @@ void loader_overdue(struct manager *m)
 {
 	if (!m->loader.pid || clock_ns() < m->loader.deadline_ns)
 		return;
-	log_warn("the loader of module %s, pid %d, did not end in %" PRIu64 " ms: killed",
+	log_warn_about(ABOUT(ABOUT_PID(m->loader.pid), ABOUT_PATH(m->loader.path)),
+	    "the loader of module %s, pid %d, did not end in %" PRIu64 " ms: killed",
 	    m->loader.path, m->loader.pid, m->options->module_limit_ms);
 	m->loader.overdue = true;
 	loader_kill(m);

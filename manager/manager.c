@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "events/eventlog_segment.h"
 #include "manager/adopt.h"
 #include "manager/birth.h"
 #include "manager/death.h"
@@ -93,6 +94,20 @@ static void manager_compare_store(const struct tables *t)
 		    (unsigned long long)wanted >> 20, (unsigned long long)there >> 20);
 }
 
+/* A runtime runs as well without a log of events. */
+static void manager_make_log(struct manager *m)
+{
+	struct control *c = m->tables.control;
+	c->event_ring = (uint32_t)m->options->event_ring;
+	if (eventlog_segment_create(&m->tables, m->options->name) < 0) {
+		c->event_ring = 0;
+		log_warn("events of this runtime cannot be watched: %s", why_text());
+		return;
+	}
+	c->events_always = m->options->events == EVENTS_ON;
+	sh_store(&c->events, c->events_always);
+}
+
 static int manager_make_tables(struct manager *m)
 {
 	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
@@ -116,6 +131,7 @@ static int manager_make_tables(struct manager *m)
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
 	c->jobserver = m->options->jobserver;
+	manager_make_log(m);
 	manager_bind_arenas(m);
 	state_publish(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "events/eventlog_switch.h"
 #include "manager/manager.h"
 #include "manager/staff.h"
 #include "manager/watching.h"
@@ -35,6 +36,8 @@ int members_watch_child(
 	m->slot[slot].born_ns = clock_ns();
 	m->slot[slot].fenced = m->slot[slot].adopted = false;
 	m->slot[slot].beat_ns = 0; /* no beat was seen */
+	if (eventlog_on(&m->tables))
+		members_log(m, EVENT_BORN, slot);
 	m->slot[slot].pidfd = pidfd >= 0 ? pidfd : (int)syscall(SYS_pidfd_open, pid, 0);
 	if (m->slot[slot].pidfd < 0)
 		return why(-errno, "pidfd_open: %s", strerror(errno));
@@ -73,6 +76,11 @@ static void members_insist_that_it_is_dead(struct manager *m, uint32_t slot)
 		    process_word(w->generation, w->kind, PROCESS_DEAD));
 }
 
+void members_log(struct manager *m, enum event_kind kind, uint32_t slot)
+{
+	eventlog_put(&m->tables, eventlog_of_process(&m->tables, kind, clock_ns(), slot));
+}
+
 void watched_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
@@ -82,6 +90,9 @@ void watched_gone(struct manager *m, uint32_t slot, int status)
 	if (!process_step(p, &word, PROCESS_DEAD))
 		members_insist_that_it_is_dead(m, slot);
 	process_set_awake(&m->tables, slot, false);
+	if (eventlog_on(&m->tables))
+		members_log(m, EVENT_DEAD, slot);
+	eventlog_recompute(&m->tables);
 	members_wake(m);
 }
 

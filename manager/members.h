@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "events/eventlog.h"
 #include "manager/nursery.h"
 #include "tables/tables.h"
 
@@ -44,6 +45,8 @@ int members_make_slots(struct manager *m);
 /* Marks the process slot of a member or client DEAD; status: as the process table keeps the end of
  * a process. */
 void watched_gone(struct manager *m, uint32_t slot, int status);
+/* An event of this process, now; call only if eventlog_on(). */
+void members_log(struct manager *m, enum event_kind kind, uint32_t slot);
 /* A child was born for the process slot, already claimed; takes over the pidfd, -1: opens one. */
 int members_watch_child(
     struct manager *m, uint32_t slot, enum process_kind kind, pid_t pid, int pidfd);

@@ -83,7 +83,7 @@ void mode_fail(struct manager *m)
 
 void mode_boot_failed(struct manager *m)
 {
-	fprintf(stderr, "plm: %s\n", why_text());
+	log_error("%s", why_text());
 	m->loader.boot_due = 0;
 	if (m->adopts)
 		m->abandoned = true;

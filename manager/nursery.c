@@ -287,7 +287,8 @@ static void nursery_take_hello(struct manager *m, uint32_t python, struct zygote
 	}
 	z->serves = true;
 	m->nursery.wanted = true;
-	log_info("%s, pid %d, forks Python workers, after %llu ms", path, (int)z->pid,
+	log_info_about(ABOUT(ABOUT_PID(z->pid), ABOUT_PATH(path)),
+	    "%s, pid %d, forks Python workers, after %llu ms", path, (int)z->pid,
 	    (unsigned long long)((clock_ns() - z->born_ns) / NS_PER_MS));
 }
 
@@ -418,8 +419,11 @@ static int nursery_verdict(const struct manager *m, uint32_t python, const sigin
 		    "the Python interpreter %s was killed by signal %d (%s) while it imported its "
 		    "modules",
 		    path, end->si_status, strsignal(end->si_status));
-	log_warn("%s, pid %d, which forks Python workers, ended by %s %d: started anew in %u ms",
-	    path, (int)z->pid, killed ? "signal" : "exit code", end->si_status, z->delay_ms);
+	log_warn_about(
+	    ABOUT(ABOUT_PID(z->pid), ABOUT_PATH(path), ABOUT_SIGNAL(killed ? end->si_status : -1),
+		ABOUT_EXIT_CODE(killed ? -1 : end->si_status)),
+	    "%s, pid %d, which forks Python workers, ended by %s %d: started anew in %u ms", path,
+	    (int)z->pid, killed ? "signal" : "exit code", end->si_status, z->delay_ms);
 	return 0;
 }
 

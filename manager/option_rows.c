@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/option_table.h"
 #include "base/scan.h"
 #include "base/why.h"
 #include "client/plm.h"
+#include "events/eventlog_segment.h"
 #include "manager/options.h"
 #include "policy/policy.h"
 #include "spec/spec.h"
@@ -298,12 +300,27 @@ const struct option_row option_rows[] = {
 	    .standard = "1000000",
 	    .help = "remove tasks from the journal that are older than the last N; 0: never",
 	    OPTION_FIELD(struct options, history_count), .most = UINT32_MAX },
+	{ "events", NULL, "PLM_EVENTS", OPTION_CHOICE, .choices = "watched|on",
+	    .standard = "watched",
+	    .help = "when the event log is written. watched: while a program watches (plmctl "
+		    "events, trace, top); on: always, so that the last events of each process can "
+		    "be read after a crash (plmdump events)",
+	    OPTION_FIELD(struct options, events) },
+	{ "event-ring", NULL, "PLM_EVENT_RING", OPTION_NUMBER, .word = "N", .standard = "65536",
+	    .help = "events kept of each process, a power of two; each takes 32 bytes of "
+		    "/dev/shm, from the first event of the process on",
+	    OPTION_FIELD(struct options, event_ring), .least = EVENT_RING_MIN,
+	    .most = EVENT_RING_MAX },
 	{ "daemon", NULL, NULL, OPTION_FLAG,
 	    .help = "go to the background when ready; the log is NAME.log in the runtime directory",
 	    OPTION_FIELD(struct options, daemon) },
-	{ "quiet", NULL, "PLM_QUIET", OPTION_FLAG,
+	{ "quiet", NULL, LOG_QUIET, OPTION_FLAG,
 	    .help = "log warnings alone: nothing about births, orderly ends and stops",
 	    OPTION_FIELD(struct options, quiet) },
+	{ "log", NULL, LOG_FORM, OPTION_CHOICE, .choices = LOG_FORMS, .standard = "text",
+	    .help = "the form of the log. json: an object a line with time, level, runtime, role, "
+		    "pid, message and the subject (worker, process_slot, about_pid, signal, ...)",
+	    OPTION_FIELD(struct options, log) },
 	{ "ready", NULL, NULL, OPTION_NUMBER, .word = "FD",
 	    .help = "write the ready line to the open descriptor FD, then close it, instead of to "
 		    "stdout; for programs that start plm",

@@ -10,6 +10,7 @@
 
 #include "base/option_table.h"
 #include "base/why.h"
+#include "events/eventlog_segment.h"
 #include "store/nodes.h"
 
 enum { EXIT_USAGE = 64, CLIENTS_LEAST = 64 + VISITS_KEPT, MODULE_LIMIT_DEFAULT_MS = 10000 };
@@ -60,6 +61,7 @@ static void options_set_defaults(struct options *o)
 	o->ageing_ms = AGEING_DEFAULT_MS;
 	o->module_limit_ms = MODULE_LIMIT_DEFAULT_MS;
 	o->durability = DURABILITY_BATCH;
+	o->event_ring = EVENT_RING_DEFAULT;
 	o->retention.age_ms = KEEP_DAYS_DEFAULT * DAY_MS;
 	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
 	o->history_count = HISTORY_COUNT_DEFAULT;
@@ -143,8 +145,8 @@ static int options_check_tie(const struct options *o)
 /* Makes the options agree with each other. 0 or -EINVAL. */
 static int options_fit(struct options *o)
 {
-	if (options_check_tie(o) < 0 || options_check_ready(o) < 0 || options_fit_workers(o) < 0 ||
-	    memory_plan(o) < 0)
+	if (eventlog_check_entries(o->event_ring) < 0 || options_check_tie(o) < 0 ||
+	    options_check_ready(o) < 0 || options_fit_workers(o) < 0 || memory_plan(o) < 0)
 		return -EINVAL;
 	if (o->durability_given && !o->state)
 		return why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",

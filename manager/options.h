@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/log.h"
 #include "base/option_table.h"
 #include "spec/injection.h"
 #include "tables/tables.h"
@@ -15,6 +16,8 @@ struct threshold {       /* of free memory */
 	uint64_t amount; /* bytes, or hundredths of the machine's memory */
 	bool percent, given;
 };
+
+enum events_wanted { EVENTS_WATCHED, EVENTS_ON }; /* in the order of --events */
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
@@ -47,8 +50,11 @@ struct options {
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
-	uint32_t ready_fd; /* gets the ready line; 0: stdout does */
-	bool quiet;        /* the log has warnings alone */
+	enum events_wanted events;
+	uint64_t event_ring; /* events kept of each process */
+	uint32_t ready_fd;   /* gets the ready line; 0: stdout does */
+	bool quiet;          /* the log has warnings alone */
+	enum log_form log;
 	bool daemon;
 	bool fresh;    /* remove an earlier runtime of the name, instead of resuming it */
 	bool guard;    /* a parent starts plm again when plm was killed */

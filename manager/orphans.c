@@ -74,7 +74,8 @@ void orphans_end(struct manager *m)
 	for (size_t i = 0; i < family.n; i++) {
 		if (orphans_is_known(m, family.child[i]))
 			continue;
-		log_info("killed pid %d, left behind by a dead process", (int)family.child[i]);
+		log_info_about(ABOUT(ABOUT_PID(family.child[i])),
+		    "killed pid %d, left behind by a dead process", (int)family.child[i]);
 		orphans_end_one(m, family.child[i]);
 	}
 }
@@ -171,7 +172,8 @@ static bool orphans_end_if_marked(const char *pid, const struct marked *who, cha
 	bool marked = pidfd >= 0 && atoi(pid) != getpid() && orphans_is_marked(pid, who, room);
 	if (marked) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-		log_info("killed pid %s, left behind by a command of that runtime", pid);
+		log_info_about(ABOUT(ABOUT_PID(atoi(pid))),
+		    "killed pid %s, left behind by a command of that runtime", pid);
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		poll(&ended, 1, STOP_GRACE_MS);
 	}

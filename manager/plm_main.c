@@ -28,7 +28,7 @@ static int plm_main_serve(const struct service *service)
 		r = manager_run(&manager); /* has logged its errors */
 		goes_on = manager.abandoned;
 	} else if (r != -ESHUTDOWN) {
-		fprintf(stderr, "plm: %s\n", why_text());
+		log_error("%s", why_text());
 	}
 	if (r == 0 || r == -ESHUTDOWN)
 		return 0;
@@ -63,7 +63,7 @@ static int plm_main_become_daemon(struct options *options, int ready, int log)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	dup2(log, STDERR_FILENO);
 	if (setsid() < 0 || null < 0) {
-		fprintf(stderr, "plm: cannot become a daemon: %s\n", strerror(errno));
+		log_error("cannot become a daemon: %s", strerror(errno));
 		return EXIT_CANNOT_BOOT;
 	}
 	dup2(null, STDIN_FILENO);
@@ -124,7 +124,7 @@ static int plm_main_run_daemon(struct options *options)
 {
 	int ends[2], log = -1;
 	if (plm_main_open_log(options->name, &log) < 0) {
-		fprintf(stderr, "plm: %s\n", why_text());
+		log_error("%s", why_text());
 		return EXIT_CANNOT_BOOT;
 	}
 	off_t from = lseek(log, 0, SEEK_END);
@@ -136,7 +136,7 @@ static int plm_main_run_daemon(struct options *options)
 	sigprocmask(SIG_BLOCK, &ending, &before);
 	pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
 	if (child < 0) {
-		fprintf(stderr, "plm: cannot start the daemon process: %s\n", strerror(errno));
+		log_error("cannot start the daemon process: %s", strerror(errno));
 		return EXIT_CANNOT_BOOT;
 	}
 	if (child == 0) {
@@ -159,6 +159,8 @@ int main(int argc, char **argv)
 		return r - 1;
 	if (options.quiet)
 		setenv(LOG_QUIET, "1", 1);
+	setenv(LOG_FORM, options.log == LOG_AS_JSON ? "json" : "text", 1);
+	log_open(options.name, "manager");
 	if (options.daemon)
 		return plm_main_run_daemon(&options);
 	int ready = options.ready_fd ? (int)options.ready_fd : STDOUT_FILENO;

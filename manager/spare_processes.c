@@ -100,7 +100,8 @@ static void spare_processes_dismiss(struct manager *m)
 	spare_processes_take_stock(m, &ledger);
 	while ((slot = spare_processes_next_to_leave(m, &ledger)) != 0) {
 		const struct process *p = &m->tables.process[slot];
-		log_info("%s is needed no more", staff_title(m, KIND_WORKER, slot, title));
+		log_info_about(STAFF_ABOUT(p, KIND_WORKER, slot), "%s is needed no more",
+		    staff_title(m, KIND_WORKER, slot, title));
 		staff_ask_to_leave(m, slot);
 		ledger.serving[spare_processes_worker_of(p)]--;
 	}

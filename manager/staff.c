@@ -192,7 +192,8 @@ void staff_dismiss(struct manager *m)
 		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
 		    staff_is_wanted(m->tables.control, p->worker))
 			continue;
-		log_info("%s is asked to leave", staff_title(m, KIND_WORKER, i, title));
+		log_info_about(STAFF_ABOUT(&m->tables.process[i], KIND_WORKER, i),
+		    "%s is asked to leave", staff_title(m, KIND_WORKER, i, title));
 		staff_ask_to_leave(m, i);
 	}
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "tables/tables.h"
 
 struct manager;
@@ -46,5 +47,11 @@ int staff_check_room(const struct manager *m, uint32_t wanted, uint32_t clients)
 /* "worker 3 (process slot 62, pid 4711)": a member, for the log. */
 const char *staff_title(
     const struct manager *m, enum process_kind kind, uint32_t slot, char ret[STAFF_TITLE_BYTES]);
+
+/* The same as fields of a line of the log, and how the process ended. */
+#define STAFF_FIELDS(p, kind, slot)                                                                \
+	ABOUT_WORKER((kind) == KIND_WORKER ? (int64_t)(p)->worker : -1), ABOUT_PROCESS_SLOT(slot), \
+	    ABOUT_PID((p)->pid)
+#define STAFF_ABOUT(p, kind, slot) ABOUT(STAFF_FIELDS(p, kind, slot))
 
 #endif

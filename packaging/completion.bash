@@ -1,4 +1,4 @@
-# bash completion for plm, plmctl and plmdump. The table at the end is generated from --help.
+# bash completion for plm, plmctl, plmdump and plmweb. The table at the end is generated from --help.
 
 # Names from a running runtime or from the machine; without a runtime the list is empty.
 _plm_look() { # KIND [WORD]...
@@ -105,5 +105,5 @@ _plm() {
 	done
 }
 
-complete -o filenames -F _plm plm plmctl plmdump
+complete -o filenames -F _plm plm plmctl plmdump plmweb
 

@@ -1,4 +1,4 @@
-# fish completion for plm, plmctl and plmdump. The table below the functions is generated from --help.
+# fish completion for plm, plmctl, plmdump and plmweb. The table below the functions is generated from --help.
 
 function __plm_runtimes
 	set -l directory /tmp/plm-(id -u)

@@ -1,5 +1,5 @@
-#compdef plm plmctl plmdump
-# zsh completion for plm, plmctl and plmdump. The table below the functions is generated from --help.
+#compdef plm plmctl plmdump plmweb
+# zsh completion for plm, plmctl, plmdump and plmweb. The table below the functions is generated from --help.
 
 _plm_functions() { compadd -- ${(f)"$(plmctl functions --quiet 2>/dev/null)"} }
 _plm_workers() { compadd -- ${(fu)"$(plmctl workers --quiet 2>/dev/null)"} }

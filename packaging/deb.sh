@@ -100,12 +100,12 @@ build plm <<END
 Section: utils
 Depends: $needed_by_programs
 Recommends: libhwloc-plugins
-Suggests: libplm-dev
+Suggests: libplm-dev, gnuplot-nox
 Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
  resource needs, time limits, retries and dependencies. Results pass between
  processes through shared memory. Any process may be killed without the loss of
- a task. The package contains plm, plmctl, plmdump, manual pages, completion for
- bash, zsh and fish, and a systemd unit for users.
+ a task. The package contains plm, plmctl, plmdump, plmweb, manual pages, completion
+ for bash, zsh and fish, and a systemd unit for users.
 END
 rm -rf "$out/shlibdeps"

@@ -111,7 +111,7 @@ expect() { # WHAT EXPECTED ACTUAL
 }
 cd "$work"
 dpkg --verify "${packages[@]}" >"$work/verify" || { cat "$work/verify"; fail "dpkg --verify"; }
-for program in plm plmctl plmdump; do
+for program in plm plmctl plmdump plmweb; do
 	expect "$program comes from the package" /usr/bin/$program "$(command -v $program)"
 done
 version=$(dpkg-query -W -f '${Version}' plm)
@@ -134,6 +134,7 @@ expect "a program and a module built with pkg-config" 3000000.0 "$(./dot "$work/
 plmdump check >/dev/null || fail "plmdump check found damage"
 plmctl stop
 for file in share/man/man1/plm.1.gz share/man/man1/plmctl.1.gz share/man/man1/plmdump.1.gz \
+	share/man/man1/plmweb.1.gz \
 	share/man/man5/plm-tasks.5.gz share/bash-completion/completions/plmctl \
 	share/zsh/site-functions/_plmctl share/fish/vendor_completions.d/plmctl.fish; do
 	[ -s /usr/$file ] || fail "/usr/$file is missing or empty"

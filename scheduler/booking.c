@@ -244,6 +244,11 @@ static void booking_give(struct scheduler *s, struct booking *b)
 {
 	uint64_t hint = hint_make(HINT_LOOK, b->ref);
 	struct ring ring = ring_down(s->t, b->main);
+	struct eventlog_batch events;
+	events.n = 0;
+	if (eventlog_on(s->t))
+		task_log_placed(s, &hint, 1, b->main, &events);
+	eventlog_batch_write(s->t, &events, s->log_ns);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;
 	process_post_all(

@@ -34,16 +34,52 @@ static void free_tell_room(struct scheduler *s)
 	s->freed.room = false;
 }
 
+/* Of the time of the round: no later than a new life of a record. */
+static void free_log(struct scheduler *s)
+{
+	if (s->freed.events.n)
+		eventlog_batch_write(s->t, &s->freed.events, task_log_now(s));
+}
+
+/* Bytes of the store that go with the record. */
+static uint64_t free_bytes(const struct record *r, uint64_t word)
+{
+	bool args = word_state(word) != RECORD_PART && sh_peek(&r->args);
+	return (args ? arena_footprint(r->args_bytes) : 0) +
+	    (sh_peek(&r->value) ? arena_footprint(r->value_bytes) : 0);
+}
+
+static bool free_log_one(struct scheduler *s, uint64_t stamp, uint64_t ref, uint64_t bytes)
+{
+	return bytes ? eventlog_batch_add(&s->freed.events, stamp, ref, bytes)
+		     : eventlog_batch_pair(&s->freed.events, stamp, ref);
+}
+
+static void free_note(struct scheduler *s, uint32_t index, uint64_t word, uint64_t bytes)
+{
+	const struct record *r = record_at(s->t, index);
+	uint64_t ref = record_ref(index, word_generation(word));
+	struct logged_event e = eventlog_of_record(EVENT_FREED, 0, r, ref, word);
+	uint64_t stamp = eventlog_stamp(EVENT_FREED, word_attempt(word), e.worker, e.function);
+	if (free_log_one(s, stamp, ref, bytes))
+		return;
+	free_log(s);
+	free_log_one(s, stamp, ref, bytes);
+}
+
 void free_flush(struct scheduler *s)
 {
 	free_tell_room(s);
-	if (s->freed.n == 0)
+	if (s->freed.n == 0) {
+		free_log(s);
 		return;
+	}
 	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
 	 * finds them. */
 	if (!s->owed.pool && pool_give(&s->t->pool, s->freed.record, s->freed.n) < 0)
 		owed_note_pool(s);
 	s->freed.n = 0;
+	free_log(s);
 	if (sh_peek(&s->t->control->room_wanted)) {
 		sh_store(&s->t->control->room_wanted, 0);
 		event_post(&s->t->control->room);
@@ -72,6 +108,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
+	bool logged = eventlog_on(s->t);
+	uint64_t bytes = logged ? free_bytes(r, word) : 0;
 	bool freed = word_state(word) == RECORD_PART ||
 	    free_extent(s, &r->args, r->args_bytes, ARENA_ARGUMENTS);
 	/* A record still naming memory must not become FREE. */
@@ -83,6 +121,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 	free_wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
 		return; /* our own word moves in a damaged segment alone */
+	if (logged)
+		free_note(s, index, word, bytes);
 	s->freed.record[s->freed.n++] = index;
 	if (s->freed.n == FREED_BATCH)
 		free_flush(s);

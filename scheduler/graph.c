@@ -68,6 +68,8 @@ void graph_fail_saying(struct scheduler *s, uint32_t index, const struct record_
 		free_results(s, r); /* cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}
+	if (eventlog_on(s->t))
+		task_log_end(s, failed ? EVENT_FAILED : EVENT_CANCELLED, index, word, 0);
 	wake_holders(s->t, index);
 	graph_settled(s, index);
 }
@@ -155,8 +157,11 @@ static void graph_become_ready(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) == RECORD_WAITING &&
-	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0)) {
+		if (eventlog_on(s->t))
+			task_log_ready(s, index, word);
 		ready_add(s, index);
+	}
 }
 
 /* Applies the state of one argument to the task. False: the task is over. */
@@ -278,6 +283,8 @@ void graph_cancel(struct scheduler *s, uint32_t index)
 		limits_stop(s, index, NULL);
 		return;
 	}
+	if (eventlog_on(s->t))
+		task_log_end(s, EVENT_CANCELLED, index, word, 0);
 	ready_remove(s, index);
 	graph_settled(s, index);
 }

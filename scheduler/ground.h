@@ -13,6 +13,24 @@ void scheduler_lock_heap(struct heap *heap); /* or gives up */
 void scheduler_ring_manager(struct scheduler *s);
 void scheduler_signal(struct scheduler *s, uint32_t process, int signal); /* to a worker process */
 
+/* ---- task_log.c: the event log; call only if eventlog_on() ---- */
+/* The scheduler ended a task, or an attempt (EVENT_RETURNED, with the reason). `word` is the word
+ * that was ended. */
+void task_log_end(struct scheduler *s, enum event_kind kind, uint32_t index, uint64_t word,
+    enum event_return reason);
+/* The time of all events of a round, one reading of the clock. */
+uint64_t task_log_now(struct scheduler *s);
+void task_log_ready(struct scheduler *s, uint32_t index, uint64_t word);
+/* Tasks about to be given to a worker process, a batch of hints at most. Written by the caller
+ * after the hints are on their way, since the workers wait for them. */
+void task_log_placed(struct scheduler *s, const uint64_t *hints, uint32_t n, uint32_t process,
+    struct eventlog_batch *ret);
+/* A dead worker process: finds the attempts that it did not end. */
+void task_log_meet_dead(struct scheduler *s, uint32_t process);
+/* The ends of such attempts, as noted since. */
+void task_log_flush(struct scheduler *s);
+void task_log_forget(struct scheduler *s, uint32_t process);
+
 /* ---- waits.c ---- */
 /* The record awaited in a cell of the process; NULL: none, or any record. */
 const struct record *waits_awaited(

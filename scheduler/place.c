@@ -10,7 +10,7 @@
 #include "scheduler/placing.h"
 
 enum {
-	PLACE_BATCH = 64,
+	PLACE_BATCH = EVENTLOG_BATCH,
 	PLACED_A_ROUND = 256, /* then the hints have a turn */
 };
 
@@ -144,6 +144,7 @@ static uint32_t place_pick_some(struct scheduler *s, struct pick *picks)
 static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 {
 	uint64_t hints[PLACE_BATCH];
+	struct eventlog_batch events;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t process = picks[i].process, count = 0;
 		if (process == SLOT_MANAGER)
@@ -153,12 +154,17 @@ static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n
 				hints[count++] = picks[k].hint;
 				picks[k].process = SLOT_MANAGER;
 			}
+		events.n = 0;
+		if (eventlog_on(s->t))
+			task_log_placed(s, hints, count, process, &events);
 		struct ring ring = ring_down(s->t, process);
 		/* The worker pushes into its own ring, too (worker/successor.c). Tasks without a
 		 * place in the ring go back: they are still READY. */
 		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
 			ready_add(s, (uint32_t)hints[sent]);
 		process_post(s->t, process);
+		if (events.n)
+			eventlog_batch_write(s->t, &events, task_log_now(s));
 	}
 }
 

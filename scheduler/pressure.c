@@ -130,8 +130,10 @@ static void pressure_end(struct scheduler *s, const struct victim *v, bool for_g
 	if (record_evict(r, &word, for_good) < 0)
 		return; /* just ended, or stopped first by a client */
 	sh_add(&s->t->control->evicted, 1);
-	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of "
-		 "worker %u (process slot %u, pid %d), which uses %llu MiB, %s",
+	log_warn_about(
+	    ABOUT(ABOUT_WORKER(p->worker), ABOUT_PROCESS_SLOT(v->process), ABOUT_PID(p->pid)),
+	    "memory: %llu MiB of %llu are free, less than --return-free: the task of worker %u "
+	    "(process slot %u, pid %d), which uses %llu MiB, %s",
 	    (unsigned long long)(s->pressure.available >> 20),
 	    (unsigned long long)(s->pressure.total >> 20), p->worker, v->process, p->pid,
 	    (unsigned long long)(v->bytes >> 20),
@@ -191,6 +193,16 @@ static enum memory_state pressure_judge(
 	return near ? MEMORY_NEAR : MEMORY_FINE;
 }
 
+static void pressure_log(struct scheduler *s, enum event_kind kind)
+{
+	eventlog_put(s->t,
+	    (struct logged_event){ .kind = kind,
+		.worker = EVENT_NOBODY,
+		.function = EVENT_NOBODY,
+		.time_ns = s->pressure.seen_ns,
+		.argument = s->pressure.available });
+}
+
 static void pressure_publish(struct scheduler *s, enum memory_state state)
 {
 	struct control *c = s->t->control;
@@ -205,6 +217,8 @@ static void pressure_publish(struct scheduler *s, enum memory_state state)
 		    state == MEMORY_SHORT ? "do not start" : "start again");
 	if (state == MEMORY_SHORT && was != MEMORY_SHORT)
 		sh_poke(&c->memory_ours, 0); /* no census since */
+	if ((state == MEMORY_SHORT) != (was == MEMORY_SHORT) && eventlog_on(s->t))
+		pressure_log(s, state == MEMORY_SHORT ? EVENT_MEMORY_SHORT : EVENT_MEMORY_ENOUGH);
 }
 
 /* Time until the first task could have to go back, if a task begins to grow now. */

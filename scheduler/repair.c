@@ -123,6 +123,11 @@ static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t wor
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, returned | memory)) {
+			if (eventlog_on(s->t))
+				task_log_end(s, EVENT_RETURNED, index, word,
+				    memory         ? EVENT_RETURN_MEMORY
+					: returned ? EVENT_RETURN_ASKED
+						   : EVENT_RETURN_DEAD);
 			ready_add(s, index);
 			s->requeued++;
 			if (returned)
@@ -140,6 +145,8 @@ static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t wor
 		return;
 	}
 	record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
+	if (eventlog_on(s->t))
+		task_log_end(s, EVENT_CANCELLED, index, word, 0);
 	wake_holders(s->t, index);
 	graph_settled(s, index);
 }
@@ -232,8 +239,12 @@ static void repair_records(struct scheduler *s, uint32_t dead)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	uint64_t requeued = s->requeued;
+	if (eventlog_on(s->t))
+		task_log_meet_dead(s, dead);
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
+	if (s->unended.n)
+		task_log_flush(s);
 	graph_spread(s);
 	repair_end_tied(s);
 	place_flush(s);
@@ -287,6 +298,7 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 		repair_records(s, process);
 	if (owed_to_process(s, process))
 		return; /* stays DEAD; buried again when the record is free */
+	task_log_forget(s, process);
 	ring_reset(&up);
 	ring_reset(&down);
 	sh_and(&s->t->control->unread[process / 64], ~((uint64_t)1 << process % 64));
@@ -446,6 +458,15 @@ static void repair_free_orphans(struct scheduler *s)
 	}
 }
 
+static void repair_meet_dead(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++) {
+		uint64_t word = sh_load(&s->t->process[p].state);
+		if (process_state(word) == PROCESS_DEAD && process_kind(word) == KIND_WORKER)
+			task_log_meet_dead(s, p);
+	}
+}
+
 void scheduler_rebuild(struct scheduler *s)
 {
 	if (lock_acquire(&s->t->graph_lock) < 0)
@@ -453,8 +474,12 @@ void scheduler_rebuild(struct scheduler *s)
 	repair_derive_graph_locked(s);
 	lock_release(&s->t->graph_lock);
 	uint32_t fresh = pool_fresh(&s->t->pool);
+	if (eventlog_on(s->t))
+		repair_meet_dead(s);
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_rebuild_record(s, i);
+	if (s->unended.n)
+		task_log_flush(s);
 	/* Frees come last: a record unneeded now may still be counted by a later record. */
 	graph_spread(s);
 	repair_end_tied(s);
@@ -519,6 +544,8 @@ uint32_t repair_owed(struct scheduler *s)
 	for (uint32_t i = 0; i < fresh && owed->records > 0; i++)
 		if (owed_take(s, i))
 			repair_free_again(s, i);
+	if (s->unended.n)
+		task_log_flush(s);
 	graph_spread(s);
 	place_flush(s);
 	free_flush(s);

@@ -41,6 +41,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 		.manager = -1,
 		.loans = { .any = true, .next_ns = DEADLINE_NEVER } };
 	t->self = SLOT_SCHEDULER;
+	eventlog_attach(t);
 	s->room.policy = policy_at(0);
 	s->room.seed = t->control->seed;
 	ageing_open(s);
@@ -97,6 +98,7 @@ static uint32_t scheduler_lend(struct scheduler *s)
 
 uint32_t scheduler_step(struct scheduler *s)
 {
+	s->log_ns = 0;
 	pressure_look(s);
 	s->admission = tables_admission(s->t);
 	repair_look(s);

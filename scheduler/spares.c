@@ -315,7 +315,8 @@ static void spares_refuse_youngest(struct scheduler *s, struct scene *scene)
 	if (scene->now_ns - r->stuck_ns < STUCK_NS)
 		return;
 	struct process *p = spares_process_at(s, scene->youngest);
-	log_warn(
+	log_warn_about(
+	    ABOUT(ABOUT_WORKER(p->worker), ABOUT_PROCESS_SLOT(scene->youngest), ABOUT_PID(p->pid)),
 	    "%u workers wait inside tasks and no worker goes on: the wait of worker %u (process "
 	    "slot %u, pid %d) is refused",
 	    scene->waiting, p->worker, scene->youngest, p->pid);

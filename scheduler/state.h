@@ -5,6 +5,7 @@
 #ifndef PLM_STATE_H
 #define PLM_STATE_H
 
+#include "events/unended.h"
 #include "policy/policy.h"
 #include "tables/args.h"
 #include "tables/due.h"
@@ -23,12 +24,14 @@ struct worker_process {
 	uint32_t average_ns;    /* of its tasks, when the room was counted */
 	uint32_t depth, room;   /* entries its ring may hold now, and how many more may be added */
 	bool leaving;           /* the process gets nothing more, and finishes the task it runs */
-	bool awake, brisk;      /* as counted in `share` (worker_room.c) */
+	bool awake;             /* as counted in `share` (worker_room.c) */
+	uint32_t brisk;         /* 1 + place among the brisk processes, 0: not brisk */
 	bool stuck, blocked;    /* the same */
 	uint64_t booked;        /* the task the process is kept for (seats.c), 0 none */
 	uint32_t share;         /* free part of the process, as counted in the view of its worker */
 	uint64_t last_turn;     /* value of `turns` when the process was given its last task */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
+	uint32_t unmoved;       /* looks in a row that found the ring at the same position */
 	uint64_t waited_ns;     /* if a spare stands in: when the task was last seen to wait */
 	uint32_t sleeper;       /* waiting client run by its command (nested_command.c); 0 none */
 };
@@ -102,10 +105,12 @@ struct room { /* worker_room.c */
 	struct policy_worker view[WORKERS_MAX]; /* the policy's view, by number of the worker */
 	struct team team[WORKERS_MAX];
 	struct hall hall[HALLS];
-	uint64_t turns;        /* hints given to workers, ever */
-	uint64_t next_look_ns; /* for stuck queues; DEADLINE_NEVER: none */
-	uint32_t brisk, crew;  /* brisk workers, and how many may be before none is woken */
+	uint64_t turns;                /* hints given to workers, ever */
+	uint64_t next_look_ns;         /* for stuck queues; DEADLINE_NEVER: none */
+	uint32_t brisk[PROCESSES_MAX]; /* processes, in no order */
+	uint32_t brisks, crew; /* brisk processes, and how many may be before none is woken */
 	uint32_t newly_stuck;  /* at the last look */
+	uint32_t calm_looks;   /* in a row, that found none newly stuck */
 	uint32_t blocked;      /* processes asleep in a wait */
 	uint32_t spares;       /* spare processes */
 	bool fresh; /* a task was queued since the blocked processes were last woken (place.c) */
@@ -144,7 +149,8 @@ struct settled { /* graph.c: settled records with dependants not told yet */
 struct freed { /* free.c: FREE already; for the pool, under one lock */
 	uint32_t record[FREED_BATCH];
 	uint32_t n;
-	bool room; /* bytes of the store were freed, and nobody was told yet */
+	struct eventlog_batch events; /* of the log */
+	bool room;                    /* bytes of the store were freed, and nobody was told yet */
 };
 
 struct stop { /* how far the stop of a task has gone; the next scheduler begins anew */
@@ -192,6 +198,15 @@ struct relief {             /* spares.c */
 	uint32_t bits;      /* set in control->relief */
 };
 
+struct unended { /* task_log.c: attempts of dead workers without an end in the event log */
+	struct unended_attempt {
+		struct eventlog_start start;
+		enum event_kind end; /* EVENT_NONE: not ended yet; written by task_log_flush() */
+		uint64_t argument;
+	} attempt[EVENT_STARTS_MAX]; /* of a process: the innermost first */
+	uint32_t n;
+};
+
 struct scheduler {
 	struct tables *t;
 	struct process *me;
@@ -205,6 +220,7 @@ struct scheduler {
 	struct ready ready;
 	struct settled settled;
 	struct freed freed;
+	struct unended unended;
 	struct floor_state floor;
 	struct shelves shelves;
 	struct ageing ageing;
@@ -216,6 +232,7 @@ struct scheduler {
 	struct task_limits limits;
 	struct heap retained[RETAIN_HEAPS];
 	struct owed owed;
+	uint64_t log_ns; /* task_log.c: the time of the round's events; 0: not read yet */
 	_Atomic bool stop;
 };
 

@@ -135,9 +135,11 @@ static void limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t 
 		return;
 	}
 	stop->interrupts = GRACE_STEPS; /* nothing more can be done */
-	log_warn("worker %u (process slot %u, pid %d) runs on with a task that was asked to stop "
-		 "%u ms ago: killed, to be replaced",
-	    s->t->process[owner].worker, owner, s->t->process[owner].pid, stop->grace_ms);
+	const struct process *p = &s->t->process[owner];
+	log_warn_about(ABOUT(ABOUT_WORKER(p->worker), ABOUT_PROCESS_SLOT(owner), ABOUT_PID(p->pid)),
+	    "worker %u (process slot %u, pid %d) runs on with a task that was asked to stop "
+	    "%u ms ago: killed, to be replaced",
+	    p->worker, owner, p->pid, stop->grace_ms);
 	scheduler_signal(s, owner, SIGKILL);
 }
 

@@ -5,20 +5,22 @@
  * with the free share of this depth.
  *
  * A wake takes some 20 us: a sleeping process counts as a process with so much work in front. While
- * a worker for each core is awake and has tiny tasks (brisk), a thrifty policy wakes no other
- * worker to take processor time from them: 256 workers serve tiny tasks as fast as two. If the
- * tasks turn out long, the number of awake workers allowed (the crew) doubles at each look, a
- * millisecond. */
+ * a worker for each core is awake and has short tasks that compute (brisk), a thrifty policy wakes
+ * no other worker to take processor time from them: 256 workers serve short tasks as fast as two.
+ * If the tasks turn out long, the number of awake workers allowed (the crew) doubles at each look,
+ * a millisecond. Tasks that sleep leave the core to others, so their workers are not brisk. */
 #include "base/clock.h"
 #include "scheduler/workers.h"
 #include "tables/cores.h"
+#include "tables/spin.h"
 
 enum {
 	STUCK_LOOK_NS = 1000000,
 	BUSY_LOOK_NS = 100000000,
 	WAKE_NS = 20000,
-	BRISK_NS = WAKE_NS / 4, /* tasks so short: a wake takes longer than several of them */
+	BRISK_NS = STUCK_LOOK_NS / 4, /* so a look at a brisk worker finds a hint taken */
 	STUCK_SHIFT = 8,
+	WORKERS_LOOKED_AT = 16,
 	WEIGHT_OF_GENERATION = 2,
 };
 
@@ -84,14 +86,31 @@ static void room_reorder(struct scheduler *s, uint32_t worker)
 		heap_remove(&s->t->worker_heap, worker);
 }
 
+static void room_set_brisk(struct scheduler *s, uint32_t process, bool brisk)
+{
+	struct room *room = &s->room;
+	uint32_t place = s->worker_process[process].brisk;
+	if (brisk == (place != 0))
+		return;
+	if (brisk) {
+		room->brisk[room->brisks++] = process;
+		s->worker_process[process].brisk = room->brisks;
+		return;
+	}
+	uint32_t last = room->brisk[--room->brisks];
+	room->brisk[place - 1] = last;
+	s->worker_process[last].brisk = place;
+	s->worker_process[process].brisk = 0;
+}
+
 /* Under the worker heap's lock. */
 static void room_rekey(struct scheduler *s, uint32_t process)
 {
 	struct worker_process *w = &s->worker_process[process];
-	s->room.brisk -= w->brisk;
 	w->awake = process_awake(s->t, process);
-	w->brisk = w->awake && !w->stuck && w->average_ns && w->average_ns <= BRISK_NS;
-	s->room.brisk += w->brisk;
+	room_set_brisk(s, process,
+	    w->awake && !w->stuck && w->average_ns && w->average_ns <= BRISK_NS &&
+		!sh_peek(&s->t->process[process].tasks_sleep));
 	uint32_t share = room_share_of(w);
 	s->room.view[w->worker].free += share - (uint64_t)w->share;
 	w->share = share;
@@ -155,7 +174,7 @@ static void room_unseat(struct scheduler *s, uint32_t process)
 {
 	const struct worker_process *w = &s->worker_process[process];
 	uint32_t *link = &s->room.team[w->worker].first;
-	s->room.brisk -= w->brisk;
+	room_set_brisk(s, process, false);
 	while (*link != process && *link != 0)
 		link = &s->worker_process[*link].next;
 	*link = w->next;
@@ -248,6 +267,43 @@ uint32_t room_process_of(const struct scheduler *s, uint32_t worker)
 	return best;
 }
 
+/* The brisk process with most room: few are brisk, about as many as there are cores. */
+static bool room_choose_brisk(struct scheduler *s, uint32_t *ret)
+{
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < s->room.brisks; i++) {
+		const struct worker_process *w = &s->worker_process[s->room.brisk[i]];
+		if (w->share > most && s->room.team[w->worker].hall == HALL_CPU) {
+			most = w->share;
+			*ret = s->room.brisk[i];
+		}
+	}
+	return most > 0;
+}
+
+/* A worker to wake: the first of the equals, as workers choose when they hand a task over
+ * (handover.h). So the same few workers stay warm, and the others sleep. */
+static void room_choose_first(const struct scheduler *s, uint32_t *process)
+{
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < s->t->limits.processes; n++) {
+		uint32_t p = process_nth_slot(s->t, KIND_WORKER, n);
+		const struct worker_process *w = &s->worker_process[p];
+		if (p == *process)
+			return;
+		if (w->generation && !w->leaving && !w->awake && !process_awake(s->t, p) &&
+		    w->share == s->worker_process[*process].share &&
+		    s->room.team[w->worker].hall == HALL_CPU) {
+			*process = p;
+			return;
+		}
+	}
+}
+
+static bool room_may_wake(const struct scheduler *s)
+{
+	return !s->room.policy->thrifty || s->room.brisks < s->room.crew;
+}
+
 bool room_choose(struct scheduler *s, uint32_t *ret)
 {
 	for (;;) {
@@ -258,9 +314,17 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 			return false;
 		*ret = room_process_of(s, worker);
 		const struct worker_process *w = &s->worker_process[*ret];
-		if (w->awake == process_awake(s->t, *ret))
-			return w->awake || !s->room.policy->thrifty || s->room.brisk < s->room.crew;
-		room_rekey(s, *ret); /* parked since, or woken */
+		if (w->awake != process_awake(s->t, *ret)) {
+			room_rekey(s, *ret); /* parked since, or woken */
+			continue;
+		}
+		if (w->awake)
+			return true;
+		if (!room_may_wake(s))
+			return room_choose_brisk(s, ret);
+		if (s->room.policy->thrifty)
+			room_choose_first(s, ret);
+		return true;
 	}
 }
 
@@ -305,15 +369,18 @@ static bool room_somebody_is_idle(const struct scheduler *s)
 }
 
 /* A process is stuck if it took none of the hints in its ring since the last look: the process
- * sleeps in a wait, or the task is long. Other workers may have the tasks behind. */
-static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
+ * sleeps in a wait, or the task is long. Other workers may have the tasks behind. But with more
+ * processes awake than cores, the process may also wait for a core, and a further worker would
+ * wait, too: so more looks are needed then. */
+static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted, uint32_t looks)
 {
 	struct worker_process *w = &s->worker_process[process];
 	struct ring ring = ring_down(s->t, process);
 	uint32_t position = ring_position(&ring), outstanding = ready_outstanding(s, process);
 	bool queued = outstanding > 1 || (outstanding && sh_peek(&s->t->process[process].blocked));
 	bool was_stuck = w->stuck;
-	w->stuck = outstanding && position == w->seen_position;
+	w->unmoved = outstanding && position == w->seen_position ? w->unmoved + 1 : 0;
+	w->stuck = w->unmoved >= looks;
 	w->seen_position = position;
 	if (w->stuck && queued && (wanted || floor_is_ignored(s, process)))
 		ready_note_again(s, process);
@@ -327,13 +394,15 @@ void room_look_for_stuck(struct scheduler *s)
 {
 	bool wanted = room_somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
 	bool queued = heap_length(&s->t->task_heap) > 0;
+	uint32_t looks = spin_awake(s->t) > s->t->control->cores ? ROOM_CROWD_LOOKS : 1;
 	s->room.newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_SHARED; p < tables_slots(s->t); p++)
 		if (room_serves(&s->worker_process[p]))
-			queued |= room_look_at(s, p, wanted);
-	if (!s->room.newly_stuck)
+			queued |= room_look_at(s, p, wanted, looks);
+	s->room.calm_looks = s->room.newly_stuck ? 0 : s->room.calm_looks + 1;
+	if (s->room.calm_looks >= looks)
 		s->room.crew = s->t->control->cores;
-	else if (s->room.crew < s->t->limits.processes)
+	else if (s->room.newly_stuck && s->room.crew < s->t->limits.processes)
 		s->room.crew *= 2;
 	/* If no worker could take the tasks, the next free worker rings, and this function looks
 	 * again. But a worker just looking for a task to steal seemed busy when its hint was read,

@@ -11,6 +11,8 @@ void room_retire(struct scheduler *s, uint32_t process);  /* LEAVING: no room an
 void room_refresh(struct scheduler *s, uint32_t process); /* its ring, depth or booking changed */
 void room_rebuild(struct scheduler *s);
 void room_follow_policy(struct scheduler *s); /* if another policy was asked for */
+/* While processes wait for cores, so many looks in a row find a stuck process; else one look. */
+enum { ROOM_CROWD_LOOKS = 4 };
 void room_look_for_stuck(struct scheduler *s);
 /* Workers wake a scheduler that will not look (worker/successor.c). */
 void room_tell_looks(struct scheduler *s);

@@ -48,6 +48,8 @@ static int lock_inherit(struct lock *lock)
 	if (!unsound) {
 		step_here("lock consistent");
 		CHECK(pthread_mutex_consistent(&lock->shm->mutex) == 0);
+		if (lock->watch && lock->watch->recovered)
+			lock->watch->recovered(lock->watch->context, lock->rank);
 		return 0;
 	}
 	held[lock->rank] = NULL;

@@ -29,9 +29,16 @@ struct lock_shm {
 	_Alignas(64) pthread_mutex_t mutex;
 };
 
+/* Is told of each recovery, after the structure is sound again. */
+struct lock_watch {
+	void (*recovered)(void *context, enum lock_rank rank); /* NULL: nobody listens */
+	void *context;
+};
+
 struct lock {
 	struct lock_shm *shm;
 	enum lock_rank rank;
+	const struct lock_watch *watch; /* NULL: none */
 	/* Makes the protected structure sound again. NULL: sound; else the reason why not. Then no
 	 * process can take the lock any more (-ENOTRECOVERABLE), which is better than wrong data.
 	 */

@@ -21,6 +21,7 @@
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
+ *   sh_glance  relaxed       of a word that decides nothing but whether somebody watches: no look
  *   sh_once    plain load    of a field that is not atomic: one load, so that the value judged is
  *                            the value used, though a stray write may change the field (law 5)
  *   sh_store   release       publishes everything written before
@@ -82,6 +83,7 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 
 #define sh_load(p) (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p) (look_here(), atomic_load_explicit((p), memory_order_relaxed))
+#define sh_glance(p) atomic_load_explicit((p), memory_order_relaxed)
 #define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
 /* For a plain field not published yet: a late reader of the field's last life may still look. */
 #define sh_fill(lvalue, v) __atomic_store_n(&(lvalue), (v), __ATOMIC_RELAXED)

@@ -2,7 +2,10 @@
 
 #include "base/clock.h"
 
-enum { MOVE_PAUSE_NS = 10000000 }; /* not a move for each task */
+enum {
+	MOVE_PAUSE_NS = 10000000, /* not a move for each task */
+	WORKERS_LOOKED_AT = 16,
+};
 
 static bool cores_is_worker(const struct tables *t, uint32_t process)
 {
@@ -23,6 +26,20 @@ bool cores_quick(const struct tables *t, uint32_t process)
 	uint32_t average_ns = sh_peek(&p->average_ns);
 	return process_awake(t, process) && average_ns && average_ns <= CORES_QUICK_NS &&
 	    !sh_peek(&p->tasks_sleep);
+}
+
+/* Among the workers that get tasks first (handover.h). */
+bool cores_taken(const struct tables *t)
+{
+	uint32_t taken = 0, cores = t->control->cores;
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
+		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
+		taken +=
+		    process != t->self && cores_is_worker(t, process) && cores_quick(t, process);
+		if (taken >= cores)
+			return true;
+	}
+	return false;
 }
 
 /* Of two workers on a core, one moves. Clients are not ours to move. */

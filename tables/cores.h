@@ -26,8 +26,10 @@ enum { CORES_MOVE_NS = 100000 };
 void cores_leave(struct tables *t, uint64_t now);
 
 /* True: the worker is awake, and busy with tasks that are short and use a core. */
-enum { CORES_QUICK_NS = 50000 };
+enum { CORES_QUICK_NS = 250000 };
 bool cores_quick(const struct tables *t, uint32_t process);
+/* True: each core has such a worker, other than the calling worker. */
+bool cores_taken(const struct tables *t);
 /* After the wake of a worker: leaves a core on which another worker is busy. */
 void cores_part_after_wake(struct tables *t);
 

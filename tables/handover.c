@@ -42,8 +42,9 @@ static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 }
 
 struct handover_look {
-	uint32_t quick; /* workers awake with quick tasks */
-	bool asleep;    /* some worker sleeps */
+	uint32_t quick;   /* workers awake with quick tasks */
+	bool asleep;      /* some worker sleeps */
+	uint32_t process; /* given the task */
 };
 
 static bool handover_to_awake(struct tables *t, uint64_t hint, struct handover_look *ret)
@@ -54,6 +55,7 @@ static bool handover_to_awake(struct tables *t, uint64_t hint, struct handover_l
 			ret->asleep |= handover_is_live_worker(t, process);
 			continue;
 		}
+		ret->process = process;
 		if (handover_give(t, process, hint))
 			return true;
 		ret->quick += handover_is_live_worker(t, process) && cores_quick(t, process);
@@ -61,24 +63,27 @@ static bool handover_to_awake(struct tables *t, uint64_t hint, struct handover_l
 	return false;
 }
 
-static bool handover_to_asleep(struct tables *t, uint64_t hint)
+static bool handover_to_asleep(struct tables *t, uint64_t hint, struct handover_look *ret)
 {
-	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++)
-		if (handover_give(t, process_nth_slot(t, KIND_WORKER, n), hint))
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
+		ret->process = process_nth_slot(t, KIND_WORKER, n);
+		if (handover_give(t, ret->process, hint))
 			return true;
+	}
 	return false;
 }
 
 /* Always the same workers first: they stay warm, the others sleep. */
-enum handover handover(struct tables *t, uint64_t hint)
+enum handover handover(struct tables *t, uint64_t hint, uint32_t *ret_process)
 {
 	struct handover_look look = { 0 };
 	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||
 	    floor_refuses(t, record_at(t, (uint32_t)hint)))
 		return HANDOVER_REFUSED;
-	if (handover_to_awake(t, hint, &look))
-		return HANDOVER_GIVEN;
-	if (look.asleep && look.quick >= t->control->cores)
+	bool given = handover_to_awake(t, hint, &look);
+	if (!given && look.asleep && look.quick >= t->control->cores)
 		return HANDOVER_NOT_WORTH_A_WAKE;
-	return look.asleep && handover_to_asleep(t, hint) ? HANDOVER_GIVEN : HANDOVER_REFUSED;
+	given = given || (look.asleep && handover_to_asleep(t, hint, &look));
+	*ret_process = look.process;
+	return given ? HANDOVER_GIVEN : HANDOVER_REFUSED;
 }

@@ -24,6 +24,7 @@ enum handover {
 	 * take time from them. */
 	HANDOVER_NOT_WORTH_A_WAKE,
 };
-enum handover handover(struct tables *t, uint64_t hint);
+/* *ret_process: the worker process that was given the task. */
+enum handover handover(struct tables *t, uint64_t hint, uint32_t *ret_process);
 
 #endif

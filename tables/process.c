@@ -66,6 +66,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	for (int i = 0; i < WAITERS; i++)
 		sh_poke(&p->waiter[i].awaiting, AWAITING_NOTHING);
 	sh_poke(&p->unclean, 0);
+	sh_poke(&p->watches, 0);
 	sh_poke(&p->beat_ns, clock_coarse_ns());
 	sh_poke(&p->average_ns, 0);
 	sh_poke(&p->tasks_sleep, 0);

@@ -17,6 +17,10 @@
 #include "tables/due.h"
 #include "tables/segment_plan.h"
 
+#define TABLES_NONE       \
+	((struct tables){ \
+	    .control_segment.fd = -1, .store_segment.fd = -1, .event_segment.fd = -1 })
+
 _Static_assert(
     sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");
 
@@ -168,8 +172,11 @@ static void tables_place(struct tables *t, const struct plan *plan)
 		arena_attach(&t->arena[i], base + plan->arena[i], granule, plan->arena_pages,
 		    t->store_segment.fd,
 		    (struct arena_truth){ tables_each_extent, &t->arena_owner[i] });
+		t->arena[i].lock.watch = t->arena[i].grow_lock.watch = &t->lock_watch;
 		granule += plan->arena_pages * (STORE_PAGE_BYTES / STORE_GRANULE_BYTES);
 	}
+	t->pool.lock.watch = t->graph_lock.watch = t->registry.lock.watch = &t->lock_watch;
+	t->task_heap.lock.watch = t->worker_heap.lock.watch = &t->lock_watch;
 }
 
 static void tables_create_tables(struct tables *t, const struct plan *plan)
@@ -234,7 +241,10 @@ static int tables_create_segments(const char *name, const struct plan *plan, str
 
 int tables_create(const char *name, const struct limits *limits, struct tables *t)
 {
-	*t = (struct tables){ .limits = *limits, .control_segment.fd = -1, .store_segment.fd = -1 };
+	*t = (struct tables){ .limits = *limits,
+		.control_segment.fd = -1,
+		.store_segment.fd = -1,
+		.event_segment.fd = -1 };
 	int r = tables_check_name(name);
 	if (r == 0)
 		r = tables_check_limits(limits);
@@ -279,7 +289,7 @@ static int tables_adopt_limits(struct tables *t, struct plan *ret_plan)
 
 int tables_attach(int control_fd, int store_fd, struct tables *t)
 {
-	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+	*t = TABLES_NONE;
 	struct plan plan;
 	int r = segment_attach(control_fd, "control", plan_abi(), true, &t->control_segment);
 	if (r < 0) {
@@ -332,7 +342,7 @@ static int tables_inspect_store(int fd, const struct plan *plan, struct tables *
 
 int tables_inspect(int control_fd, int store_fd, struct tables *t)
 {
-	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+	*t = TABLES_NONE;
 	struct plan plan;
 	int r = segment_attach(control_fd, "control", plan_abi(), false, &t->control_segment);
 	if (r == 0)
@@ -355,6 +365,7 @@ void tables_share(const struct tables *of, struct tables *t)
 	plan_make(&of->limits, &plan);
 	*t = (struct tables){ .control_segment = of->control_segment,
 		.store_segment = of->store_segment,
+		.event_segment = of->event_segment,
 		.limits = of->limits,
 		.control = of->control,
 		.store_read = of->store_write,
@@ -366,7 +377,7 @@ void tables_share(const struct tables *of, struct tables *t)
 void tables_detach(struct tables *t)
 {
 	if (t->shared) {
-		*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+		*t = TABLES_NONE;
 		return;
 	}
 	if (t->store_read && t->store_read != (char *)t->store_segment.header) {
@@ -375,9 +386,10 @@ void tables_detach(struct tables *t)
 		    sizeof view.header); /* drops the const, to unmap */
 		segment_detach(&view);
 	}
+	segment_detach(&t->event_segment);
 	segment_detach(&t->store_segment);
 	segment_detach(&t->control_segment);
-	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+	*t = TABLES_NONE;
 }
 
 void tables_unlink(const char *name)
@@ -386,6 +398,8 @@ void tables_unlink(const char *name)
 	tables_segment_name(name, "control", segment);
 	segment_unlink(segment);
 	tables_segment_name(name, "store", segment);
+	segment_unlink(segment);
+	tables_segment_name(name, "events", segment);
 	segment_unlink(segment);
 	tables_files_remove(name);
 }

@@ -77,8 +77,13 @@ struct control { /* the first page of the control segment, after the segment's o
 	uint64_t memory;                           /* bytes that tasks may ask for together */
 	struct memory_rules memory_rules;
 	struct retention retention;
-	shared32 made; /* W: manager, last at boot. 1: the fields above are complete, and another
-			  manager may adopt the runtime */
+	uint32_t event_ring;    /* events in a ring of the event log; 0: there is no log */
+	uint32_t events_always; /* 1: events are written even if nobody watches */
+	shared32 made;   /* W: manager, last at boot. 1: the fields above are complete, and another
+			    manager may adopt the runtime */
+	shared64 events; /* W: a watcher, the manager after a death (events/eventlog_switch.h). Bit
+			    0: events are written; the rest counts the changes. Among words that
+			    seldom change, since every process looks here again and again. */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode; /* W: manager. R: anyone. enum runtime_mode */
 	shared32 policy;                          /* W: anyone. Number in policy_at(). */
 	shared32 admission;                       /* W: manager.  R: anyone. ADMISSION_ bits */
@@ -145,6 +150,15 @@ struct arena_owner { /* for the recovery of an arena's lock */
 	uint32_t node;
 };
 
+struct eventlog_writer { /* events/eventlog.h */
+	_Atomic uint32_t state;
+	uint32_t shift;
+	void *ring;
+	shared64 *tail;
+	uint64_t mask;
+	_Atomic uint64_t refused; /* control->events when the last opening failed */
+};
+
 struct tables { /* filled in place and never copied, since its locks point inside */
 	struct segment control_segment, store_segment;
 	struct limits limits;
@@ -168,8 +182,11 @@ struct tables { /* filled in place and never copied, since its locks point insid
 	char *rings;            /* up and down ring of the first 64 process slots */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
-	bool shared;          /* the mappings belong to another handle */
-	uint64_t may_move_ns; /* earliest next move to another core (spin.c) */
+	bool shared;                  /* the mappings belong to another handle */
+	struct segment event_segment; /* the event log; not mapped before the first event */
+	struct eventlog_writer event_writer;
+	struct lock_watch lock_watch; /* of all locks of this handle */
+	uint64_t may_move_ns;         /* earliest next move to another core (spin.c) */
 };
 
 /* ---- life ---- */

@@ -10,7 +10,7 @@
 # the first difference; exit code 1 if there is any.
 set -u
 export LC_ALL=C
-folders='base shm heap store spec tables client scheduler worker command journal manager'
+folders='base shm heap store spec tables events client scheduler worker command journal manager'
 objects=build/release
 copy=build/bare
 : "${COMPILE:?how the ordinary objects were compiled: run make bare}"
@@ -25,6 +25,7 @@ bare_atomics() {
 	cat <<'END'
 #define sh_load(p)     atomic_load_explicit((p), memory_order_acquire)
 #define sh_peek(p)     atomic_load_explicit((p), memory_order_relaxed)
+#define sh_glance(p)   atomic_load_explicit((p), memory_order_relaxed)
 #define sh_once(l)     __atomic_load_n(&(l), __ATOMIC_RELAXED)
 #define sh_fill(l, v)  __atomic_store_n(&(l), (v), __ATOMIC_RELAXED)
 #define sh_store(p, v, ...) atomic_store_explicit((p), (v), memory_order_release)

@@ -115,6 +115,7 @@ in_zsh() {
 		print "case $service in"
 		print "plm)\n\t_arguments" specs["plm/"] "\n\t;;"
 		print "plmdump)\n\t_arguments" specs["plmdump/"] subjects "\n\t;;"
+		print "plmweb)\n\t_arguments" specs["plmweb/"] "\n\t;;"
 		print "plmctl)\n\tlocal context state state_descr line\n\ttypeset -A opt_args"
 		print "\t_arguments -C" specs["plmctl/"] " \\\n\t    \0471:command:->command\047" \
 		    " \\\n\t    \047*::argument:->argument\047"
@@ -155,7 +156,11 @@ in_fish() {
 				print "complete -c " program when(command) " -a \047(__plm_" \
 				    part[i] ")\047"
 	}
-	BEGIN { print "complete -c plm -f\ncomplete -c plmctl -f\ncomplete -c plmdump -f" }
+	BEGIN {
+		n = split("plm plmctl plmdump plmweb", programs, " ")
+		for (i = 1; i <= n; i++)
+			print "complete -c " programs[i] " -f"
+	}
 	$1 == "option" {
 		text = $6
 		sub(/[.;(].*/, "", text)

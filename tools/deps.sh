@@ -18,10 +18,10 @@ others='' python=''
 
 # COMMAND:PACKAGE, and MODULE:PACKAGE for modules of pkg-config.
 commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:parallel
-	clang-format:clang-format tmux:tmux $*"
+	clang-format:clang-format tmux:tmux gnuplot:gnuplot-nox $*"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
-	jansson:libjansson-dev ncursesw:libncurses-dev sqlite3:libsqlite3-dev check:check
-	libsubunit:libsubunit-dev"
+	zlib:zlib1g-dev jansson:libjansson-dev libmicrohttpd:libmicrohttpd-dev
+	ncursesw:libncurses-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev"
 
 # MODULE:PACKAGE of Python. scikit-learn (340 MB) is tested where somebody has installed it.
 imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:python3-setuptools
@@ -32,7 +32,8 @@ imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:pyt
 
 if [ "$others" ]; then
 	ours=$(for pair in $commands $modules $imports _:libhwloc-plugins _:libc6-dev _:g++ \
-	    _:python3-dev _:libpython3-dev; do
+	    _:python3-dev _:libpython3-dev _:chromium \
+	    _:python3-prometheus-client; do
 		echo "${pair#*:}"
 	done)
 	ours="$ours

@@ -1,5 +1,5 @@
 #!/bin/bash
-# interface.sh - the options and commands of plm, plmctl and plmdump, as a table.
+# interface.sh - the options and commands of plm, plmctl, plmdump and plmweb, as a table.
 #
 #	interface.sh DIRECTORY-OF-THE-PROGRAMS
 #
@@ -12,6 +12,6 @@
 # COMMAND and the fields from VALUE on may be empty. KIND is the kind of completion for the value
 # (base/option_table.h). completions.sh and man.sh read the table.
 set -eu
-for program in plm plmctl plmdump; do
+for program in plm plmctl plmdump plmweb; do
 	"$1/$program" --help=table
 done

@@ -39,7 +39,7 @@ files() { # in a tree that git does not know, or without git, all but what make 
 		git ls-files -co --exclude-standard
 	else
 		find . \( -path ./build -o -path ./.git \) -prune -o -type f -printf '%P\n' |
-			grep -vxE 'plm|plmctl|plmdump'
+			grep -vxE 'plm|plmctl|plmdump|plmweb'
 	fi
 }
 mapfile -t all < <(files | sort | while read -r file; do

@@ -6,7 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/why.h"
+#include "events/eventlog.h"
+
+static void call_note_read(struct plm *rt, const struct record *r, uint64_t ref, uint64_t bytes)
+{
+	struct logged_event e =
+	    eventlog_of_record(EVENT_READ, clock_ns(), r, ref, sh_load(&r->state));
+	e.worker = rt->me->worker;
+	e.argument = bytes;
+	eventlog_put(&rt->tables, e);
+}
 
 static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 {
@@ -18,6 +29,8 @@ static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 		return why(-ESTALE, "argument %zu is no finished future", i + 1);
 	call->args[i].data = record_value(&rt->tables, r, &call->args[i].length);
 	call->future_bytes += call->args[i].length;
+	if (eventlog_on(&rt->tables) && sh_peek(&r->value))
+		call_note_read(rt, r, ref, call->args[i].length);
 	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
 }
 
@@ -36,6 +49,24 @@ static int call_find_args(struct plm_call *call)
 			return r;
 	}
 	return i == call->nargs ? 0 : why(-EIO, "argument %zu is damaged", i + 1);
+}
+
+void call_name(struct plm_call *call, const char *name, size_t length)
+{
+	enum { MOST = 24 };
+	struct tables *t = &call->rt->tables;
+	if (!eventlog_on(t))
+		return;
+	struct logged_event e = eventlog_of_task(EVENT_NAME, clock_ns(), call->record,
+	    record_ref(record_index(t, call->record), word_generation(call->word)));
+	e.attempt = word_attempt(call->word);
+	e.worker = call->rt->me->worker;
+	for (size_t at = 0; at < length && at < MOST; at += sizeof e.argument) {
+		size_t n = length - at < sizeof e.argument ? length - at : sizeof e.argument;
+		e.argument = 0;
+		memcpy(&e.argument, name + at, n);
+		eventlog_put(t, e);
+	}
 }
 
 bool call_takes_first(const struct plm_call *call)

@@ -22,9 +22,10 @@ struct plm_call {
 	struct call_arg here[CALL_ARGS_HERE];
 	size_t nargs;
 	struct plm_call *outer; /* the waiting task in whose place our task runs */
-	uint64_t future_bytes;  /* of the values of futures among the arguments */
-	uint64_t memory_peak;   /* of a command, as far as seen */
-	unsigned keeps_part;    /* the number of a result which outlives a failure; 0: none */
+	uint64_t started_ns;
+	uint64_t future_bytes; /* of the values of futures among the arguments */
+	uint64_t memory_peak;  /* of a command, as far as seen */
+	unsigned keeps_part;   /* the number of a result which outlives a failure; 0: none */
 	int code;
 	uint32_t detail_bytes;
 	void *detail; /* plm_fail_detail(), allocated; NULL: none */
@@ -47,6 +48,9 @@ void call_take_first(struct plm_call *call);
  * with a why. The process slot shows the wait. */
 int call_result(
     struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns, void **ret);
+
+/* For the event log: a better name of the task than its function; the first 24 bytes count. */
+void call_name(struct plm_call *call, const char *name, size_t length);
 
 /* Gives back every extent the attempt allocated for results. */
 void call_discard_results(struct plm_call *call);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/refs.h"
 
 /* How long a cancellation may stay unseen: a cancellation wakes nobody, a function has to ask. */
 #define LOOK_AGAIN_NS (10 * NS_PER_MS)
@@ -26,9 +27,11 @@ static int inject_delay(struct plm_call *call, uint64_t delay_ns)
 /* Both faults end with the death of the process: at once, or when somebody loses patience. */
 static _Noreturn void inject_be_lost(const struct plm_call *call, enum fault fault)
 {
-	log_warn("injected %s in task %llx attempt %u", fault == FAULT_CRASH ? "crash" : "hang",
-	    (unsigned long long)record_ref(
-		record_index(&call->rt->tables, call->record), word_generation(call->word)),
+	char task[PLM_REF_TEXT_BYTES];
+	uint32_t index = record_index(&call->rt->tables, call->record);
+	plm_ref_print(ref_public(call->rt, record_ref(index, word_generation(call->word))), task);
+	log_warn_about(ABOUT(ABOUT_TASK(task), ABOUT_ATTEMPT(word_attempt(call->word))),
+	    "injected %s in task %s attempt %u", fault == FAULT_CRASH ? "crash" : "hang", task,
 	    word_attempt(call->word));
 	if (fault == FAULT_CRASH)
 		kill(getpid(), SIGKILL);

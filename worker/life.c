@@ -29,11 +29,9 @@ static void life_on_terminate(int signal)
 
 void life_name(const struct worker_order *order)
 {
-	char role[40], title[32];
-	snprintf(role, sizeof role, "%s %u, process slot %u", process_kind_name(KIND_WORKER),
-	    order->worker, order->slot);
+	char title[32];
 	snprintf(title, sizeof title, "plm-%s", process_kind_name(KIND_WORKER));
-	log_open(order->runtime, role);
+	log_open_worker(order->runtime, order->worker, order->slot);
 	prctl(PR_SET_NAME, title);
 }
 

@@ -53,6 +53,13 @@ bool needs_say_cpus(const struct plm_call *call)
 	return demand && demand->says_cpus;
 }
 
+uint64_t needs_cpus(const struct plm_call *call)
+{
+	const struct demand *demand = needs_demand_met(call->rt, call->record);
+	uint64_t cpus = demand ? demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT : 0;
+	return cpus ? cpus : CPUS_OF_A_TASK;
+}
+
 void needs_begin(struct worker *w, const struct record *r)
 {
 	const struct demand *demand = needs_demand_met(&w->rt, r);

@@ -16,6 +16,7 @@ void needs_begin(
 void needs_end(struct worker *w);              /* after it, and when a worker starts */
 
 bool needs_say_cpus(const struct plm_call *call); /* did the task ask for cpus? */
+uint64_t needs_cpus(const struct plm_call *call); /* that the task keeps, at least 1 */
 bool needs_devices(const struct tables *t);       /* has any worker of the runtime GPUs? */
 
 /* Changes with the environment: for a host of the worker that keeps a copy (python/core/). */

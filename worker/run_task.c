@@ -9,6 +9,7 @@
 #include "client/nested_wait.h"
 #include "worker/inject.h"
 #include "worker/needs.h"
+#include "worker/task_events.h"
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
@@ -191,7 +192,13 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	    call->record
 		->terms; /* read before the commit: then the record may begin another life */
 	uint64_t unfreed = unfreed_bytes(call);
+	struct task_end end;
+	end.logged = eventlog_on(&rt->tables); /* the rest stays as found */
+	if (end.logged)
+		task_events_before_end(w, call, &end);
 	enum record_state state = run_task_commit_outcome(w, call);
+	if (end.logged)
+		task_events_ended(w, &end, state, word_flags(call->word));
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	if (returned)
@@ -297,7 +304,9 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	struct plm_call call;
 	call_begin(&call, rt, r, word);
 	call.outer = w->call;
-	uint64_t started_ns = w->now_ns;
+	uint64_t started_ns = call.started_ns = w->now_ns;
+	if (eventlog_on(&rt->tables))
+		task_events_started(w, &call);
 	uint64_t outer_running = sh_peek(&rt->me->running);
 	if (call.outer && sh_peek(&rt->me->waiting_ns))
 		sh_store(&rt->me->waiting_ns, 0); /* the cpu of the waiting task is at work again */

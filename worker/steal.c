@@ -3,6 +3,7 @@
  * Only the worker that claims the record may run the task, so stealing is claiming: the hint stays,
  * and the owner of the ring later finds a stale hint. So a task given to a worker in the hope of a
  * short wait does not stay behind a long task while any worker is idle. */
+#include "tables/cores.h"
 #include "tables/floor.h"
 #include "tables/handover.h"
 #include "worker/worker.h"
@@ -92,4 +93,18 @@ bool worker_steal(struct worker *w)
 	bool found = steal_from_anybody(w);
 	sh_store(&w->rt.me->handed, 0);
 	return found;
+}
+
+/* A worker that sleeps does not steal, so a scheduler that rests without a look is woken. */
+bool worker_makes_way(struct worker *w)
+{
+	const struct tables *t = &w->rt.tables;
+	if (!cores_taken(t))
+		return false;
+	w->dry.missed = true; /* tasks to steal are no reason to stay awake */
+	if (!sh_peek(&t->control->looks)) {
+		w->untold = w->urgent = true;
+		worker_report(w);
+	}
+	return true;
 }

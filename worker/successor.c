@@ -9,7 +9,7 @@
 #include "tables/edges.h"
 #include "tables/floor.h"
 #include "tables/handover.h"
-#include "worker/worker.h"
+#include "worker/task_events.h"
 
 enum { EDGES_AT_ONCE = 32 };
 
@@ -33,15 +33,26 @@ static bool successor_may_keep(const struct worker *w)
 	    !sh_peek(&w->rt.me->booked);
 }
 
+static void successor_note(struct worker *w, uint64_t ref, uint32_t taker)
+{
+	if (eventlog_on(&w->rt.tables))
+		task_events_placed(w, ref, taker);
+}
+
 /* A worker that sleeps does not steal. If our next task turns out long, only the scheduler's look
  * for stuck queues finds the tasks behind it: so a scheduler that rests without a look is woken. */
-static bool successor_give(struct worker *w, uint64_t hint)
+static bool successor_give(struct worker *w, uint64_t ref)
 {
-	enum handover done = handover(&w->rt.tables, hint);
-	if (done == HANDOVER_GIVEN)
+	uint64_t hint = hint_make(HINT_LOOK, ref);
+	uint32_t taker = w->rt.self;
+	enum handover done = handover(&w->rt.tables, hint, &taker);
+	if (done == HANDOVER_GIVEN) {
+		successor_note(w, ref, taker);
 		return true;
+	}
 	if (!successor_queue_here(w, hint))
 		return false;
+	successor_note(w, ref, w->rt.self);
 	if (done == HANDOVER_NOT_WORTH_A_WAKE && !sh_peek(&w->rt.tables.control->looks))
 		w->untold = w->urgent = true;
 	return true;
@@ -49,20 +60,22 @@ static bool successor_give(struct worker *w, uint64_t hint)
 
 static void successor_place(struct worker *w, uint32_t index, uint64_t ref)
 {
-	uint64_t hint = hint_make(HINT_LOOK, ref);
 	const struct record *r = record_at(&w->rt.tables, index);
 	/* The scheduler places tasks with terms. */
 	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w) ||
 	    r->terms || floor_refuses(&w->rt.tables, r);
-	if (!ordered && successor_may_keep(w))
+	if (!ordered && successor_may_keep(w)) {
 		w->next = index;
-	else if (ordered || !successor_give(w, hint))
+		successor_note(w, ref, w->rt.self);
+	} else if (ordered || !successor_give(w, ref)) {
 		worker_tell(w, HINT_LOOK, ref, true);
+	}
 }
 
 static void successor_tell_one(struct worker *w, struct edge_taken edge)
 {
-	struct record *r = record_at(&w->rt.tables, edge.task);
+	struct tables *t = &w->rt.tables;
+	struct record *r = record_at(t, edge.task);
 	uint64_t word = edge.word;
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
@@ -71,9 +84,11 @@ static void successor_tell_one(struct worker *w, struct edge_taken edge)
 	 * may run already. So compare with WAITING: record_step() would also allow the step from
 	 * RUNNING to READY, which belongs to the owner alone. */
 	if (!edge.doomed && word_state(word) == RECORD_WAITING &&
-	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0)) {
+		if (eventlog_on(t))
+			task_events_ready(w, ref, r);
 		successor_place(w, edge.task, ref);
-	else if (state_settled(word_state(word)))
+	} else if (state_settled(word_state(word)))
 		worker_tell(w, HINT_SETTLED, ref,
 		    true); /* cancelled meanwhile: the scheduler can finish the task now */
 }

@@ -3,6 +3,7 @@
 #include "tables/cores.h"
 #include "tables/floor.h"
 #include "tables/spin.h"
+#include "worker/task_events.h"
 
 enum { RESULT_PATIENCE_MS = 1000, LOOKS_A_GLANCE = 32 };
 
@@ -11,6 +12,8 @@ static void worker_note_blocked(void *worker, bool blocked)
 {
 	struct worker *w = worker;
 	sh_store(&w->rt.me->blocked, blocked);
+	if (eventlog_on(&w->rt.tables))
+		task_events_process(w, blocked ? EVENT_BLOCKED : EVENT_UNBLOCKED);
 	if (blocked) {
 		w->untold = w->urgent = true;
 		worker_report(w);
@@ -154,6 +157,7 @@ uint32_t worker_step(struct worker *w)
 		/* Use a compare-and-swap: the client may have withdrawn the task from our hand, and
 		 * another client may have put its own there. */
 		sh_cas(&w->rt.me->handed, &handed, 0);
+		task_events_flush(w);
 		return 1;
 	}
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
@@ -166,6 +170,7 @@ uint32_t worker_step(struct worker *w)
 		worker_deal_with(w, hints[i]);
 		ring_done(&ring, 1); /* not earlier: hints in the ring count as still ours */
 	}
+	task_events_flush(w);
 	return n;
 }
 
@@ -202,19 +207,26 @@ static void worker_tell_if_wanted(struct worker *w)
 		w->untold = w->urgent = true;
 }
 
+/* Looks for a task of another worker, and spins a moment for a task of our own. */
+static bool worker_finds_task(struct worker *w)
+{
+	if (worker_steal(w)) {
+		task_events_flush(w);
+		w->dry = (struct dry){ 0 };
+		return true;
+	}
+	w->dry.missed |= w->dry.saw_task;
+	return spin_until(&w->rt.tables, worker_work_waits, w);
+}
+
 static void worker_rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
 	if (worker_report_is_missed(w))
 		worker_report(w);
-	if (worker_steal(w)) {
-		w->dry = (struct dry){ 0 };
-		return;
-	}
-	w->dry.missed |= w->dry.saw_task;
 	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
-	if (spin_until(&rt->tables, worker_work_waits, w))
+	if (!worker_makes_way(w) && worker_finds_task(w))
 		return;
 	if (rt->tables.control->jobserver)
 		worker_tell_if_wanted(w);
@@ -224,6 +236,8 @@ static void worker_rest(struct worker *w)
 		return;
 	w->task_sleep.parks++;
 	process_set_awake(&rt->tables, rt->self, false);
+	if (eventlog_on(&rt->tables) && !w->log.rests)
+		task_events_process(w, EVENT_IDLE);
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
 	process_set_awake(&rt->tables, rt->self, true);
 	cores_part_after_wake(&rt->tables);

@@ -10,6 +10,7 @@
 #ifndef PLM_WORKER_H
 #define PLM_WORKER_H
 
+#include "events/eventlog.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -50,6 +51,13 @@ struct worker {
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
+	struct worker_log {   /* task_events.c */
+		bool rests;   /* the log says that the worker is idle */
+		bool pending; /* the end of `ref` is to be written, with the start of the next task
+			       */
+		uint64_t stamp, time_ns, ref, ran_ns;
+		uint64_t started; /* reference of the last task whose start was written */
+	} log;
 	bool dressed; /* the environment is set for a task with needs (needs.h) */
 	_Atomic bool stop;
 };
@@ -108,6 +116,9 @@ bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word);
 
 /* Runs a task from the front of another worker. False: found no task. */
 bool worker_steal(struct worker *w);
+/* True: quick workers use every core, and find the tasks of others in the place of a worker without
+ * work, which would only take turns with them: the caller is to sleep. */
+bool worker_makes_way(struct worker *w);
 /* True: a worker has a task behind the one it runs. Reads only. */
 bool steal_would_succeed(const struct worker *w);
 

@@ -77,18 +77,21 @@ static int top_once(struct top *top, const struct asked *asked)
 	uint64_t pause_ms = ms / 10 < ONCE_LOOK_MS ? ONCE_LOOK_MS
 	    : LOOK_MS < ms / 10                    ? LOOK_MS
 						   : ms / 10;
+	round_follow(top);
 	for (; now < end && !top_ended; now = clock_ns()) {
 		uint64_t left_ms = (end - now) / NS_PER_MS + 1;
 		top_pause(left_ms < pause_ms ? left_ms : pause_ms);
 		model_look(&top->facts.model, top->facts.in);
+		flow_read(&top->facts.flow);
 	}
 	round_finish(top, ONCE_ASK_MS * NS_PER_MS);
-	model_frame(&top->facts.model, top->facts.in, true);
+	round_measure(top, true);
 	top->canvas.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	int r = canvas_resize(&top->canvas, layout_once_rows(), ONCE_COLUMNS);
 	if (r < 0)
 		return failed(r, "top");
 	const struct frame frame = { &top->facts, &top->view, "", top->watched.trouble };
+	round_arrange(top);
 	layout_draw_once(&top->canvas, &frame);
 	canvas_print(&top->canvas, stdout);
 	return EXIT_FINE;
@@ -102,11 +105,12 @@ struct rhythm { /* when what is due */
 };
 
 /* False: the terminal is gone. */
-static bool top_wait(const struct rhythm *rhythm)
+static bool top_wait(const struct rhythm *rhythm, uint64_t events_ns)
 {
 	struct pollfd keys = { .fd = screen_fd(), .events = POLLIN };
 	uint64_t now = clock_ns();
 	uint64_t next = rhythm->look_ns < rhythm->frame_ns ? rhythm->look_ns : rhythm->frame_ns;
+	next = next < events_ns ? next : events_ns;
 	int ms = next > now ? (int)((next - now) / NS_PER_MS) + 1 : 0;
 	int n = poll(&keys, 1, ms);
 	return n <= 0 || !(keys.revents & (POLLHUP | POLLERR | POLLNVAL));
@@ -118,13 +122,15 @@ static bool top_take_keys(struct top *top)
 	bool any = false;
 	int key;
 	for (int i = 0; i < KEYS_AT_ONCE && (key = screen_key()) != SCREEN_NONE; i++) {
+		if (!any)
+			round_arrange(top);
 		any = true;
 		if (key == SCREEN_RESIZED)
 			screen_fit(&top->canvas);
 		else
 			keys_press(top, key);
 		/* The next key acts on rows in their present order. */
-		view_arrange(&top->view, &top->facts, top->view.pane);
+		round_arrange(top);
 	}
 	return any;
 }
@@ -137,8 +143,9 @@ static void top_go_on(struct top *top)
 	    top->interval_ms < FIRST_INTERVAL_MS ? top->interval_ms : FIRST_INTERVAL_MS;
 	rhythm.look_ns = now + rhythm.look_ms * NS_PER_MS;
 	rhythm.frame_ns = now + first * NS_PER_MS;
-	while (!top->view.quits && !top_ended && top_wait(&rhythm)) {
+	while (!top->view.quits && !top_ended && top_wait(&rhythm, flow_due_ns(&top->facts.flow))) {
 		bool draw = top_take_keys(top);
+		flow_read(&top->facts.flow);
 		now = clock_ns();
 		if (now >= rhythm.look_ns) {
 			round_look(top, now - rhythm.looked_ns);
@@ -187,6 +194,7 @@ static int top_run(struct context *context, int argc, char **argv)
 		    "`plmctl status`, `workers` and `tasks`");
 	if (asked.interval_ms && asked.interval_ms < INTERVAL_LEAST_MS)
 		usage_error(context, "--interval is 100ms at least");
+	top.once = asked.once;
 	top.interval_ms = asked.interval_ms ? asked.interval_ms : INTERVAL_MS;
 	top.watched.name = context->name;
 	setlocale(LC_CTYPE, "");
@@ -215,8 +223,10 @@ static const char top_notes[] = "Keys:\n"
     "table, which has running and queued tasks, and settled ones that somebody holds or\n"
     "keeps; with many records a pass takes a while, and the frame tells the age of the\n"
     "counts. Of many queued tasks a few are asked why they wait: ~ marks such counts.\n"
-    "top needs no process slot, changes nothing but by the keys above, and goes on with\n"
-    "the next boot of the runtime. --timeout: for the answer to a key (default: 2s).\n"
+    "Rates and run times of functions come from the event log, which is written while the\n"
+    "pane Functions is shown (or with plm --events on); top then holds a process slot.\n"
+    "top changes nothing but by the keys above, and goes on with the next boot of the\n"
+    "runtime. --timeout: for the answer to a key (default: 2s).\n"
     "NO_COLOR in the environment: no colours.\n";
 
 const struct command cmd_top = {

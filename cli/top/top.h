@@ -15,6 +15,7 @@ struct top {
 	struct view view;
 	struct canvas canvas;
 	uint64_t interval_ms;
+	bool once;                   /* all panes are shown */
 	int64_t count_ns, reason_ns; /* time that counting and asking may take now */
 };
 

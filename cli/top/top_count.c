@@ -65,8 +65,7 @@ void counting_start(struct counting *counting)
 
 /* ---- one task ---- */
 
-/* "module.function", or the program of a command, without its directory. */
-static void count_name(const plm_task_row *row, char ret[64])
+void count_name(const plm_task_row *row, char ret[COUNT_NAME_BYTES])
 {
 	const char *name = row->function;
 	size_t length = strlen(name);
@@ -79,12 +78,12 @@ static void count_name(const plm_task_row *row, char ret[64])
 				name = &row->command[i + 1];
 		length -= (size_t)(name - row->command);
 	}
-	snprintf(ret, 64, "%.*s", (int)(length < 63 ? length : 63), name);
+	snprintf(ret, COUNT_NAME_BYTES, "%.*s", (int)length, name);
 }
 
 static struct count_group *count_group_of(struct count *count, const plm_task_row *row)
 {
-	char name[64];
+	char name[COUNT_NAME_BYTES];
 	count_name(row, name);
 	for (unsigned i = 0; i < count->groups; i++)
 		if (strcmp(count->group[i].name, name) == 0)

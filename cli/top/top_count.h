@@ -18,10 +18,11 @@ enum {
 	TASKS_MAX = 2601, /* the last one stays empty */
 	SAMPLE_MAX = 48,
 	TASK_TEXT_BYTES = 192,
+	COUNT_NAME_BYTES = 64,
 };
 
 struct count_group {
-	char name[64];
+	char name[COUNT_NAME_BYTES];
 	uint64_t state[PLM_STATES];
 	uint64_t run_ms, ran, longest_ms; /* of settled tasks that ran */
 };
@@ -61,6 +62,10 @@ struct counting {
 	uint64_t cursor, random;
 	char filter[64]; /* listed tasks contain this text */
 };
+
+/* What a task is counted as: "module.function", or the program of a command, without its
+ * directory. */
+void count_name(const plm_task_row *row, char ret[COUNT_NAME_BYTES]);
 
 /* 0 or -ENOMEM. */
 int counting_begin(struct counting *counting);

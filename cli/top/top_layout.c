@@ -23,13 +23,14 @@ static int layout_width(const struct canvas *canvas, int at, int width)
 	return width != 0 ? width : -(canvas->columns > at ? canvas->columns - at : 0);
 }
 
-static void layout_titles(struct canvas *canvas, int row, const struct pane *pane)
+static void layout_titles(
+    struct canvas *canvas, int row, const struct facts *facts, enum pane_number number)
 {
+	const struct pane_column *columns = pane_columns(facts, number);
 	int at = 0;
-	for (unsigned i = 0; i < pane->n; i++) {
-		const struct pane_column *column = &pane->columns[i];
-		at = canvas_put_field(canvas, row, at, layout_width(canvas, at, column->width),
-			 PAINT_HEAD, column->title) +
+	for (unsigned i = 0; i < panes[number].n; i++) {
+		at = canvas_put_field(canvas, row, at, layout_width(canvas, at, columns[i].width),
+			 PAINT_HEAD, columns[i].title) +
 		    1;
 	}
 }
@@ -44,16 +45,17 @@ static enum paint layout_paint(const struct cell *cell)
 }
 
 static void layout_row(
-    struct canvas *canvas, int row, const struct facts *facts, const struct pane *pane, size_t of)
+    struct canvas *canvas, int row, const struct facts *facts, enum pane_number number, size_t of)
 {
+	const struct pane *pane = &panes[number];
+	const struct pane_column *columns = pane_columns(facts, number);
 	char text[CELL_BYTES];
 	int at = 0;
 	for (unsigned i = 0; i < pane->n && at < canvas->columns; i++) {
 		struct cell cell = pane->cell(facts, of, i);
 		cell_print(&cell, text, sizeof text);
-		at = canvas_put_field(canvas, row, at,
-			 layout_width(canvas, at, pane->columns[i].width), layout_paint(&cell),
-			 text) +
+		at = canvas_put_field(canvas, row, at, layout_width(canvas, at, columns[i].width),
+			 layout_paint(&cell), text) +
 		    1;
 	}
 }
@@ -66,7 +68,7 @@ static void layout_about(
 	char about[ABOUT_BYTES] = "";
 	if (frame->facts->in)
 		pane->about(frame->facts, about, sizeof about);
-	const struct pane_column *column = &pane->columns[of->sorted_by];
+	const struct pane_column *column = &pane_columns(frame->facts, number)[of->sorted_by];
 	int at = canvas_putf(canvas, row, 0, PAINT_DIM, "by %s%s", column->title,
 	    column->downward != of->upward ? ", largest first" : "");
 	if (of->filter[0])
@@ -101,7 +103,7 @@ static void layout_rows(struct canvas *canvas, int row, int end, const struct fr
 	for (size_t i = of->first; i < of->n && row < end; i++, row++) {
 		if (pane->look_close)
 			pane->look_close(frame->facts, of->order[i]);
-		layout_row(canvas, row, frame->facts, pane, of->order[i]);
+		layout_row(canvas, row, frame->facts, number, of->order[i]);
 		if (chosen && i == of->chosen)
 			canvas_paint_row(canvas, row, PAINT_CHOSEN);
 	}
@@ -170,7 +172,7 @@ void layout_draw(struct canvas *canvas, const struct frame *frame)
 		layout_names(canvas, row, view->pane);
 	if (above == PANE_ROWS) {
 		layout_about(canvas, row + 1, frame, view->pane);
-		layout_titles(canvas, row + 2, &panes[view->pane]);
+		layout_titles(canvas, row + 2, frame->facts, view->pane);
 	}
 	row += above;
 	view_scroll(&view->of[view->pane], end > row ? (size_t)(end - row) : 0);
@@ -201,7 +203,7 @@ void layout_draw_once(struct canvas *canvas, const struct frame *frame)
 		canvas_put(canvas, row++, at, PAINT_BOLD, ":");
 		layout_about(canvas, row++, frame, number);
 		if (of->n > 0)
-			layout_titles(canvas, row++, &panes[i]);
+			layout_titles(canvas, row++, frame->facts, number);
 		layout_rows(canvas, row, row + ONCE_ROWS, frame, number, false);
 		row += of->n == 0 ? 1 : of->n < ONCE_ROWS ? (int)of->n : ONCE_ROWS;
 		if (of->n > ONCE_ROWS)

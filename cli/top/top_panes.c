@@ -9,6 +9,9 @@
 
 enum { THOUSAND = 1000, PERCENT = 100 };
 
+#define P99 0.99
+#define ALL_SEEN 0.98
+
 #define NONE ((struct cell){ .form = CELL_NONE })
 #define CELL(kind, value) ((struct cell){ .form = (kind), .number = (double)(value) })
 #define TEXT(value) ((struct cell){ .form = CELL_TEXT, .text = (value) })
@@ -39,6 +42,7 @@ void cell_print(const struct cell *cell, char *ret, size_t size)
 	case CELL_RATE: rate_print(cell->number, ret, size); return;
 	case CELL_PERCENT: snprintf(ret, size, "%.0f%%", cell->number * PERCENT); return;
 	case CELL_MS: ms_print((uint64_t)cell->number, ret, size); return;
+	case CELL_NS: ns_print((uint64_t)cell->number, ret, size); return;
 	case CELL_REF:
 		plm_ref_print(cell->ref, ref);
 		snprintf(ret, size, "%s", ref);
@@ -119,9 +123,23 @@ static const struct pane_column function_columns[] = {
 	{ "FUNCTION", 0, false },
 };
 
+static const struct pane_column logged_function_columns[] = {
+	{ "RUNNING", 7, true },
+	{ "READY", 8, true },
+	{ "WAITING", 8, true },
+	{ "ENDED/S", 8, true },
+	{ "FAILED/S", 8, true },
+	{ "MEAN", 8, true },
+	{ "P99", 8, true },
+	{ "FUNCTION", 0, false },
+};
+
+_Static_assert(
+    COUNT_OF(function_columns) == COUNT_OF(logged_function_columns), "the same keys sort by both");
+
 static size_t panes_function_rows(const struct facts *facts)
 {
-	return facts->counting.last ? panes_count(facts)->groups : 0;
+	return facts->functions.n;
 }
 
 /* A record has its times in whole milliseconds. */
@@ -130,18 +148,46 @@ static struct cell panes_time(const struct count_group *g, uint64_t ms)
 	return g->ran == 0 ? NONE : ms == 0 ? TEXT("<1ms") : CELL(CELL_MS, ms);
 }
 
-static struct cell panes_function_cell(const struct facts *facts, size_t row, unsigned column)
+static struct cell panes_counted_cell(const struct function_row *f, unsigned column)
 {
 	static const int states[] = { PLM_STATE_RUNNING, PLM_STATE_READY, PLM_STATE_WAITING,
 		PLM_STATE_DONE, PLM_STATE_FAILED };
-	const struct count_group *g = &panes_count(facts)->group[row];
+	const struct count_group *g = f->counted;
 	if (column < COUNT_OF(states))
-		return CELL(CELL_NUMBER, g->state[states[column]]);
+		return CELL(CELL_NUMBER, g ? g->state[states[column]] : 0);
+	if (column == COUNT_OF(states) + 2)
+		return TEXT(f->name);
+	if (!g)
+		return NONE;
+	return panes_time(g,
+	    column == COUNT_OF(states) + 1 ? g->longest_ms
+		: g->ran                   ? g->run_ms / g->ran
+					   : 0);
+}
+
+/* The four columns that the log gives. */
+static struct cell panes_logged_cell(
+    const struct runs *runs, const struct runs_of *f, unsigned column)
+{
+	bool ran = f && f->ran > 0;
 	switch (column) {
-	case 5: return panes_time(g, g->ran ? g->run_ms / g->ran : 0);
-	case 6: return panes_time(g, g->longest_ms);
-	default: return TEXT(g->name);
+	case 3:
+		return runs->seen_ns > 0 ? CELL(CELL_RATE, runs_rate(runs, f ? f->ended : 0))
+					 : NONE;
+	case 4:
+		return runs->seen_ns > 0 ? CELL(CELL_RATE, runs_rate(runs, f ? f->failed : 0))
+					 : NONE;
+	case 5: return ran ? CELL(CELL_NS, f->run_ns / f->ran) : NONE;
+	default: return ran ? CELL(CELL_NS, runs_percentile_ns(f, P99)) : NONE;
 	}
+}
+
+static struct cell panes_function_cell(const struct facts *facts, size_t row, unsigned column)
+{
+	const struct function_row *f = &facts->functions.row[row];
+	if (facts->flow.lives && column >= 3 && column <= 6)
+		return panes_logged_cell(&facts->flow.runs, f->runs, column);
+	return panes_counted_cell(f, column);
 }
 
 static uint64_t panes_hash(const char *text)
@@ -154,7 +200,7 @@ static uint64_t panes_hash(const char *text)
 
 static uint64_t panes_function_id(const struct facts *facts, size_t row)
 {
-	return panes_hash(panes_count(facts)->group[row].name);
+	return panes_hash(facts->functions.row[row].name);
 }
 
 static void panes_age(const struct facts *facts, char *ret, size_t size)
@@ -173,9 +219,18 @@ static void panes_age(const struct facts *facts, char *ret, size_t size)
 
 static void panes_about_functions(const struct facts *facts, char *ret, size_t size)
 {
-	char age[64];
+	char age[64], share[64] = "";
+	const struct flow *flow = &facts->flow;
 	panes_age(facts, age, sizeof age);
-	snprintf(ret, size, "tasks in the record table, and their run times%s", age);
+	if (flow->lives && flow->covered > 0 && flow->covered < ALL_SEEN)
+		snprintf(share, sizeof share, " in %.2g%% of the time", flow->covered * PERCENT);
+	if (flow->lives)
+		snprintf(ret, size, "ends of the last 10s%s%s", share, age);
+	else if (flow->trouble[0])
+		snprintf(
+		    ret, size, "tasks in the record table%s; no rates: %s", age, flow->trouble);
+	else
+		snprintf(ret, size, "tasks in the record table, and their run times%s", age);
 }
 
 /* ---- reasons ---- */
@@ -332,21 +387,28 @@ static void panes_about_tasks(const struct facts *facts, char *ret, size_t size)
 /* ---- the table ---- */
 
 const struct pane panes[PANES] = {
-	[PANE_WORKERS] = { "Workers", "no worker lives", worker_columns, COUNT_OF(worker_columns),
-	    0, panes_worker_rows, panes_worker_cell, panes_worker_id, panes_worker_look_close,
-	    panes_about_workers },
+	[PANE_WORKERS] = { "Workers", "no worker lives", worker_columns, NULL,
+	    COUNT_OF(worker_columns), 0, panes_worker_rows, panes_worker_cell, panes_worker_id,
+	    panes_worker_look_close, panes_about_workers },
 	[PANE_FUNCTIONS] = { "Functions", "no task is in the record table", function_columns,
-	    COUNT_OF(function_columns), 0, panes_function_rows, panes_function_cell,
-	    panes_function_id, NULL, panes_about_functions },
-	[PANE_REASONS] = { "Waiting", "no task waits", reason_columns, COUNT_OF(reason_columns), 0,
-	    panes_reason_rows, panes_reason_cell, panes_reason_id, NULL, panes_about_reasons },
-	[PANE_PRIORITIES] = { "Priorities", "no task is queued or runs", priority_columns,
+	    logged_function_columns, COUNT_OF(function_columns), 0, panes_function_rows,
+	    panes_function_cell, panes_function_id, NULL, panes_about_functions },
+	[PANE_REASONS] = { "Waiting", "no task waits", reason_columns, NULL,
+	    COUNT_OF(reason_columns), 0, panes_reason_rows, panes_reason_cell, panes_reason_id,
+	    NULL, panes_about_reasons },
+	[PANE_PRIORITIES] = { "Priorities", "no task is queued or runs", priority_columns, NULL,
 	    COUNT_OF(priority_columns), 0, panes_priority_rows, panes_priority_cell,
 	    panes_priority_id, NULL, panes_about_priorities },
-	[PANE_TASKS] = { "Tasks", "no task is in the record table", task_columns,
+	[PANE_TASKS] = { "Tasks", "no task is in the record table", task_columns, NULL,
 	    COUNT_OF(task_columns), 1, panes_task_rows, panes_task_cell, panes_task_id,
 	    panes_task_look_close, panes_about_tasks },
 };
+
+const struct pane_column *pane_columns(const struct facts *facts, enum pane_number pane)
+{
+	bool logged = facts->flow.lives && panes[pane].logged_columns;
+	return logged ? panes[pane].logged_columns : panes[pane].columns;
+}
 
 /* ---- for keys ---- */
 

@@ -7,7 +7,7 @@
 #ifndef PLM_CLI_TOP_PANES_H
 #define PLM_CLI_TOP_PANES_H
 
-#include "cli/top/top_count.h"
+#include "cli/top/top_functions.h"
 #include "cli/top/top_model.h"
 #include "cli/top/top_reasons.h"
 
@@ -16,6 +16,8 @@ struct facts { /* all that panes show */
 	struct model model;
 	struct counting counting;
 	struct reasons reasons;
+	struct flow flow;
+	struct functions functions;
 };
 
 enum cell_form {
@@ -26,6 +28,7 @@ enum cell_form {
 	CELL_RATE,    /* "1.2k" */
 	CELL_PERCENT, /* of 1 */
 	CELL_MS,
+	CELL_NS,
 	CELL_REF,
 };
 
@@ -47,7 +50,8 @@ enum pane_number { PANE_WORKERS, PANE_FUNCTIONS, PANE_REASONS, PANE_PRIORITIES, 
 struct pane {
 	const char *name;
 	const char *empty; /* instead of rows */
-	const struct pane_column *columns;
+	/* While the event log is read, the others: as many. */
+	const struct pane_column *columns, *logged_columns;
 	unsigned n;
 	unsigned sorted_by; /* at the start */
 	size_t (*rows)(const struct facts *facts);
@@ -61,6 +65,8 @@ struct pane {
 };
 
 extern const struct pane panes[PANES];
+
+const struct pane_column *pane_columns(const struct facts *facts, enum pane_number pane);
 
 void cell_print(const struct cell *cell, char *ret, size_t size);
 /* 1200 as "1.2k". */

@@ -9,6 +9,8 @@ enum { COUNT_FIRST_SHARE = 25, COUNT_SHARE = 50, REASON_SHARE = 100, FIRST_MS = 
 
 static void round_forget(struct top *top)
 {
+	flow_end(&top->facts.flow);
+	top->facts.functions.n = 0;
 	counting_end(&top->facts.counting);
 	model_end(&top->facts.model);
 	top->facts.reasons = (struct reasons){ .at = 0 };
@@ -91,6 +93,16 @@ void round_look(struct top *top, uint64_t ns)
 	round_save(&top->reason_ns, ns, REASON_SHARE);
 	round_count(top);
 	round_ask(top);
+	round_follow(top);
+}
+
+void round_follow(struct top *top)
+{
+	struct flow *flow = &top->facts.flow;
+	if (top->facts.in && (top->once || top->view.pane == PANE_FUNCTIONS))
+		flow_follow(flow, top->watched.name, top->facts.in);
+	else
+		flow_end(flow);
 }
 
 void round_measure(struct top *top, bool measure)
@@ -98,6 +110,8 @@ void round_measure(struct top *top, bool measure)
 	if (!top->facts.in)
 		return;
 	model_frame(&top->facts.model, top->facts.in, measure);
+	if (measure)
+		flow_fade(&top->facts.flow, top->facts.model.rate);
 	counting_start(&top->facts.counting);
 }
 
@@ -112,8 +126,20 @@ void round_finish(struct top *top, uint64_t ns)
 		reasons_step(&facts->reasons, facts->in);
 }
 
+static void round_join(struct facts *facts)
+{
+	functions_join(&facts->functions, counting_shown(&facts->counting), &facts->flow);
+}
+
+void round_arrange(struct top *top)
+{
+	round_join(&top->facts);
+	view_arrange(&top->view, &top->facts, top->view.pane);
+}
+
 void round_draw(struct top *top)
 {
+	round_join(&top->facts);
 	const struct frame frame = { &top->facts, &top->view,
 		top->context->name ? top->context->name : "", top->watched.trouble };
 	layout_draw(&top->canvas, &frame);

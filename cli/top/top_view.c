@@ -110,7 +110,7 @@ void view_arrange(struct view *view, const struct facts *facts, enum pane_number
 	struct pane_view *of = &view->of[number];
 	size_t rows = facts->in ? pane->rows(facts) : 0;
 	struct ranked *ranked = malloc((rows + 1) * sizeof *ranked);
-	bool downward = pane->columns[of->sorted_by].downward != of->upward;
+	bool downward = pane_columns(facts, number)[of->sorted_by].downward != of->upward;
 	of->n = 0;
 	if (!ranked || !view_make_room(of, rows)) {
 		free(ranked);

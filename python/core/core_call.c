@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "base/log.h"
+#include "events/eventlog.h"
 #include "python/core/core_errors.h"
 #include "python/core/core_ref.h"
 #include "python/core/core_view.h"
@@ -207,6 +208,26 @@ static PyObject *core_call_cancelled(PyObject *object, PyObject *unused)
 	return self ? PyBool_FromLong(plm_cancelled(self->call)) : NULL;
 }
 
+/* The name of a Python function, for the event log; while nobody watches, nothing is looked up. A
+ * callable without a name stays nameless. */
+static PyObject *core_call_named(PyObject *object, PyObject *function)
+{
+	struct core_call *self = core_call_live(object);
+	if (!self)
+		return NULL;
+	if (!eventlog_on(&self->call->rt->tables))
+		Py_RETURN_NONE;
+	Py_ssize_t length = 0;
+	PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+	const char *text = name ? PyUnicode_AsUTF8AndSize(name, &length) : NULL;
+	if (text)
+		call_name(self->call, text, (size_t)length);
+	else
+		PyErr_Clear();
+	Py_XDECREF(name);
+	Py_RETURN_NONE;
+}
+
 /* ---- attributes ---- */
 
 static PyObject *core_call_get_nargs(PyObject *object, void *unused)
@@ -312,6 +333,8 @@ static PyMethodDef core_call_methods[] = {
 	    "reply(data, which=0): bytes as a result." },
 	{ "fail", CORE_FAST(core_call_fail), METH_FASTCALL | METH_KEYWORDS,
 	    "fail(code, message, detail=b\"\"): the task fails when the handler returns." },
+	{ "named", core_call_named, METH_O,
+	    "named(function): the event log shows the name of the function." },
 	{ "cancelled", core_call_cancelled, METH_NOARGS,
 	    "True: the task was asked to stop; also a sign of life." },
 	{ 0 },

@@ -144,7 +144,7 @@ class Runtime:
 
     def _remove_files(self) -> None:
         """A killed manager leaves the segments; the name is ours alone."""
-        for kind in ("control", "store", "lock"):
+        for kind in ("control", "store", "events", "lock"):
             try:
                 os.unlink(f"/dev/shm/plm-{os.getuid()}-{self.name}.{kind}")
             except OSError:  # as usual: the manager has removed the file

@@ -194,6 +194,7 @@ def _run(call: _core.Call) -> None:
         text = call.arg(0)
         function = _function(text if type(text) is bytes else memoryview(text))
         args, kwargs = _arguments(call)
+        call.named(function)
         _reply_all(call, function(*args, **kwargs))
         return
     from ._modules import run_named

@@ -413,8 +413,9 @@ START_TEST(a_segment_of_another_build_is_set_aside_with_a_word)
 	expect_alive(handle, 9);
 	plm_disconnect(&handle);
 	end();
-	for (int i = 0; i < 2; i++) {
-		runtime_segment(&host, i ? "store" : "control", store, sizeof store);
+	static const char *const whats[] = { "control", "store", "events" };
+	for (int i = 0; i < 3; i++) {
+		runtime_segment(&host, whats[i], store, sizeof store);
 		snprintf(aside, sizeof aside, "%s.aside", store);
 		ck_assert_msg(unlink(aside) == 0, "%s is not there", aside);
 	}

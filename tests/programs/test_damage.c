@@ -209,7 +209,7 @@ static void ask(void)
 
 static void expect_nothing_in_shm(void)
 {
-	static const char *const whats[] = { "control", "store", "files" };
+	static const char *const whats[] = { "control", "store", "events", "files" };
 	char path[PATH_BYTES];
 	for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
 		runtime_segment(&host, whats[i], path, sizeof path);

@@ -42,8 +42,9 @@ static void end(void)
 {
 	char segment[PATH_MAX], aside[PATH_MAX + 8];
 	runtime_stop(&host);
-	for (int i = 0; i < 2; i++) {
-		runtime_segment(&host, i ? "store" : "control", segment, sizeof segment);
+	static const char *const whats[] = { "control", "store", "events" };
+	for (int i = 0; i < 3; i++) {
+		runtime_segment(&host, whats[i], segment, sizeof segment);
 		snprintf(aside, sizeof aside, "%s.aside", segment);
 		unlink(aside);
 	}

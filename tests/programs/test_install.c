@@ -111,6 +111,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"755 bin/plm",
 		"755 bin/plmctl",
 		"755 bin/plmdump",
+		"755 bin/plmweb",
 		"644 include/plm.h",
 		"644 include/plm_inspect.h",
 		"644 lib/libplm.a",
@@ -120,6 +121,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 share/man/man1/plm.1",
 		"644 share/man/man1/plmctl.1",
 		"644 share/man/man1/plmdump.1",
+		"644 share/man/man1/plmweb.1",
 		"644 share/bash-completion/completions/plmctl",
 		"644 share/zsh/site-functions/_plmctl",
 		"644 share/fish/vendor_completions.d/plmctl.fish",
@@ -179,6 +181,7 @@ START_TEST(what_help_speaks_of_is_everywhere)
 		 "	done\n"
 		 "}\n"
 		 "plm --help | each plm; plmdump --help | each plmdump\n"
+		 "plmweb --help | each plmweb\n"
 		 "commands=$(plmctl --help | sed -n '/^Commands/,/^$/s/^  \\([a-z]*\\) .*/\\1/p')\n"
 		 "test $(wc -w <<<$commands) -gt 20\n"
 		 "for command in $commands; do\n"
@@ -216,6 +219,7 @@ START_TEST(bash_completes_commands_options_and_values)
 	expect_said(offered("plm --pin "), "core\nnone\nnuma\n");
 	expect_said(offered("plmctl module lo"), "load\n");
 	expect_said(offered("plmdump ch"), "check\n");
+	expect_said(offered("plmweb --rea"), "--read-only\n");
 	expect_said(offered("plmctl help pol"), "policy\n");
 	expect_said(offered("plmctl call --retries "), "\n");
 	expect_said(

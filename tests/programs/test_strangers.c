@@ -154,9 +154,12 @@ START_TEST(a_segment_with_a_second_name_is_refused)
 	unlink(second);
 	snprintf(second, sizeof second, "%s.aside", path);
 	ck_assert_msg(unlink(second) == 0, "it was gone on with");
-	runtime_segment(&host, "store", path, sizeof path);
-	snprintf(second, sizeof second, "%s.aside", path);
-	unlink(second);
+	static const char *const others[] = { "store", "events" };
+	for (int i = 0; i < 2; i++) {
+		runtime_segment(&host, others[i], path, sizeof path);
+		snprintf(second, sizeof second, "%s.aside", path);
+		ck_assert_msg(unlink(second) == 0, "%s is not set aside", others[i]);
+	}
 	host_expect_work();
 }
 END_TEST

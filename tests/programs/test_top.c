@@ -1,10 +1,14 @@
 /* test_top.c - each key of plmctl top, in a real terminal. Terminals, --once, and runtimes that go:
  * test_top_terminal.c. */
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/top_case.h"
 
@@ -242,6 +246,84 @@ START_TEST(a_worker_is_sent_away_and_comes_back)
 }
 END_TEST
 
+/* Calls functions for as long as the test lives. */
+static pid_t calls(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;) {
+			output_free(&(struct output_of[]){
+			    ctl(&top_rt, "call", "probe.sum", "1", "2") }[0]);
+			output_free(
+			    &(struct output_of[]){ ctl(&top_rt, "submit", "--", "false") }[0]);
+		}
+	return pid;
+}
+
+static bool ends_with_number(const char *row, unsigned word)
+{
+	for (; word > 0 && row; word--)
+		row = strchr(row + strspn(row, " "), ' ');
+	return row && row[strspn(row, " ")] >= '0' && row[strspn(row, " ")] <= '9';
+}
+
+/* A row of the pane Functions: RUNNING READY WAITING ENDED/S FAILED/S MEAN P99 FUNCTION. */
+static void shows_rates(const char *function)
+{
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	for (bool seen = false; !seen;) {
+		ck_assert_msg(
+		    clock_ns() < deadline, "no run times of%s in\n%s", function, top_screen);
+		nap();
+		tmux("capture-pane -p");
+		char *name = strstr(top_screen, function);
+		if (!name)
+			continue;
+		*name = 0;
+		char *row = strrchr(top_screen, '\n');
+		seen = row && ends_with_number(row + 1, 3) && ends_with_number(row + 1, 5) &&
+		    ends_with_number(row + 1, 6);
+	}
+}
+
+START_TEST(functions_have_rates_and_the_log_is_on_while_they_are_shown)
+{
+	pid_t pid = calls();
+	open_top("", "");
+	ctl_until(&top_rt, "event log        off", "status");
+	press("Tab");
+	shows("ENDED/S");
+	shows_rates(" probe.sum");
+	shows_rates(" false"); /* a command goes by its program */
+	ctl_until(&top_rt, "event log        on", "status");
+	press("BTab");
+	shows("[Workers]");
+	ctl_until(&top_rt, "event log        off", "status");
+	press("Tab");
+	ctl_until(&top_rt, "event log        on", "status");
+	close_top();
+	ctl_until(&top_rt, "event log        off", "status");
+	kill(pid, SIGKILL);
+	ck_assert(wait_for_death(pid));
+}
+END_TEST
+
+START_TEST(without_a_log_functions_have_the_numbers_of_their_records)
+{
+	char path[PATH_BYTES];
+	runtime_segment(&top_rt, "events", path, sizeof path);
+	char *ref = ctl_expect(&top_rt, 0, "call", "--detach", "probe.sum", "1");
+	ck_assert_int_eq(unlink(path), 0);
+	open_top("", "");
+	press("Tab");
+	shows("LONGEST");
+	shows("no rates: ");
+	shows(" probe.sum");
+	close_top();
+	free(ref);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const drawn[] = {
@@ -256,6 +338,8 @@ int main(void)
 		arrows_and_pages_choose_a_row,
 		pause_and_drain_are_done_and_taken_back,
 		a_worker_is_sent_away_and_comes_back,
+		functions_have_rates_and_the_log_is_on_while_they_are_shown,
+		without_a_log_functions_have_the_numbers_of_their_records,
 	};
 	Suite *suite = suite_create("top");
 	top_cases(suite, drawn, COUNT_OF(drawn), NULL, 0);

@@ -261,6 +261,29 @@ START_TEST(top_tells_that_a_runtime_is_dead_and_shows_what_it_left)
 }
 END_TEST
 
+/* While functions are shown, top is a client of the runtime. */
+START_TEST(the_log_of_the_next_boot_is_watched)
+{
+	open_top("", "");
+	press("Tab");
+	ctl_until(&top_rt, "event log        on", "status");
+	runtime_stop(&top_rt);
+	shows("the runtime has stopped");
+	runtime_reboot(&top_rt, "--workers", "1", "--tasks", "1024", "--store", "16M", );
+	shows("another boot of the runtime");
+	ctl_until(&top_rt, "event log        on", "status");
+	runtime_kill(&top_rt);
+	shows("are dead");
+	shows("[Functions]");
+	runtime_reboot(&top_rt, "--workers", "2", "--tasks", "1024", "--store", "16M", );
+	hides("are dead");
+	ctl_until(&top_rt, "event log        on", "status");
+	close_top();
+	ctl_until(&top_rt, "event log        off", "status");
+	runtime_stop(&top_rt);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const text[] = {
@@ -278,6 +301,7 @@ int main(void)
 	const TTest *const gone[] = {
 		top_tells_that_the_runtime_is_gone_and_goes_on_with_the_next,
 		top_tells_that_a_runtime_is_dead_and_shows_what_it_left,
+		the_log_of_the_next_boot_is_watched,
 	};
 	Suite *suite = suite_create("top_terminal");
 	top_cases_of_text(suite, text, COUNT_OF(text));

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum {
 	TEST_TIMEOUT_S = 60,
 	ROUNDS = 100,
 	CHAIN = 500,
+	STOPS = 10,
 	TEXT_BYTES = 8192,
 	LONG_TASKS = 6,
 	LINE_BYTES = 256
@@ -171,6 +173,36 @@ START_TEST(a_queued_task_of_higher_priority_goes_before_a_successor)
 }
 END_TEST
 
+static pid_t stop_worker(uint32_t n)
+{
+	const struct tables *t = plm_tables(client);
+	pid_t pid = t->process[process_nth_slot(t, KIND_WORKER, n)].pid;
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	return pid;
+}
+
+/* Tasks in the hand and in the ring of a stopped worker are left to the other worker. */
+START_TEST(a_worker_stopped_between_two_tasks_delays_no_task)
+{
+	static plm_ref refs[CHAIN];
+	runtime_boot(&host, "--workers", "2", );
+	host_join();
+	for (uint32_t round = 0; round < STOPS; round++) {
+		plm_ref last = submit_chain(); /* both workers are awake */
+		expect_wait(client, last);
+		pid_t stopped = stop_worker(round % 2);
+		for (int i = 0; i < CHAIN; i++)
+			refs[i] = submit_args(client, "probe.wordcount", &PLM_BYTES("a b", 3), 1);
+		for (int i = 0; i < CHAIN; i++)
+			expect_wait(client, refs[i]);
+		kill(stopped, SIGCONT);
+		plm_drop(client, last);
+		plm_drop_many(client, refs, CHAIN);
+	}
+	host_stop();
+}
+END_TEST
+
 /* The kernel's slice of the reading process, as /proc tells it; "" where it does not. */
 static void own_slice(char line[LINE_BYTES])
 {
@@ -204,6 +236,7 @@ int main(void)
 	const TTest *const all[] = {
 		successors_behind_a_long_task_run_on_workers_that_slept,
 		a_queued_task_of_higher_priority_goes_before_a_successor,
+		a_worker_stopped_between_two_tasks_delays_no_task,
 		a_command_has_the_slice_of_the_kernel_and_not_that_of_its_worker,
 	};
 	return run_tests("wakes", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);

@@ -68,12 +68,18 @@ static uint64_t ready_task(const plm_terms *terms)
 
 /* ---- a task by hand ---- */
 
+static enum handover hand_over(uint64_t hint)
+{
+	uint32_t process;
+	return handover(tables, hint, &process);
+}
+
 START_TEST(a_worker_that_is_awake_gets_the_task_before_workers_that_sleep)
 {
 	boot(QUICK_NS);
 	uint64_t hint = ready_task(NULL);
 	process_set_awake(tables, stage_worker(2), true);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_GIVEN);
 	ck_assert_uint_eq(sh_load(&row(2)->handed), hint);
 }
 END_TEST
@@ -90,14 +96,14 @@ static uint64_t task_beside_busy(uint32_t busy, uint32_t average_ns)
 
 static void expect_wake_of(uint32_t i, uint64_t hint)
 {
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_GIVEN);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_GIVEN);
 	ck_assert_uint_eq(sh_load(&row(i)->handed), hint);
 }
 
 START_TEST(no_worker_is_woken_while_quick_workers_use_every_core)
 {
 	uint64_t hint = task_beside_busy(STAGE_CORES, QUICK_NS);
-	ck_assert_int_eq(handover(tables, hint), HANDOVER_NOT_WORTH_A_WAKE);
+	ck_assert_int_eq(hand_over(hint), HANDOVER_NOT_WORTH_A_WAKE);
 	sh_store(&row(0)->tasks_sleep, 1); /* its core is free most of the time */
 	expect_wake_of(STAGE_CORES, hint);
 }
@@ -111,7 +117,7 @@ END_TEST
 
 START_TEST(without_an_idle_worker_the_task_is_refused)
 {
-	ck_assert_int_eq(handover(tables, task_beside_busy(WORKERS, QUICK_NS)), HANDOVER_REFUSED);
+	ck_assert_int_eq(hand_over(task_beside_busy(WORKERS, QUICK_NS)), HANDOVER_REFUSED);
 }
 END_TEST
 
@@ -217,6 +223,35 @@ START_TEST(the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks)
 }
 END_TEST
 
+static bool makes_way(bool *ret_wakes)
+{
+	const struct event *event = &tables->process[SLOT_SCHEDULER].event;
+	uint32_t seen = event_prepare(&tables->process[SLOT_SCHEDULER].event);
+	bool made = worker_makes_way(&worker);
+	*ret_wakes = sh_load(&event->word) != seen;
+	return made;
+}
+
+START_TEST(a_worker_without_work_makes_way_for_quick_workers_on_every_core)
+{
+	bool wakes;
+	boot(QUICK_NS);
+	sh_store(&tables->control->looks, 0);
+	keep_busy(0);
+	for (uint32_t i = 1; i < STAGE_CORES; i++)
+		keep_busy(i);
+	ck_assert(!makes_way(&wakes)); /* a core is left for us */
+	keep_busy(STAGE_CORES);
+	ck_assert(makes_way(&wakes));
+	ck_assert(wakes); /* else nobody would find the tasks behind a task that turns out long */
+	sh_store(&tables->control->looks, 1);
+	ck_assert(makes_way(&wakes));
+	ck_assert(!wakes);
+	sh_store(&row(1)->tasks_sleep, 1); /* its core is free most of the time */
+	ck_assert(!makes_way(&wakes));
+}
+END_TEST
+
 /* ---- cores ---- */
 
 START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
@@ -278,6 +313,7 @@ int main(void)
 		a_worker_sleeps_although_it_sees_a_task_that_it_cannot_have,
 		the_kernel_tells_whether_tasks_sleep,
 		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
+		a_worker_without_work_makes_way_for_quick_workers_on_every_core,
 		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
 		a_drop_that_gives_back_little_room_lets_the_scheduler_sleep,
 	};

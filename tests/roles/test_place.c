@@ -15,6 +15,7 @@ enum {
 	WORKERS = 32,
 	TASKS = 2000,
 	TINY_NS = 200,
+	WHILE_NS = 200000,
 	SHORT_NS = 4000000,
 	LONG_NS = 5000000,
 	FLOOD = 200,
@@ -60,10 +61,13 @@ static uint32_t workers_with_tasks(void)
 	return n;
 }
 
-/* The next look at placed tasks is due: workers that took none since the last look are stuck. */
+/* Looks at placed tasks are due: workers that took none meanwhile are stuck. With more workers
+ * awake than cores that needs several looks. */
 static void look_again(void)
 {
-	room_look_for_stuck(scheduler);
+	scheduler->room.newly_stuck = 0;
+	for (int looks = 0; looks < ROOM_CROWD_LOOKS && !scheduler->room.newly_stuck; looks++)
+		room_look_for_stuck(scheduler);
 	stage_rest();
 }
 
@@ -133,6 +137,37 @@ static void take_until(uint32_t left)
 	room_refresh(scheduler, stage_worker(0));
 	stage_rest();
 }
+
+/* A worker that sleeps has more room, but no core. */
+START_TEST(an_awake_worker_is_filled_up_while_workers_without_a_core_sleep)
+{
+	boot("locality", WORKERS, BRIEF_NS);
+	submit_many();
+	uint32_t full = process_depth(&tables->process[stage_worker(0)]);
+	ck_assert_uint_eq(in_ring(), full);
+	take_until(full / 2);
+	ck_assert_uint_eq(in_ring(), full);
+	ck_assert_uint_eq(workers_with_tasks(), CREW);
+}
+END_TEST
+
+START_TEST(tasks_that_compute_for_a_while_wake_no_more_workers_than_cores)
+{
+	boot("locality", WORKERS, WHILE_NS);
+	submit_many();
+	ck_assert_uint_eq(workers_with_tasks(), CREW);
+}
+END_TEST
+
+START_TEST(tasks_that_sleep_for_a_while_wake_as_many_workers_as_there_are)
+{
+	boot("locality", WORKERS, WHILE_NS);
+	for (uint32_t i = 0; i < WORKERS; i++)
+		sh_store(&tables->process[stage_worker(i)].tasks_sleep, 1);
+	submit_many();
+	ck_assert_uint_eq(workers_with_tasks(), WORKERS);
+}
+END_TEST
 
 START_TEST(a_ring_is_deep_among_tasks_of_one_priority_alone)
 {
@@ -492,6 +527,9 @@ int main(void)
 	tcase_add_test(place, long_tasks_wake_as_many_workers_as_there_are);
 	tcase_add_test(place, a_policy_that_spreads_wakes_all_for_tiny_tasks_too);
 	tcase_add_test(place, a_ring_is_filled_by_time);
+	tcase_add_test(place, an_awake_worker_is_filled_up_while_workers_without_a_core_sleep);
+	tcase_add_test(place, tasks_that_compute_for_a_while_wake_no_more_workers_than_cores);
+	tcase_add_test(place, tasks_that_sleep_for_a_while_wake_as_many_workers_as_there_are);
 	tcase_add_test(place, a_ring_is_deep_among_tasks_of_one_priority_alone);
 	tcase_add_test(place, a_worker_that_seems_busy_while_tasks_are_queued_is_looked_at_again);
 	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);

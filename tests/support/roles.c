@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "tests/support/roles_log.h"
 
 enum { LOOK_AGAIN_NS = 1000000, MODULE_EXPORTS_MAX = 64 };
 
@@ -104,7 +105,7 @@ void roles_start(struct roles *r, const struct limits *limits, const char *modul
 	*r = (struct roles){ .slots_mutex = PTHREAD_MUTEX_INITIALIZER };
 	snprintf(name, sizeof name, "roles-%d-%d", (int)getpid(), ++count);
 	ck_assert_msg(tables_create(name, limits, &r->tables) == 0, "%s", why_text());
-	tables_unlink(name);
+	roles_log_start(&r->tables, name);
 	register_module(r, MODULE_BUILTIN);
 	if (module)
 		register_module(r, module);
@@ -223,6 +224,7 @@ void roles_stop(struct roles *r)
 	roles_until(all_buried, r, "every slot is free");
 	roles_stop_scheduler(r);
 	check_ledger(r);
+	roles_log_stop();
 	tables_detach(&r->scheduler_tables);
 	tables_detach(&r->tables);
 }

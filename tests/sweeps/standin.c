@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "tests/support/sweep.h"
 
 const struct tables *standin_plays;
@@ -112,12 +113,9 @@ WRAPPED(void, orphans_of, uint64_t runtime, const bool *lives)
 	(void)lives;
 }
 
-WRAPPED(void, log_info, const char *format, ...)
+WRAPPED(void, log_say, enum log_level level, const struct log_field *about, const char *format, ...)
 {
-	(void)format;
-}
-
-WRAPPED(void, log_warn, const char *format, ...)
-{
+	(void)level;
+	(void)about;
 	(void)format;
 }

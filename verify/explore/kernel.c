@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/why.h"
 #include "manager/orphans.h"
 #include "manager/watching.h"
@@ -424,17 +425,11 @@ static void kernel_say(const char *format, va_list args)
 	printf("\n");
 }
 
-WRAPPED(void, log_info, const char *format, ...)
+WRAPPED(void, log_say, enum log_level level, const struct log_field *about, const char *format, ...)
 {
 	va_list args;
-	va_start(args, format);
-	kernel_say(format, args);
-	va_end(args);
-}
-
-WRAPPED(void, log_warn, const char *format, ...)
-{
-	va_list args;
+	(void)level;
+	(void)about;
 	va_start(args, format);
 	kernel_say(format, args);
 	va_end(args);

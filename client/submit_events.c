@@ -1,0 +1,29 @@
+#include "client/submit_events.h"
+
+#include "base/clock.h"
+
+void submit_events_with_futures(
+    struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint64_t now_ns)
+{
+	struct eventlog_batch batch;
+	batch.n = 0; /* the arrays stay as found */
+	uint64_t stamp = eventlog_stamp(EVENT_DEPENDS, 0, EVENT_NOBODY, function);
+	eventlog_batch_pair(&batch, submit_events_stamp(function, task->priority), ref);
+	for (size_t i = 0; i < task->nargs; i++) {
+		uint64_t other = task->args[i].future.id;
+		if (!other || eventlog_batch_add(&batch, stamp, ref, other))
+			continue;
+		eventlog_batch_write(&rt->tables, &batch, now_ns);
+		eventlog_batch_add(&batch, stamp, ref, other);
+	}
+	eventlog_batch_write(&rt->tables, &batch, now_ns);
+}
+
+void submit_events_handed(
+    struct plm *rt, struct eventlog_batch *batch, uint32_t function, uint64_t ref, uint32_t process)
+{
+	struct tables *t = &rt->tables;
+	eventlog_batch_add(batch,
+	    eventlog_stamp(EVENT_PLACED, 0, eventlog_worker_of(t, process), function), ref, 0);
+	eventlog_batch_write(t, batch, clock_ns());
+}

@@ -1,0 +1,186 @@
+/* test_plot.c - plmctl plot: pictures in each form and for each part, tables whose numbers agree
+ * with each other and with the tasks that ran, names that gnuplot would run, no gnuplot at all. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/run_suite.h"
+#include "tests/support/trace_case.h"
+
+enum { TEST_TIMEOUT_S = 180, PATH_BYTES = 256, TABLE_BYTES = 1 << 20 };
+
+static char table[TABLE_BYTES];
+
+static void read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "%s is not there", path);
+	size_t n = fread(table, 1, sizeof table - 1, file);
+	fclose(file);
+	table[n] = 0;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+/* gnuplot is installed where the tests run as they should. */
+static bool can_draw(void)
+{
+	if (system("command -v gnuplot >/dev/null") == 0)
+		return true;
+	printf("skipped: pictures, since gnuplot is not installed\n");
+	return false;
+}
+
+static void expect_picture(const char *path, const char *magic, const char *text)
+{
+	read_file(path);
+	ck_assert_msg(
+	    strncmp(table, magic, strlen(magic)) == 0, "%s begins with %.8s", path, table);
+	ck_assert_msg(!text || strstr(table, text), "no \"%s\" in %s", text, path);
+}
+
+/* ---- pictures ---- */
+
+START_TEST(each_form_is_drawn)
+{
+	static const struct {
+		const char *name, *magic, *text;
+	} forms[] = {
+		{ "a.svg", "<?xml", "probe.sum: " },
+		{ "a.pdf", "%PDF-", NULL },
+		{ "a.png", "\x89PNG", NULL },
+	};
+	char path[PATH_BYTES];
+	if (!can_draw())
+		return;
+	trace_mixed_load();
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		scratch_path(&host, forms[i].name, path, sizeof path);
+		free(ctl_expect(&host, 0, "plot", "--last", "1h", path));
+		expect_picture(path, forms[i].magic, forms[i].text);
+	}
+}
+END_TEST
+
+START_TEST(each_part_is_drawn_alone)
+{
+	static const struct {
+		const char *part, *title;
+	} parts[] = {
+		{ "busy", "worker 0" },
+		{ "throughput", "throughput: tasks that ended" },
+		{ "running", "running tasks" },
+		{ "queue", "waiting for a value" },
+		{ "store", "store in use" },
+		{ "latency", "submit to start" },
+		{ "functions", "probe.noop: 200 runs" },
+	};
+	char path[PATH_BYTES];
+	if (!can_draw())
+		return;
+	trace_mixed_load();
+	scratch_path(&host, "part.svg", path, sizeof path);
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		free(ctl_expect(&host, 0, "plot", "--only", parts[i].part, path));
+		expect_picture(path, "<?xml", parts[i].title);
+		for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++)
+			ck_assert_msg(j == i || !strstr(table, parts[j].title), "%s shows %s",
+			    parts[i].part, parts[j].title);
+	}
+}
+END_TEST
+
+START_TEST(a_runtime_without_tasks_and_a_picture_of_many_workers_are_drawn)
+{
+	char path[PATH_BYTES];
+	if (!can_draw())
+		return;
+	scratch_path(&host, "empty.svg", path, sizeof path);
+	free(ctl_expect(&host, 0, "plot", path));
+	expect_picture(path, "<?xml", "throughput");
+	free(ctl_expect(&host, 0, "workers", "--set", "30"));
+	trace_noops(100);
+	ctl_until(&host, "worker\": 29,", "workers", "--json");
+	free(ctl_expect(&host, 0, "plot", path));
+	expect_picture(path, "<?xml", "process of a worker");
+}
+END_TEST
+
+/* ---- tables ---- */
+
+START_TEST(the_tables_agree_with_each_other)
+{
+	char path[PATH_BYTES], recording[PATH_BYTES];
+	trace_mixed_load();
+	scratch_path(&host, "a.plmrec", recording, sizeof recording);
+	scratch_path(&host, "tables", path, sizeof path);
+	free(ctl_expect(&host, 0, "trace", recording));
+	free(ctl_expect(&host, 0, "plot", "--from", recording, "--csv", path));
+	trace_judge("plot_check.py", path);
+	free(ctl_expect(&host, 0, "plot", "--from", recording, "--csv", path, "--window", "50ms"));
+	trace_judge("plot_check.py", path);
+}
+END_TEST
+
+/* ---- trouble ---- */
+
+static void says(int code, const char *text, const char *const *words)
+{
+	struct output_of o = program_run(&host, "plmctl", words, NULL, 0);
+	ck_assert_msg(o.code == code && strstr(o.err, text) != NULL,
+	    "exit code %d, expected %d with \"%s\": %s", o.code, code, text, o.err);
+	output_free(&o);
+}
+#define SAYS(code, text, ...) says((code), (text), (const char *const[]){ __VA_ARGS__, NULL })
+
+START_TEST(what_makes_no_sense_is_refused)
+{
+	char path[PATH_BYTES];
+	scratch_path(&host, "x.svg", path, sizeof path);
+	SAYS(64, "--csv DIR", "plot");
+	SAYS(64, "--csv DIR", "plot", "--json", path);
+	SAYS(64, ".svg, .pdf or .png", "plot", "x.gif");
+	SAYS(64, "busy|throughput", "plot", "--only", "everything", path);
+	SAYS(125, "No such file", "plot", "no/such/directory/x.svg");
+	ck_assert(!is_there(path));
+}
+END_TEST
+
+START_TEST(without_gnuplot_the_package_is_named_and_tables_are_written)
+{
+	char path[PATH_BYTES], tables[PATH_BYTES];
+	trace_noops(10);
+	scratch_path(&host, "x.svg", path, sizeof path);
+	scratch_path(&host, "tables", tables, sizeof tables);
+	setenv("PATH", "/nonexistent", 1);
+	SAYS(125, "gnuplot-nox", "plot", path);
+	ck_assert(!is_there(path));
+	free(ctl_expect(&host, 0, "plot", "--csv", tables));
+	setenv("PATH", "/usr/bin:/bin", 1);
+	scratch_path(&host, "tables/runs.csv", tables, sizeof tables);
+	read_file(tables);
+	ck_assert_ptr_nonnull(strstr(table, "\"probe.noop\""));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const all[] = {
+		each_form_is_drawn,
+		each_part_is_drawn_alone,
+		a_runtime_without_tasks_and_a_picture_of_many_workers_are_drawn,
+		the_tables_agree_with_each_other,
+		what_makes_no_sense_is_refused,
+		without_gnuplot_the_package_is_named_and_tables_are_written,
+	};
+	return run_tests(
+	    "plot", TEST_TIMEOUT_S, trace_boot, trace_stop, all, sizeof all / sizeof all[0]);
+}

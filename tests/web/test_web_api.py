@@ -1,0 +1,340 @@
+"""The API and the metrics of plmweb: each number against the runtime it is about."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from web_support import ROOT, Live, Server, ctl, main, touch, until, world
+
+METRIC = re.compile(r"^([a-z_]+)(?:\{([a-z]+)=\"((?:[^\"\\\n]|\\.)*)\"\})? (-?[0-9.e+]+)$")
+
+
+def call(name: str, *words: str) -> str:
+    """Submits a function or, behind `--`, a command; returns the reference."""
+    verb = "submit" if "--" in words else "call"
+    printed = ctl(verb, "--detach", *words, name=name).strip()
+    if not printed.startswith("@"):
+        raise AssertionError(printed)
+    return printed.split()[0]
+
+
+def tasks(server: Server, **query: object) -> Iterator[Any]:
+    """All tasks that the API lists, page by page."""
+    cursor = 0
+    while True:
+        page = server.get("tasks", cursor=cursor, **query)
+        yield from page["tasks"]
+        cursor = page["cursor"]
+        if page["end"]:
+            return
+
+
+class Tasks(unittest.TestCase):
+    """Lists and a task in full."""
+
+    name: str
+    server: Server
+    directory: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.name, cls.server, cls.directory = cls.enterClassContext(world("api"))
+
+    def settled(self, ref: str) -> Any:
+        """The task, when it has ended."""
+        ends = ("done", "failed", "cancelled")
+        until(lambda: self.server.get("task", ref=ref)["state"] in ends, f"{ref} has ended")
+        return self.server.get("task", ref=ref)
+
+    def waiting_command(self, name: str, *options: str, text: str = "") -> tuple[str, Path]:
+        """A command that prints a text, and ends when a file is there."""
+        gate = self.directory / name
+        script = f"printf %s '{text}'; until [ -e {gate} ]; do sleep 0.01; done; echo end"
+        return call(self.name, *options, "--", "sh", "-c", script), gate
+
+    def test_pages_show_every_task_once(self) -> None:
+        refs = {call(self.name, "--label", "pages", "--", "true") for _ in range(23)}
+        for ref in refs:
+            self.settled(ref)
+        for limit in (1, 7, 1000):
+            seen = [task["ref"] for task in tasks(self.server, q="pages", limit=limit)]
+            self.assertEqual(sorted(seen), sorted(refs))
+        done = {task["ref"] for task in tasks(self.server, state="done", q="pages")}
+        self.assertEqual(done, refs)
+        self.assertEqual(list(tasks(self.server, state="failed,cancelled", q="pages")), [])
+
+    def test_an_order_gives_the_first_of_all(self) -> None:
+        gate = self.directory / "order"
+        blocks = [
+            call(self.name, "--", "sh", "-c", f"until [ -e {gate} ]; do sleep 0.01; done")
+            for _ in range(2)
+        ]
+        for priority in (3, 9, -4, 7, 5, 1):
+            call(self.name, "--label", "ranked", "--priority", str(priority), "--", "true")
+        for order, expected in (("desc", [9, 7, 5]), ("asc", [-4, 1, 3])):
+            page = self.server.get("tasks", q="ranked", sort="priority", order=order, limit=3)
+            self.assertEqual([task["priority"] for task in page["tasks"]], expected)
+        touch(str(gate))
+        for ref in blocks:
+            self.settled(ref)
+
+    def test_a_waiting_task_tells_why(self) -> None:
+        first, gate = self.waiting_command("why")
+        second = call(self.name, "probe.echo", first)
+        task = self.server.get("task", ref=second)
+        self.assertEqual(task["state"], "waiting")
+        self.assertIn(first, task["reasons"][0]["refs"])
+        self.assertIn(first, task["reasons"][0]["text"])
+        touch(str(gate))
+        self.assertEqual(self.settled(second)["state"], "done")
+
+    def test_a_failure_names_its_root(self) -> None:
+        root = call(self.name, "--", "sh", "-c", "exit 3")
+        child = call(self.name, "probe.echo", root)
+        self.assertEqual(self.settled(root)["run"]["exit_code"], 3)
+        self.assertEqual(self.settled(child)["state"], "failed")
+        reasons = self.server.get("task", ref=child)["reasons"]
+        self.assertIn(root, [ref for reason in reasons for ref in reason["refs"]])
+
+    def test_output_grows_and_stays(self) -> None:
+        ref, gate = self.waiting_command("output", text="begun é ")
+
+        def piece(offset: int) -> Any:
+            return self.server.get("output", ref=ref, stream=1, offset=offset)
+
+        until(lambda: piece(0)["text"] == "begun é ", "the first words are there")
+        now = piece(0)
+        self.assertFalse(now["settled"])
+        self.assertEqual(piece(now["next"])["text"], "")
+        touch(str(gate))
+        self.settled(ref)
+        self.assertEqual(piece(now["next"])["text"], "end\n")
+        self.assertTrue(piece(0)["settled"])
+        self.assertEqual(self.server.get("output", ref=ref, stream=2)["text"], "")
+
+    def test_untrusted_text_stays_text(self) -> None:
+        script = "</script><img src=x onerror=alert(1)>\x1b[31m"
+        ref = call(self.name, "--label", script[:40], "--", "printf", "%s", script + "\\377")
+        self.settled(ref)
+        for what in (f"task?ref={ref}", f"output?ref={ref}&stream=1", "tasks?q=onerror"):
+            status, headers, body = self.server.ask("/api/" + what)
+            self.assertEqual(status, 200)
+            self.assertEqual(headers["content-type"], "application/json")
+            self.assertNotIn(b"<", body)
+            json.loads(body)
+        text = self.server.get("output", ref=ref, stream=1)["text"]
+        self.assertTrue(text.startswith(script), text)
+
+    def test_actions_act(self) -> None:
+        ref, _ = self.waiting_command("never")
+        until(lambda: self.server.get("task", ref=ref)["state"] == "running", "it runs")
+        status, answer = self.server.act("cancel", ref=ref)
+        self.assertEqual((status, answer["done"]), (200, f"cancelled: {ref}"))
+        self.assertEqual(self.settled(ref)["state"], "cancelled")
+        self.assertEqual(self.server.act("cancel", ref=ref)[0], 409)
+        self.assertEqual(self.server.act("cancel", ref="@1.99.1")[0], 404)
+        self.assertEqual(self.server.act("cancel")[0], 400)
+        failed = call(self.name, "--", "false")
+        self.settled(failed)
+        status, answer = self.server.act("retry", ref=failed)
+        self.assertEqual(status, 200, answer)
+        again = re.findall(r"@[0-9a-f.]+[0-9a-f]", answer["done"])[0]
+        self.assertEqual(self.settled(again)["state"], "failed")
+
+    def test_a_worker_is_drained_and_comes_back(self) -> None:
+        def conditions() -> list[str]:
+            rows = self.server.get("workers")["workers"]
+            return [row["condition"] for row in rows if row["worker"] == 1]
+
+        self.assertEqual(self.server.act("worker/drain", worker=1)[0], 200)
+        until(lambda: conditions() == ["drained"], "worker 1 has left")
+        self.assertEqual(self.server.act("worker/resume", worker=1)[0], 200)
+        until(lambda: conditions() == ["live"], "worker 1 is back")
+        self.assertEqual(self.server.act("worker/drain", worker=77)[0], 404)
+        self.assertEqual(self.server.act("worker/drain", worker="x")[0], 400)
+
+    def test_lists(self) -> None:
+        functions = [f["function"] for f in self.server.get("functions")["functions"]]
+        self.assertIn("probe.echo", functions)
+        pages, cursor, end = [], 0, False
+        while not end:
+            page = self.server.get("functions", limit=3, cursor=cursor)
+            pages += [f["function"] for f in page["functions"]]
+            cursor, end = page["cursor"], page["end"]
+        self.assertEqual(pages, functions)
+        self.assertIn("command", [m["module"] for m in self.server.get("modules")["modules"]])
+        kinds = {p["kind"] for p in self.server.get("processes")["processes"]}
+        self.assertLessEqual({"manager", "scheduler", "worker"}, kinds)
+        in_force = [p["policy"] for p in self.server.get("policies")["policies"] if p["in_force"]]
+        self.assertEqual(len(in_force), 1)
+        ref = ctl("put", "--file", __file__, name=self.name).split()
+        self.assertIn("objects", self.server.get("objects"), ref)
+
+    def test_the_stream_has_each_task(self) -> None:
+        with Live(self.server, stream=True) as live:
+            until(lambda: live.next("stream").get("on"), "events are on")
+            ref = call(self.name, "--", "sleep", "0.05")
+            bad = call(self.name, "--", "false")
+            found: dict[str, Any] = {}
+
+            def take() -> bool:
+                part = live.next("stream")
+                for worker, begin, ran, name, how, task in part["tasks"]:
+                    found[task] = (worker, begin, ran, part["names"][name], how)
+                return ref in found and bad in found
+
+            until(take, "both tasks are in the stream")
+            worker, begin, ran, name, how = found[ref]
+            self.assertIn(worker, (0, 1))
+            self.assertLess(begin, -ran)
+            self.assertGreaterEqual(ran, 50)
+            self.assertEqual((name, how), ("sleep", 0))
+            self.assertEqual(found[bad][4], 1)
+        events = [e["event"] for e in self.server.get("events", ref=ref)["events"]]
+        self.assertLess(events.index("started"), events.index("done"))
+        self.assertIn("submitted", events)
+
+    def test_progress_counts_by_function(self) -> None:
+        ref = call(self.name, "probe.fail", "1", "no")
+        self.settled(ref)
+        with Live(self.server) as live:
+
+            def counted() -> bool:
+                groups = {group["name"]: group for group in live.next().get("groups", [])}
+                return "probe.fail" in groups and groups["probe.fail"]["failed"] >= 1
+
+            until(counted, "the failure is counted")
+
+
+class History(unittest.TestCase):
+    """The journal, of a living and of a dead runtime."""
+
+    def test_the_journal_is_read_by_pages(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="plm-test-") as state:
+            with world("history", "--state", state) as (name, server, _):
+                for i in range(5):
+                    words = ["submit", "--detach", "--label", "odd" if i % 2 else "even"]
+                    ctl(*words, "--", "echo", f"<{i}>", name=name)
+                until(
+                    lambda: len(server.get("history", state="done")["tasks"]) == 5,
+                    "all are written",
+                )
+                first = server.get("history", limit=3)
+                second = server.get("history", limit=3, before=first["before"])
+                ids = [task["id"] for task in first["tasks"] + second["tasks"]]
+                self.assertEqual(ids, sorted(ids, reverse=True))
+                self.assertEqual((len(ids), second["end"]), (5, True))
+                odd = server.get("history", q="ODD")["tasks"]
+                self.assertEqual([task["label"] for task in odd], ["odd"] * 2)
+                self.assertEqual(server.get("history", state="failed")["tasks"], [])
+                self.assertIn("<4>", first["tasks"][0]["stdout"])
+                ctl("stop", "--now", name=name)
+                until(lambda: server.ask("/api/status")[0] == 404, "the runtime is gone")
+                self.assertEqual(len(server.get("history")["tasks"]), 5)
+
+    def test_no_journal_is_named(self) -> None:
+        with world("nojournal") as (_, server, _):
+            status, _, body = server.ask("/api/history")
+            self.assertEqual(status, 404)
+            self.assertIn(b"--state", body)
+
+
+class Metrics(unittest.TestCase):
+    """Prometheus reads what we write."""
+
+    name: str
+    server: Server
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.name, cls.server, _ = cls.enterClassContext(world("metrics"))
+        for words in (("probe.echo", "x"), ("--", "true"), ("--", "false")):
+            call(cls.name, *words)
+
+        def settled() -> bool:
+            states = [task["state"] for task in tasks(cls.server)]
+            return sorted(states) == ["done", "done", "failed"]
+
+        until(settled, "the tasks have ended")
+
+    def text(self, accept: str = "") -> tuple[str, str]:
+        """The type and the text."""
+        _, headers, body = self.server.ask("/metrics", Accept=accept)
+        return headers["content-type"], body.decode()
+
+    def test_each_line_is_well_formed(self) -> None:
+        kind, text = self.text()
+        self.assertIn("version=0.0.4", kind)
+        types: dict[str, str] = {}
+        values: dict[tuple[str, str], float] = {}
+        for line in text.splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, type_ = line.split()
+                self.assertNotIn(name, types)
+                types[name] = type_
+            elif not line.startswith("# HELP "):
+                found = METRIC.match(line)
+                self.assertTrue(found, line)
+                assert found
+                self.assertIn(found[1], types)
+                self.assertNotIn((found[1], found[3]), values)
+                values[found[1], found[3]] = float(found[4])
+        for name, type_ in types.items():
+            self.assertEqual(name.endswith("_total"), type_ == "counter", name)
+        self.assertEqual(values["plm_up", None], 1)  # type: ignore[index]
+        self.assertEqual(values["plm_tasks", "failed"], 1)
+        done = [n for (name, _), n in values.items() if name == "plm_worker_tasks_done_total"]
+        self.assertEqual(sum(done), 2)
+
+    def test_open_metrics_on_request(self) -> None:
+        for accept, opened in (
+            ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", True),
+            ("text/plain;version=0.0.4", False),
+            ("application/openmetrics-text;q=0", False),
+            ("application/openmetrics-text;q=0.2, text/plain;q=0.3", False),
+            ("*/*", False),
+        ):
+            kind, text = self.text(accept)
+            self.assertEqual(kind.startswith("application/openmetrics-text"), opened, accept)
+            self.assertEqual(text.endswith("# EOF\n"), opened, accept)
+            self.assertEqual("# UNIT plm_store_used_bytes bytes\n" in text, opened, accept)
+            self.assertIn("\nplm_restarts_total 0\n", text)
+
+    def test_the_parser_of_prometheus_reads_both(self) -> None:
+        try:
+            plain = importlib.import_module("prometheus_client.parser")
+            opened = importlib.import_module("prometheus_client.openmetrics.parser")
+        except ImportError:
+            self.skipTest("python3-prometheus-client is not installed")
+        for parser, accept in ((plain, ""), (opened, "application/openmetrics-text")):
+            families = list(parser.text_string_to_metric_families(self.text(accept)[1]))
+            names = {family.name for family in families}
+            self.assertIn("plm_tasks", names)
+            self.assertIn("plm_restarts", names)
+
+    def test_promtool_agrees(self) -> None:
+        promtool = shutil.which("promtool", path=f"{ROOT}/build/web-tools:{os.environ['PATH']}")
+        if not promtool:
+            self.skipTest("there is no promtool; tools/web_tools.sh gets it")
+        done = subprocess.run(
+            [promtool, "check", "metrics"],
+            input=self.text()[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    main()

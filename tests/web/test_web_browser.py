@@ -1,0 +1,247 @@
+"""The page of plmweb in headless Chromium, driven by Playwright (tools/web_tools.sh)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+from web_support import ROOT, Server, ctl, main, runtime, touch, until, world
+
+VENV = ROOT / "build" / "web-tools" / "venv" / "bin" / "python"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
+PHONE = {"width": 390, "height": 844}
+WILD = '<img src=x onerror="document.title=`hit`"><script>document.title="hit"</script>'
+
+if (
+    __name__ == "__main__"
+    and not PLAYWRIGHT
+    and VENV.exists()
+    and Path(sys.prefix) != VENV.parents[1]
+):
+    os.execv(VENV, [str(VENV), *sys.argv])
+
+
+def when(page: Any, condition: str) -> None:
+    """Waits for a condition in the page. Playwright's own way needs eval(), which the policy of the
+    page forbids."""
+    until(lambda: page.evaluate(condition), condition)
+
+
+@unittest.skipUnless(PLAYWRIGHT, "Playwright is not there; tools/web_tools.sh gets it")
+@unittest.skipUnless(CHROMIUM, "Chromium is not there; tools/web_tools.sh gets it")
+class Page(unittest.TestCase):
+    """What a person sees, and what a stranger's text cannot do."""
+
+    name: str
+    server: Server
+    directory: Path
+    browser: Any
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        from playwright.sync_api import sync_playwright  # type: ignore[import-not-found]
+
+        cls.name, cls.server, cls.directory = cls.enterClassContext(world("browser"))
+        playwright = cls.enterClassContext(sync_playwright())
+        cls.browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self) -> None:
+        self.complaints: list[str] = []
+        self.page = self.open()
+
+    def tearDown(self) -> None:
+        self.page.context.close()
+        self.assertEqual(self.complaints, [])
+
+    def open(self, server: Server | None = None, view: str = "", **options: object) -> Any:
+        """A page in a context of its own, that notes errors and requests to other hosts."""
+        server = server or self.server
+        options = {"viewport": {"width": 1200, "height": 900}, **options}
+        page = self.browser.new_context(**options).new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.on("console", self.note)
+        page.on("request", lambda request: self.see(server, request.url))
+        page.goto(f"{server.url}#token={server.token}" if not view else f"{server.url}#/{view}")
+        when(page, "live.frame !== null")
+        return page
+
+    def note(self, message: Any) -> None:
+        """Violations of the policy and errors of scripts appear in the console."""
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def see(self, server: Server, url: str) -> None:
+        """No request goes to another host."""
+        if not url.startswith((server.url, "data:")):
+            self.complaints.append("request: " + url)
+
+    def command(self, script: str, *options: str) -> str:
+        """Submits a command of the shell."""
+        words = ["submit", "--detach", *options, "--", "sh", "-c", script]
+        return ctl(*words, name=self.name).split()[0]
+
+    def gated(self, gate: str, *options: str, text: str = "begun") -> tuple[str, str]:
+        """A command that runs until a file is there."""
+        path = str(self.directory / gate)
+        script = f"echo '{text}'; until [ -e {path} ]; do sleep 0.01; done; echo end"
+        return self.command(script, *options), path
+
+    def text(self, selector: str) -> str:
+        """The text of an element."""
+        return str(self.page.inner_text(selector))
+
+    def test_the_overview_shows_what_runs(self) -> None:
+        page = self.page
+        ref, gate = self.gated("overview")
+        when(page, "document.querySelector('#state').textContent === 'up'")
+        when(page, "stream.boxes.some((box) => box.task && box.task.how === -1)")
+        touch(gate)
+        self.command("sleep 0.5; exit 1")
+        when(page, "stream.boxes.some((box) => box.task && box.task.how === 0)")
+        when(page, "stream.boxes.some((box) => box.task && box.task.how === 1)")
+        colours = page.evaluate(
+            """() => {
+                const c = document.getElementById("stream");
+                const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+                const seen = new Set();
+                for (let i = 0; i < all.length; i += 4)
+                    if (all[i + 3] === 255) seen.add(all[i] << 16 | all[i + 1] << 8 | all[i + 2]);
+                return [seen.has(0xffffff), seen.has(0), seen.size];
+            }"""
+        )
+        self.assertEqual(colours[:2], [True, True], "white is idle, black is failed")
+        when(page, "document.querySelectorAll('#progress .progress').length > 0")
+        self.assertIn("sh", self.text("#progress"))
+        self.assertEqual(page.locator("#plots canvas").count(), 4)
+        page.hover("#stream", position={"x": 600, "y": 10})
+        self.assertTrue(ref.startswith("@"))
+
+    def test_strangers_text_is_text(self) -> None:
+        ref, gate = self.gated("wild", "--label", WILD[:60], text=WILD)
+        page, body = self.page, "document.body.innerText.includes('onerror')"
+        for view in ("tasks", "workers", f"task/{ref}", "overview"):
+            page.goto(f"{self.server.url}#/{view}")
+            shown = "stream.boxes.length > 0" if view == "overview" else body
+            when(page, shown)
+        page.goto(f"{self.server.url}#/task/{ref}")
+        when(page, "document.querySelector('#output')?.textContent.includes('<script>')")
+        self.assertEqual(page.evaluate("document.querySelectorAll('main img').length"), 0)
+        self.assertNotEqual(page.title(), "hit")
+        touch(gate)
+        when(page, "document.querySelector('#output')?.textContent.includes('end')")
+
+    def test_cancel_needs_the_token(self) -> None:
+        ref, _ = self.gated("cancel")
+        stranger = self.open(view=f"task/{ref}")
+        stranger.click("#task button.danger")
+        stranger.wait_for_selector("#ask[open]")
+        stranger.keyboard.press("Escape")
+        self.assertIn(self.server.get("task", ref=ref)["state"], ("ready", "running"))
+        stranger.context.close()
+        self.page.goto(f"{self.server.url}#/task/{ref}")
+        self.page.click("#task button.danger")
+        when(self.page, "document.querySelector('#task .state').innerText === 'cancelled'")
+        self.assertEqual(self.server.get("task", ref=ref)["state"], "cancelled")
+        self.assertNotIn(self.server.token, self.page.url)
+
+    def test_light_and_dark(self) -> None:
+        background = "getComputedStyle(document.body).backgroundColor"
+        light = self.page.evaluate(background)
+        dark = self.open(color_scheme="dark")
+        self.assertNotEqual(dark.evaluate(background), light)
+        dark.click("#theme")
+        self.assertEqual(dark.evaluate(background), light)
+        dark.reload()
+        self.assertEqual(dark.evaluate(background), light, "the choice is kept")
+        dark.context.close()
+
+    def test_a_phone_needs_no_sideways_scrolling(self) -> None:
+        ref = self.command("echo " + "x" * 300, "--label", "y" * 60)
+        phone = self.open(viewport=PHONE, device_scale_factor=2, has_touch=True)
+        views = ("overview", "tasks", f"task/{ref}", "workers", "objects", "functions", "history")
+        for view in views:
+            phone.goto(f"{self.server.url}#/{view}")
+            when(
+                phone,
+                "[...document.querySelectorAll('main > section:not([hidden])')]"
+                ".some((s) => s.innerText.length > 20)",
+            )
+            wide = phone.evaluate("document.documentElement.scrollWidth")
+            self.assertLessEqual(wide, PHONE["width"], view)
+        phone.context.close()
+
+    def test_keys(self) -> None:
+        ref = self.command("echo keys", "--label", "keys")
+        page, press = self.page, self.page.keyboard.press
+        press("w")
+        page.wait_for_selector("#workers:not([hidden])")
+        press("/")
+        page.wait_for_selector("#task-text:focus")
+        page.keyboard.type("keys")
+        when(
+            page,
+            f"[...document.querySelectorAll('#tasks tr')].some((r) => r.dataset.open === '{ref}')",
+        )
+        press("Escape")
+        press("j")
+        press("Enter")
+        page.wait_for_selector("#task:not([hidden]) h1")
+        press("Escape")
+        page.wait_for_selector("#tasks:not([hidden])")
+        press("?")
+        page.wait_for_selector("#help[open]")
+        press("Escape")
+        press("o")
+        page.wait_for_selector("#overview:not([hidden])")
+        when(page, "stream.clock !== null")
+        press(" ")
+        self.assertTrue(page.evaluate("stream.held !== null"))
+
+    def test_filter_and_order(self) -> None:
+        for priority in (1, 3, 2):
+            self.command("true", "--label", "ranked", "--priority", str(priority))
+        page = self.page
+        page.goto(f"{self.server.url}#/tasks?q=ranked")
+        rows = "[...document.querySelectorAll('#task-table tbody tr')]"
+        column = rows + ".map((row) => row.children[4].innerText).join()"
+        when(page, f"{column} === '1,3,2'")
+        page.click("#task-table th button >> text=Prio")
+        when(page, f"{column} === '3,2,1'")
+        page.click("#task-table th button >> text=Prio")
+        when(page, f"{column} === '1,2,3'")
+        page.click("#task-states >> text=failed")
+        page.wait_for_selector("#task-table td.empty")
+
+    def test_the_page_survives_a_restart(self) -> None:
+        state = "document.querySelector('#state').textContent"
+        with runtime("again", python=None) as name:
+            server = Server(name)
+            page = self.open(server)
+            when(page, f"{state} === 'up'")
+        when(page, f"{state} === 'gone'")
+        self.assertIn("stopped", page.inner_text("#notice"))
+        with runtime("again", python=None):
+            when(page, f"{state} === 'up'")
+            when(page, "document.querySelector('#notice').hidden")
+            server.process.kill()
+            when(page, f"{state} === 'no connection'")
+            server.end()
+            again = Server(name, listen=f"127.0.0.1:{server.port}")
+            when(page, f"{state} === 'up'")
+            page.context.close()
+            until(lambda: again.end() == 0, "the server ends")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+#!/bin/sh
+# web_tools.sh - what the tests of plmweb use beside plmweb: a browser and promtool.
+#
+#	web_tools.sh PYTHON
+#
+# chromium and python3-prometheus-client come from Debian (deps.sh), Playwright from PyPI into
+# build/web-tools. promtool is taken out of Debian's package prometheus, which is not installed,
+# because its installation starts a server. One line tells what cannot be had, and the exit code is
+# 0: the tests then skip what needs the tool.
+set -u
+python=$1
+tools=build/web-tools
+wanted="playwright==1.49.1"
+
+tools/deps.sh chromium:chromium >/dev/null 2>&1 || true
+command -v chromium >/dev/null ||
+	echo "left out: the page in a browser: chromium cannot be installed here"
+
+if [ "$python" = /usr/bin/python3 ] && ! "$python" -c 'import prometheus_client' 2>/dev/null; then
+	tools/deps.sh prometheus_client:python3-prometheus-client >/dev/null 2>&1 || true
+fi
+
+if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
+	mkdir -p $tools
+	if "$python" -m venv $tools/venv >$tools/log 2>&1 &&
+		$tools/venv/bin/pip install --quiet --disable-pip-version-check "$wanted" \
+			>>$tools/log 2>&1; then
+		echo "$wanted" >$tools/wanted
+	else
+		echo "left out: the page in a browser: PyPI gave no $wanted ($tools/log)"
+	fi
+fi
+
+if [ ! -x $tools/promtool ] && command -v apt-get >/dev/null; then
+	(cd $tools && apt-get download prometheus && dpkg -x prometheus_*.deb parts &&
+		mv parts/usr/bin/promtool . && rm -rf parts prometheus_*.deb) >>$tools/log 2>&1 ||
+		echo "left out: promtool check metrics: apt-get gave no prometheus ($tools/log)"
+fi

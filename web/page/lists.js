@@ -1,0 +1,200 @@
+/* lists.js - workers, values, functions, and the history. */
+"use strict";
+
+/* ---- workers and other lists ---- */
+
+const workers = {
+	columns: [
+		{ title: "Worker", num: true, cell: (w) => (w[0] < 0 ? "" : "w" + w[0]) },
+		{ title: "Pid", num: true, cell: (w) => w[2] || "" },
+		{ title: "State", cell: (w) => stateMark(w[3]) },
+		{ title: "Busy", num: true, cell: (w) => w[4] + " %" },
+		{ title: "Tasks/s", num: true, cell: (w) => count(w[5]) },
+		{ title: "Done", num: true, cell: (w) => exact(w[6]) },
+		{ title: "Failed", num: true, cell: (w) => (w[7] ? el("span.bad", exact(w[7])) : "0") },
+		{
+			title: "Runs",
+			wide: true,
+			mono: true,
+			cell: (w) => (w[8] ? el("a", w[9], { href: "#/task/" + w[8] }) : ""),
+		},
+		{ title: "For", num: true, cell: (w) => (w[8] ? span(w[10]) : "") },
+		{
+			title: "",
+			cell: (w) =>
+				(live.frame && live.frame.read_only) || w[0] < 0
+					? ""
+					: w[3] === "drained"
+						? workers.button("Resume", "worker/resume", w[0])
+						: workers.button("Drain", "worker/drain", w[0]),
+		},
+	],
+	button: (text, path, worker) => el("button", text, { onclick: () => act(path, { worker }) }),
+	live(frame) {
+		if ($("worker-table").contains(document.activeElement)) return; /* a button has the focus */
+		const rows = (frame.workers || []).slice().sort((a, b) => a[0] - b[0]);
+		table($("worker-table"), this.columns, rows, {
+			empty: "no worker",
+			open: (w) => w[8] || "",
+		});
+	},
+	async processes() {
+		const page = await get("processes", { limit: 1000 });
+		table(
+			$("process-table"),
+			[
+				{ title: "Kind", cell: (p) => p.kind },
+				{ title: "Name", cell: (p) => p.name },
+				{ title: "Pid", num: true, cell: (p) => p.pid },
+				{ title: "State", cell: (p) => stateMark(p.condition) },
+				{ title: "Since", num: true, cell: (p) => span(p.age_ms) },
+				{ title: "Last sign of life", num: true, cell: (p) => span(p.beat_ms) + " ago" },
+				{ title: "Node", num: true, cell: (p) => (p.node < 0 ? "" : p.node) },
+			],
+			page.processes.filter((p) => p.kind !== "worker"),
+			{ empty: "none" },
+		);
+	},
+	enter() {
+		if (live.frame) this.live(live.frame);
+		this.tick();
+	},
+	tick() {
+		this.processes().catch((error) => toast(error.message));
+	},
+};
+const objects = {
+	rows: [],
+	cursor: 0,
+	async load(more) {
+		const page = await get("objects", { cursor: more ? this.cursor : 0, limit: 200 });
+		this.rows = more ? this.rows.concat(page.objects) : page.objects;
+		this.cursor = page.cursor;
+		$("object-more").hidden = page.end;
+		$("object-note").textContent = `${exact(this.rows.length)}${page.end ? "" : "+"} values`;
+		table(
+			$("object-table"),
+			[
+				{ title: "Value", mono: true, cell: (o) => (o.origin ? refLink(o.ref) : o.ref) },
+				{ title: "From", mono: true, wide: true, cell: (o) => o.origin || "put by a client" },
+				{ title: "Bytes", num: true, cell: (o) => bytes(o.bytes) },
+				{
+					title: "In",
+					cell: (o) =>
+						!o.sealed ? el("span.warn", "being filled") : o.stored ? "store" : "record",
+				},
+				{ title: "Holders", num: true, cell: (o) => o.holders },
+				{ title: "Needed by", num: true, cell: (o) => o.uses },
+				{ title: "Age", num: true, cell: (o) => span(o.age_ms) },
+			],
+			this.rows,
+			{ empty: "no value" },
+		);
+	},
+	enter() {
+		this.load().catch((error) => toast(error.message));
+	},
+};
+const functions = {
+	async enter() {
+		try {
+			const [list, modules, policies] = await Promise.all([
+				get("functions", { limit: 2000 }),
+				get("modules"),
+				get("policies"),
+			]);
+			table(
+				$("function-table"),
+				[
+					{
+						title: "Function",
+						mono: true,
+						cell: (f) =>
+							el("a", f.function, { href: "#/tasks?q=" + encodeURIComponent(f.function) }),
+					},
+					{ title: "Module's file", mono: true, wide: true, cell: (f) => f.path || "built in" },
+				],
+				list.functions,
+			);
+			table(
+				$("module-table"),
+				[
+					{ title: "Module", mono: true, cell: (m) => m.module },
+					{ title: "Functions", num: true, cell: (m) => m.functions },
+					{ title: "File", mono: true, wide: true, cell: (m) => m.path || "built in" },
+				],
+				modules.modules,
+			);
+			table(
+				$("policy-table"),
+				[
+					{ title: "Policy", cell: (p) => p.policy },
+					{ title: "", cell: (p) => (p.in_force ? "in force" : "") },
+					{ title: "Which worker gets a task", wide: true, cell: (p) => p.help },
+				],
+				policies.policies,
+			);
+		} catch (error) {
+			toast(error.message);
+		}
+	},
+};
+const past = {
+	rows: [],
+	before: 0,
+	states: new Set(),
+	async load(more) {
+		try {
+			const page = await get("history", {
+				state: [...this.states][0],
+				q: $("history-text").value.trim(),
+				before: more ? this.before : 0,
+			});
+			this.rows = more ? this.rows.concat(page.tasks) : page.tasks;
+			if (page.tasks.length) this.before = page.before;
+			$("history-more").hidden = page.end || (page.late && !page.tasks.length);
+			$("history-note").textContent = page.late
+				? "the search ended after 0.2 s"
+				: `${exact(this.rows.length)}${page.end ? "" : "+"} tasks`;
+			table(
+				$("history-table"),
+				[
+					{ title: "Id", num: true, cell: (t) => t.id },
+					{ title: "State", cell: (t) => stateMark(t.state) },
+					{ title: "Exit", num: true, cell: (t) => (t.exit_code === undefined ? "" : t.exit_code) },
+					{ title: "Command", wide: true, mono: true, cell: (t) => t.command || t.function },
+					{ title: "Label", cell: (t) => t.label || "" },
+					{ title: "User", cell: (t) => t.user || "" },
+					{ title: "Submitted", cell: (t) => moment(t.submitted) },
+					{ title: "Ran", num: true, cell: (t) => (t.run_ms === undefined ? "" : span(t.run_ms)) },
+					{ title: "Tries", num: true, cell: (t) => t.attempts },
+					{ title: "Why", wide: true, cell: (t) => t.message || "" },
+				],
+				this.rows,
+				{ empty: "no such task", open: (t) => t.ref },
+			);
+		} catch (error) {
+			clear($("history-table"));
+			$("history-more").hidden = true;
+			$("history-note").textContent = error.message;
+		}
+	},
+	chips() {
+		chips(
+			$("history-states"),
+			["queued", "running", "done", "failed", "dead", "cancelled"],
+			this.states,
+			() => {
+				if (this.states.size > 1) {
+					this.states = new Set([[...this.states].pop()]);
+					this.chips();
+				}
+				this.load();
+			},
+		);
+	},
+	enter() {
+		this.chips();
+		this.load();
+	},
+};

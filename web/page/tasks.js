@@ -1,0 +1,405 @@
+/* tasks.js - the list of tasks, and a task in full. */
+"use strict";
+
+/* ---- tasks ---- */
+
+const taskColumns = [
+	{ title: "Task", cell: (t) => refLink(t.ref), mono: true },
+	{
+		title: "State",
+		cell: (t) =>
+			stateMark(
+				t.marks.includes("dead") ? "dead" : t.marks.includes("stopping") ? "stopping" : t.state,
+			),
+	},
+	{ title: "What", wide: true, mono: true, cell: (t) => t.command || t.function },
+	{ title: "Label", cell: (t) => t.label || "" },
+	{ title: "Prio", num: true, sort: "priority", cell: (t) => t.priority },
+	{ title: "Worker", num: true, cell: (t) => (t.worker === undefined ? "" : t.worker) },
+	{ title: "Tries", num: true, sort: "attempt", cell: (t) => t.attempt },
+	{ title: "Age", num: true, sort: "age", cell: (t) => span(t.age_ms) },
+	{ title: "Queued", num: true, sort: "queue", cell: (t) => span(t.queue_ms) },
+	{ title: "Ran", num: true, sort: "run", cell: (t) => (t.attempt ? span(t.run_ms) : "") },
+	{
+		title: "Value",
+		num: true,
+		sort: "bytes",
+		cell: (t) => (t.value_bytes ? bytes(t.value_bytes) : ""),
+	},
+];
+const tasks = {
+	rows: [],
+	cursor: 0,
+	end: true,
+	limit: 100,
+	sort: "",
+	rising: false,
+	states: new Set(),
+	busy: 0,
+	seen: 0,
+	records: 0,
+	query() {
+		return {
+			state: [...this.states].join(","),
+			q: $("task-text").value.trim(),
+			sort: this.sort,
+			order: this.rising ? "asc" : "desc",
+		};
+	},
+	key(row) {
+		return {
+			age: row.age_ms,
+			run: row.run_ms,
+			queue: row.queue_ms,
+			priority: row.priority,
+			attempt: row.attempt,
+			bytes: row.value_bytes,
+		}[this.sort];
+	},
+	/* Reads pages until there are enough rows; of an order: all pages, keeping the best. */
+	async load(more) {
+		const run = ++this.busy;
+		let rows = more && !this.sort ? this.rows.slice() : [],
+			cursor = more && !this.sort ? this.cursor : 0;
+		const want = this.sort ? this.limit : more ? rows.length + 100 : 100;
+		try {
+			for (;;) {
+				const page = await get("tasks", {
+					...this.query(),
+					cursor,
+					limit: this.sort ? this.limit : Math.min(1000, want - rows.length),
+				});
+				if (run !== this.busy) return;
+				rows = rows.concat(page.tasks);
+				if (this.sort)
+					rows = rows
+						.sort((a, b) => (this.rising ? 1 : -1) * (this.key(a) - this.key(b)))
+						.slice(0, this.limit);
+				cursor = page.cursor;
+				this.records = page.records;
+				$("task-note").textContent = page.end
+					? ""
+					: `looked at ${exact(Math.min(cursor, page.records))} of ${exact(page.records)} records…`;
+				if (page.end || (!this.sort && rows.length >= want)) {
+					Object.assign(this, { rows, cursor, end: page.end });
+					break;
+				}
+			}
+			this.show();
+		} catch (error) {
+			if (run === this.busy) this.fail(error);
+		}
+	},
+	fail(error) {
+		$("task-note").textContent = error.message;
+		$("task-note").className = "bad";
+	},
+	show() {
+		$("task-note").className = "dim";
+		const more = this.sort ? this.rows.length === this.limit : !this.end;
+		$("task-note").textContent =
+			`${exact(this.rows.length)}${more ? "+" : ""} tasks` +
+			(this.sort ? "" : ", in the order of the table");
+		$("task-more").hidden = !more || this.limit >= 1000;
+		table($("task-table"), taskColumns, this.rows, {
+			sort: this.sort,
+			rising: this.rising,
+			open: (t) => t.ref,
+			empty: "no such task",
+			onSort: (key) => {
+				if (this.sort === key && this.rising) ((this.sort = ""), (this.rising = false));
+				else if (this.sort === key) this.rising = true;
+				else ((this.sort = key), (this.rising = false));
+				this.load();
+			},
+		});
+	},
+	more() {
+		if (this.sort) {
+			this.limit = Math.min(1000, this.limit + 200);
+			this.load();
+		} else this.load(true);
+	},
+	chips() {
+		chips(
+			$("task-states"),
+			["waiting", "ready", "running", "done", "failed", "dead", "cancelled"],
+			this.states,
+			() => this.load(),
+		);
+	},
+	enter(parameters) {
+		if (parameters.has("state") || parameters.has("q")) {
+			this.states = new Set((parameters.get("state") || "").split(",").filter(Boolean));
+			$("task-text").value = parameters.get("q") || "";
+		}
+		this.chips();
+		this.load();
+	},
+	tick() {
+		if ($("task-live").checked && this.rows.length <= 100 && this.records < 100000) this.load();
+	},
+};
+
+/* ---- a task ---- */
+
+const detail = {
+	ref: "",
+	outputs: { 1: null, 2: null },
+	stream: 1,
+	enter(ref) {
+		this.ref = ref;
+		this.text = "";
+		this.next = 0;
+		this.attempt = 0;
+		this.settled = false;
+		this.dropped = 0;
+		this.shape = this.phase = "";
+		this.ended = false;
+		clear($("task")).append(el("p.dim", "…"));
+		this.load();
+	},
+	facts(pairs) {
+		return el(
+			"dl.facts",
+			pairs
+				.filter(([, value]) => value !== undefined && value !== "")
+				.map(([name, value]) => [el("dt", name), el("dd", value)])
+				.flat(),
+		);
+	},
+	async load() {
+		const ref = this.ref;
+		try {
+			const task = await get("task", { ref });
+			const phase = task.state + task.attempt;
+			if (phase !== this.phase) this.log = await this.events(ref);
+			this.phase = phase;
+			this.ended = ["done", "failed", "cancelled"].includes(task.state);
+			if (ref !== this.ref || view.name !== "task") return;
+			this.show(task, this.log);
+			if (task.marks.includes("command")) this.follow(ref);
+		} catch (error) {
+			if (ref === this.ref)
+				clear($("task")).append(el("div.title", el("h1.mono", ref)), el("p.bad", error.message));
+		}
+	},
+	/* A search of the log costs more than a look at the table: once for each state. */
+	async events(ref) {
+		try {
+			return await get("events", { ref });
+		} catch (error) {
+			return { events: [], error: error.message };
+		}
+	},
+	buttons(task) {
+		if (live.frame && live.frame.read_only) return null;
+		const button = (text, path, kind) =>
+			el("button" + (kind || ""), text, {
+				onclick: async () => {
+					if (await act(path, { ref: task.ref })) this.load();
+				},
+			});
+		const open = ["waiting", "ready", "running"].includes(task.state);
+		return el(
+			"span.push",
+			task.state === "running" && button("Requeue", "requeue"),
+			open && button("Cancel", "cancel", ".danger"),
+			task.state === "failed" && button("Retry", "retry"),
+		);
+	},
+	show(task, events) {
+		const run = task.run || {};
+		const timing = this.facts([
+			["function", el("span.mono", task.function)],
+			["label", task.label],
+			["priority", task.priority],
+			["attempt", task.attempt],
+			[
+				"worker",
+				task.worker === undefined
+					? undefined
+					: "w" + task.worker + (run.worker_pid ? `, pid ${run.worker_pid}` : ""),
+			],
+			["submitted", span(task.age_ms) + " ago"],
+			["queued for", span(task.queue_ms)],
+			["ran for", task.attempt ? span(task.run_ms) : undefined],
+			["arguments", `${task.args}, ${task.pending} not settled`],
+			["failures", task.failures || undefined],
+			["returned", task.returned || undefined],
+		]);
+		const result = this.facts([
+			["value", bytes(task.value_bytes)],
+			["held by", plural(task.holders, "process", "es")],
+			["needed by", plural(task.uses, "task")],
+			["exit code", run.exit_code !== undefined ? run.exit_code : task.exit],
+			["signal", run.signal],
+			["wall time", run.wall_us === undefined ? undefined : span(run.wall_us / 1000)],
+			[
+				"cpu time",
+				run.user_us === undefined
+					? undefined
+					: `${span(run.user_us / 1000)} user, ${span(run.system_us / 1000)} system`,
+			],
+			["memory", run.memory_bytes ? bytes(run.memory_bytes) : undefined],
+			["killed", run.killed ? "yes" : undefined],
+			["marks", task.marks.join(", ")],
+			[
+				"files",
+				run.outputs && run.outputs.length
+					? run.outputs.map((r) => [refLink(r), " "]).flat()
+					: undefined,
+			],
+		]);
+		const why = el(
+			"div",
+			task.reasons.length
+				? task.reasons.map((reason) =>
+						el(
+							"div.reason",
+							el("span.code", reason.code),
+							el("span", reason.text),
+							reason.refs.map((r) => [" ", refLink(r)]).flat(),
+						),
+					)
+				: el("p.dim", "no reason is known"),
+		);
+		const output = $("output-panel") && this.shape === task.ref ? $("output-panel") : null;
+		const parts = [
+			el("div.panel", el("div.head", el("h2", "Task")), timing),
+			el("div.panel", el("div.head", el("h2", "Result")), result),
+			el(
+				"div.panel.whole",
+				el(
+					"div.head",
+					el(
+						"h2",
+						["done", "failed", "cancelled"].includes(task.state)
+							? "How it ended"
+							: "Why it is " + task.state,
+					),
+				),
+				why,
+			),
+		];
+		if (task.marks.includes("command")) parts.push(output || this.outputPanel());
+		parts.push(
+			el(
+				"div.panel.whole",
+				el(
+					"div.head",
+					el("h2", "Events"),
+					el(
+						"span.dim",
+						events.error ||
+							(events.events.length
+								? ""
+								: events.on
+									? "the event log has none of this task"
+									: "the event log is off: boot with plm --events on, or keep the task stream open"),
+					),
+				),
+				this.eventTable(events.events),
+			),
+		);
+		this.shape = task.ref;
+		$("task").replaceChildren(
+			el(
+				"div.title",
+				stateMark(task.marks.includes("dead") ? "dead" : task.state),
+				el("h1.mono", task.command || task.function),
+				el("span.dim.mono", task.ref),
+				this.buttons(task),
+			),
+			el("div.detail", parts),
+		);
+	},
+	outputPanel() {
+		const pick = (stream) =>
+			el("button", stream === 1 ? "stdout" : "stderr", {
+				type: "button",
+				"aria-pressed": this.stream === stream,
+				onclick: () => {
+					this.stream = stream;
+					this.text = "";
+					this.next = 0;
+					this.settled = false;
+					this.dropped = 0;
+					const fresh = this.outputPanel();
+					$("output-panel").replaceWith(fresh);
+					this.follow(this.ref);
+				},
+			});
+		return el(
+			"div.panel.whole",
+			{ id: "output-panel" },
+			el(
+				"div.head",
+				el("h2", "Output"),
+				el("span.chips", pick(1), pick(2)),
+				el("span.dim", { id: "output-note" }),
+			),
+			el("pre.output", { id: "output", tabindex: 0 }),
+		);
+	},
+	/* Reads on from where the last piece ended; shows the last 256 KiB. */
+	async follow(ref) {
+		if (this.settled || this.following) return;
+		this.following = true;
+		try {
+			for (let pieces = 0; pieces < 16 && ref === this.ref; pieces++) {
+				const stream_ = this.stream,
+					piece = await get("output", { ref, stream: stream_, offset: this.next });
+				if (ref !== this.ref || stream_ !== this.stream) break;
+				if (this.attempt && piece.attempt !== this.attempt) {
+					this.text = "";
+					this.next = 0;
+					this.attempt = piece.attempt;
+					continue;
+				}
+				this.attempt = piece.attempt;
+				this.text += piece.text;
+				this.next = piece.next;
+				if (this.text.length > 262144) {
+					this.dropped += this.text.length - 262144;
+					this.text = this.text.slice(-262144);
+				}
+				this.settled = piece.settled && !piece.text;
+				if (!piece.text) break;
+			}
+			const pre = $("output");
+			if (pre && pre.textContent !== this.text) {
+				const bottom = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 30;
+				pre.textContent = this.text;
+				if (bottom) pre.scrollTop = pre.scrollHeight;
+			}
+			if ($("output-note"))
+				$("output-note").textContent =
+					(this.dropped ? "the last 256 KiB; " : "") +
+					(this.settled ? (this.text ? "" : "nothing was kept") : "live");
+		} catch (error) {
+			if ($("output-note")) $("output-note").textContent = error.message;
+		}
+		this.following = false;
+	},
+	eventTable(list) {
+		const node = el("table");
+		if (!list.length) return el("div");
+		table(
+			node,
+			[
+				{ title: "Ago", num: true, cell: (e) => span(e.ago_ms) },
+				{ title: "Event", cell: (e) => e.event },
+				{ title: "Attempt", num: true, cell: (e) => e.attempt || "" },
+				{ title: "Worker", num: true, cell: (e) => (e.worker === undefined ? "" : "w" + e.worker) },
+				{ title: "Process", num: true, cell: (e) => e.process },
+				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : e.detail || "") },
+			],
+			list,
+		);
+		return el("div.scroll", node);
+	},
+	tick() {
+		if (!this.ended) this.load();
+	},
+};

@@ -1,0 +1,74 @@
+#include "web/web_look.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+void look_close(struct look *look)
+{
+	plm_inspect_close(&look->in);
+}
+
+static int look_lost(struct look *look, int error)
+{
+	look_close(look);
+	look->error = error;
+	if (error == -ENOENT && look->boot)
+		snprintf(look->trouble, sizeof look->trouble,
+		    "the runtime has stopped; this page goes on when plm boots it again");
+	else
+		snprintf(look->trouble, sizeof look->trouble, "%.200s", plm_why());
+	return error;
+}
+
+int look_again(struct look *look)
+{
+	plm_inspect *in = NULL;
+	plm_runtime_row row;
+	int r = plm_inspect_open(&in, look->name);
+	if (r == 0 && (r = plm_inspect_runtime(in, &row, sizeof row)) < 0)
+		plm_inspect_close(&in);
+	if (r < 0)
+		return look_lost(look, r);
+	look_close(look);
+	look->in = in;
+	look->error = 0;
+	look->runtime = row;
+	bool again = look->boot == row.runtime;
+	look->boot = row.runtime;
+	if (!again)
+		look->trouble[0] = 0;
+	return again ? 0 : LOOK_NEW;
+}
+
+static bool look_is_dead(int32_t pid)
+{
+	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+void look_judge(struct look *look, int32_t manager_pid, int32_t scheduler_pid)
+{
+	bool manager = look_is_dead(manager_pid), scheduler = look_is_dead(scheduler_pid);
+	const char *text = "";
+	if (manager && scheduler)
+		text = "manager and scheduler are dead: the page shows what they left; the next "
+		       "plm of this name adopts it";
+	else if (manager)
+		text = "the manager is dead; the next plm of this name takes over";
+	else if (scheduler)
+		text = "the scheduler is dead; the manager starts another";
+	snprintf(look->trouble, sizeof look->trouble, "%s", text);
+}
+
+const char *look_state(const struct look *look)
+{
+	switch (look->error) {
+	case 0: return plm_mode_name(look->runtime.mode);
+	case -ENOENT: return "gone";
+	case -EPROTO: return "other version";
+	case -EACCES:
+	case -EPERM: return "other user";
+	default: return "unreadable";
+	}
+}
