@@ -401,6 +401,8 @@ static struct slice change_apply_rule(const struct rule *rule, struct slice s, s
 	default: break;
 	}
 	change_replace(rule, s, &made); /* s may lie in scratch */
+	text_byte(&made, 0);            /* the next rule may be a regular expression */
+	made.length--;
 	text_free(scratch);
 	*scratch = made;
 	return (struct slice){ made.data ? made.data : "", made.length };

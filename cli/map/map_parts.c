@@ -15,7 +15,8 @@ enum { WINDOW_BYTES = 16 << 10 };
 /* Reads bytes of the file into the window, behind the bytes there. Fewer: the file has ended. */
 static int parts_read(struct parts *p, uint64_t from, size_t bytes)
 {
-	text_reserve(&p->window, p->window.length + bytes);
+	text_reserve(&p->window, p->window.length + bytes + 1);
+	p->window.data[p->window.length + bytes] = 0; /* as in map_stream.c */
 	while (bytes) {
 		ssize_t n = pread(p->fd, p->window.data + p->window.length, bytes, (off_t)from);
 		if (n < 0 && errno == EINTR)

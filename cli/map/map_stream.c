@@ -85,7 +85,7 @@ static int stream_read(struct stream *s)
 	stream_compact(s);
 	uint64_t room = s->most - s->buffer.length;
 	size_t piece = room < READ_BYTES ? (size_t)room : READ_BYTES;
-	text_reserve(&s->buffer, s->buffer.length + piece);
+	text_reserve(&s->buffer, s->buffer.length + piece + 1);
 	ssize_t n = read(s->fd, s->buffer.data + s->buffer.length, piece);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN
@@ -93,6 +93,7 @@ static int stream_read(struct stream *s)
 		    : why(-EIO, "cannot read from %s: %s", s->name, strerror(errno));
 	s->ended = n == 0;
 	s->buffer.length += (size_t)n;
+	s->buffer.data[s->buffer.length] = 0; /* AddressSanitizer wants a string in regexec() */
 	return 1;
 }
 

@@ -76,7 +76,7 @@ START_TEST(a_command_writes_into_named_files)
 	check_shell(
 	    0, "a\nb\n", "", "plmctl submit --output o --error e 'echo a; echo b >&2'; cat o e");
 	check_shell(0, "second\n", "",
-	    "plmctl submit --retries 1 --output o 'echo first; [ $PLM_ATTEMPT = 2 ] && echo second' "
+	    "plmctl submit --retries 1 --output o 'echo 1; [ $PLM_ATTEMPT = 2 ] && echo second' "
 	    ">w || :; tail -n 1 o");
 	check_shell(0, "1000000\n", "",
 	    "A=$(plmctl submit --detach --output o head -c 1000000 /dev/zero); plmctl wait $A >w; "
