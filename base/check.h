@@ -8,6 +8,10 @@
 
 _Noreturn void check_failed(const char *file, int line, const char *what);
 
+/* How a failed check is told; NULL: on stderr. The log of a process of the runtime sets another. */
+typedef void check_tell_f(const char *file, int line, const char *what);
+extern check_tell_f *check_tell;
+
 #define CHECK(condition)                                              \
 	do {                                                          \
 		if (__builtin_expect(!(condition), 0))                \

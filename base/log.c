@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 enum { MESSAGE_BYTES = 1024, NAME_BYTES = 48 };
 
 _Static_assert(LOG_LINE_BYTES <= PIPE_BUF, "lines of several processes do not mix in a pipe");
@@ -32,8 +34,14 @@ static bool log_is_in_journal(void)
 	return strcmp(given, stream) == 0;
 }
 
+static void log_bug(const char *file, int line, const char *what)
+{
+	log_error("bug: %s:%d: this must hold: %s", file, line, what);
+}
+
 void log_open(const char *runtime, const char *role)
 {
+	check_tell = log_bug;
 	const char *quiet = getenv(LOG_QUIET), *form = getenv(LOG_FORM);
 	snprintf(writer.runtime, sizeof writer.runtime, "%s", runtime);
 	snprintf(writer.role, sizeof writer.role, "%s", role);

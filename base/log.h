@@ -63,7 +63,7 @@ void log_say(enum log_level level, const struct log_field *about, const char *fo
 
 #define log_info(...) log_say(LEVEL_INFO, NULL, __VA_ARGS__)
 #define log_warn(...) log_say(LEVEL_WARNING, NULL, __VA_ARGS__)
-/* Why a boot fails. As text: "plm: message", as programs speak to a terminal. */
+/* Why a boot fails, and bugs. As text: "plm: message", as programs speak to a terminal. */
 #define log_error(...) log_say(LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_info_about(about, ...) log_say(LEVEL_INFO, about, __VA_ARGS__)
 #define log_warn_about(about, ...) log_say(LEVEL_WARNING, about, __VA_ARGS__)

@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place locks peers python commands streams objects graphs targets. What is compared
+Parts, in this order: limits plm place locks fleet peers python commands streams objects graphs targets. What is compared
 is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value, their
 least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
@@ -36,6 +36,7 @@ PARTS = (
     "plm",
     "place",
     "locks",
+    "fleet",
     "peers",
     "python",
     "commands",
@@ -372,6 +373,7 @@ def main():
         "plm": lambda: run_program(options, "plm"),
         "place": lambda: run_program(options, "place"),
         "locks": lambda: run_program(options, "locks"),
+        "fleet": lambda: run_program(options, "fleet"),
         "peers": lambda: part_peers(options, rows),
         "python": lambda: executors.part(options, rows, python_peer, present, in_turn),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),

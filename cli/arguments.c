@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/why.h"
+#include "cli/fleet_door.h"
 #include "cli/short_reference.h"
 
 enum { MS_PER_SECOND = 1000 };
@@ -106,6 +107,9 @@ static int arguments_take_version(void *target, const struct option_given *given
 const struct option_row common_rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
 	    .help = "the runtime", OPTION_FIELD(struct context, name) },
+	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
+	    .help = "not the runtime but a fleet: the queue in Redis of plm --fleet URL",
+	    OPTION_FIELD(struct context, fleet) },
 	{ "json", NULL, NULL, OPTION_FLAG,
 	    .help = "print JSON: one value, or for lists one object a line",
 	    OPTION_FIELD(struct context, json) },
@@ -137,6 +141,10 @@ void take_options(struct context *context, int argc, char **argv, void *const ta
 	if (command && context->help) {
 		print_help(command, context->help);
 		exit(EXIT_FINE);
+	}
+	if (command) {
+		fleet_choose(context);
+		fleet_check(context);
 	}
 	output_open(&context->out, stdout, context->json, context->quiet);
 }

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 #include "cli/short_reference.h"
 
@@ -102,6 +103,13 @@ static int explain_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
+	if (context->fleet) {
+		int code = references_settle(context, refs, n, argv + optind);
+		if (code == EXIT_FINE)
+			code = fleet_explain(context, refs, n);
+		free(refs);
+		return code;
+	}
 	int worst = look_open(context);
 	if (worst == EXIT_FINE)
 		worst = references_settle(context, refs, n, argv + optind);
@@ -123,5 +131,6 @@ const struct command cmd_explain = {
 	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = explain_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
+#include "cli/short_reference.h"
 #include "cli/task_filter.h"
 
 enum { US_PER_MS = 1000, OUTPUTS_MAX = 1024 };
@@ -133,11 +135,25 @@ static int info_info(struct context *context, plm_ref ref, const char *word)
 	return code;
 }
 
+static int info_of_fleet(struct context *context, int argc, char **argv)
+{
+	expect_operands(context, argc, 1, argc);
+	size_t n;
+	plm_ref *refs = reference_words(argc, argv, &n);
+	int code = references_settle(context, refs, n, argv + optind);
+	if (code == EXIT_FINE)
+		code = fleet_info(context, refs, n);
+	free(refs);
+	return code;
+}
+
 static int info_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .states = 0 };
 	struct selection selection;
 	take_options(context, argc, argv, (void *[]){ &filter });
+	if (context->fleet)
+		return info_of_fleet(context, argc, argv);
 	int worst = select_tasks(context, argc, argv, &filter, &selection);
 	context->out.upright = true;
 	table_begin(&context->out, columns, COUNT_OF(columns));
@@ -166,5 +182,6 @@ const struct command cmd_info = {
 	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = info_run,
+	.fleet = true,
 	.visits = true,
 };

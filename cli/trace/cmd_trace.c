@@ -120,6 +120,7 @@ static int trace_record(struct context *context, const struct trace_asked *asked
 	if (source.recording) {
 		if (stays && place_keep(&place) < 0)
 			code = source_failed(context, -EIO);
+		capture_release_signals();
 		int written = code == EXIT_FINE || stays
 		    ? trace_convert(context, source.recording, &target, !stays)
 		    : EXIT_FINE;

@@ -28,7 +28,8 @@ struct capture {
 	struct runs_sample look;      /* time_ns 0: none; else waits for its place */
 	struct runs_process *process; /* part of the look */
 	size_t processes, processes_room;
-	bool born; /* a process has come since the last look */
+	bool born;    /* a process has come since the last look */
+	bool recount; /* events were lost since the last look */
 	plm_event page[PAGE];
 };
 
@@ -161,10 +162,8 @@ static int capture_take_losses(struct capture *c)
 		.time_ns = c->last_ns ? c->last_ns : c->begin_ns,
 		.events = state.lost - c->told->lost };
 	c->told->lost = state.lost;
-	r = recorder_add(c->recorder, &item);
-	capture_look(c, true); /* instead of a look that waits */
-	capture_look_at_processes(c);
-	return r;
+	c->recount = true;
+	return recorder_add(c->recorder, &item);
 }
 
 /* A page of events, none later than until_ns. Returns their number or -errno. */
@@ -302,10 +301,10 @@ static int capture_round(struct capture *c, uint64_t until_ns, uint64_t *next_lo
 	if (r == 0 && c->look.time_ns && now - c->look.time_ns > LATE_NS)
 		r = capture_put_look(c);
 	if (r == 0 && !c->look.time_ns && now >= *next_look_ns) {
-		capture_look(c, false);
-		if (c->born)
+		capture_look(c, c->recount);
+		if (c->born || c->recount)
 			capture_look_at_processes(c);
-		c->born = false;
+		c->born = c->recount = false;
 		*next_look_ns = now + LOOK_NS;
 	}
 	return r < 0 ? r : all;
@@ -344,16 +343,28 @@ static int capture_go_on(
 	}
 }
 
+static void capture_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGHUP);
+}
+
+void capture_release_signals(void)
+{
+	sigset_t ends;
+	capture_signals(&ends);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 int capture_live(plm *rt, plm_inspect *in, const struct capture_plan *plan,
     struct recorder *recorder, struct capture_told *ret)
 {
 	struct capture c = { .in = in, .recorder = recorder, .told = ret };
 	sigset_t ends;
 	*ret = (struct capture_told){ .events = 0 };
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
+	capture_signals(&ends);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
 	int r = plm_events_open(&c.events, in, PLM_EVENTS_NOW);
 	if (r == 0)

@@ -32,5 +32,7 @@ struct capture_plan {
  * recorder ends the recording and is returned. */
 int capture_live(plm *rt, plm_inspect *in, const struct capture_plan *plan,
     struct recorder *recorder, struct capture_told *ret);
+/* The recording has its name: the three signals end the program again. */
+void capture_release_signals(void);
 
 #endif

@@ -37,6 +37,15 @@ int source_failed(const struct context *context, int error)
 	return error == -ENOSPC ? EXIT_FULL : error == -EINVAL ? EXIT_USAGE : EXIT_OURS;
 }
 
+static void source_say_room(const struct context *context, const struct capture_told *told)
+{
+	if (told->without_room)
+		fprintf(stderr,
+		    "plmctl: %s: %" PRIu32 " processes write no events: /dev/shm has no room for "
+		    "their rings (a smaller plm --event-ring, or a smaller --store)\n",
+		    context->command->name, told->without_room);
+}
+
 static int source_open_file(const char *path, struct source *ret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -117,6 +126,7 @@ static int source_open_log(
 		code = r == -ENODATA || r == -ENOENT ? source_no_log(in)
 		    : r < 0                          ? failed(r, "the event log")
 						     : EXIT_FINE;
+		source_say_room(context, &ret->told);
 		place_drop(&place);
 	}
 	plm_inspect_close(&in);
@@ -158,6 +168,7 @@ int source_record(struct context *context, const struct capture_plan *plan, cons
 	r = source_read_back(place, ret);
 	if (r < 0 && code == EXIT_FINE)
 		code = source_failed(context, r);
+	source_say_room(context, &ret->told);
 	if (ret->told.ended)
 		fputs("plmctl: trace: the runtime has ended, and so does the recording\n", stderr);
 	return code;

@@ -11,9 +11,9 @@
 #include "tests/support/run_suite.h"
 #include "tests/support/trace_case.h"
 
-enum { TEST_TIMEOUT_S = 180, PATH_BYTES = 256, TABLE_BYTES = 1 << 20 };
+enum { TEST_TIMEOUT_S = 180, PATH_BYTES = 4096, TABLE_BYTES = 1 << 20 };
 
-static char table[TABLE_BYTES];
+static char table[TABLE_BYTES], bin_before[PATH_BYTES];
 
 static void read_file(const char *path)
 {
@@ -114,6 +114,39 @@ START_TEST(a_runtime_without_tasks_and_a_picture_of_many_workers_are_drawn)
 }
 END_TEST
 
+/* The name of a command is that of its program. */
+START_TEST(names_of_users_are_shown_and_not_run)
+{
+	static const char name[] = "q'\"\\`touch hit`$(x)\033[";
+	char program[PATH_BYTES], path[PATH_BYTES], json[PATH_BYTES];
+	scratch_path(&host, name, program, sizeof program);
+	const char *bin = getenv("PLM_BIN");
+	ck_assert_ptr_nonnull(realpath(bin ? bin : ".", bin_before));
+	ck_assert_int_eq(symlink("/bin/true", program), 0);
+	ck_assert_int_eq(chdir(host.directory), 0);
+	setenv("PLM_BIN", bin_before, 1);
+	free(ctl_expect(&host, 0, "submit", "--", program));
+	free(ctl_expect(&host, 0, "trace", "a.json"));
+	free(ctl_expect(&host, 0, "plot", "--csv", "tables"));
+	scratch_path(&host, "a.json", json, sizeof json);
+	char *text =
+	    trace_python("import json,sys; print(sum(\"touch hit\" in e[\"name\"] for e in "
+			 "json.load(open(sys.argv[1]))[\"traceEvents\"]))",
+		json);
+	ck_assert_int_eq(strtol(text, NULL, 10), 1);
+	free(text);
+	scratch_path(&host, "tables/runs.csv", path, sizeof path);
+	read_file(path);
+	ck_assert_ptr_nonnull(strstr(table, "\"q'\"\"\\`touch hit`$(x)?[\""));
+	if (can_draw()) {
+		free(ctl_expect(&host, 0, "plot", "a.svg"));
+		scratch_path(&host, "a.svg", path, sizeof path);
+		expect_picture(path, "<?xml", "touch hit");
+	}
+	ck_assert(!is_there("hit"));
+}
+END_TEST
+
 /* ---- tables ---- */
 
 START_TEST(the_tables_agree_with_each_other)
@@ -176,6 +209,7 @@ int main(void)
 	const TTest *const all[] = {
 		each_form_is_drawn,
 		each_part_is_drawn_alone,
+		names_of_users_are_shown_and_not_run,
 		a_runtime_without_tasks_and_a_picture_of_many_workers_are_drawn,
 		the_tables_agree_with_each_other,
 		what_makes_no_sense_is_refused,

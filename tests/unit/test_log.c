@@ -1,12 +1,15 @@
 /* test_log.c - lines of the log: JSON whatever the text, text without commands for a terminal, and
  * priorities for the journal of systemd and nobody else. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
@@ -199,6 +202,33 @@ START_TEST(only_the_journal_gets_priorities)
 }
 END_TEST
 
+static void log_a_bug(void *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	dup2(fd, STDERR_FILENO);
+	setenv(LOG_FORM, "json", 1);
+	log_open("name", "manager");
+	CHECK(printed[0] == 1);
+}
+
+START_TEST(a_failed_check_is_a_line_of_the_log)
+{
+	char path[PATH_BYTES];
+	int status;
+	test_path("bug", path, sizeof path);
+	pid_t pid = child_of(log_a_bug, path);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	FILE *file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(printed, sizeof printed, file));
+	fclose(file);
+	unlink(path);
+	expect_field(printed, "level", "error");
+	ck_assert_ptr_nonnull(strstr(printed, "this must hold: printed[0] == 1"));
+}
+END_TEST
+
 START_TEST(quiet_leaves_warnings)
 {
 	const char *text = logged(1, "text", "1");
@@ -216,6 +246,7 @@ int main(void)
 		text_brings_no_command_to_a_terminal,
 		priorities_stand_in_front,
 		only_the_journal_gets_priorities,
+		a_failed_check_is_a_line_of_the_log,
 		quiet_leaves_warnings,
 	};
 	return run_tests("log", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);

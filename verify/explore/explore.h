@@ -120,8 +120,9 @@ struct scenario {
 	uint32_t freezes; /* at most: somebody, at any step, for longer than all patience */
 	uint32_t workers; /* 0: two */
 	uint32_t spares;
-	bool fails; /* memory and room may be refused */
-	bool idles; /* waits of a second and longer are part of the scenario */
+	bool fails;  /* memory and room may be refused */
+	bool idles;  /* waits of a second and longer are part of the scenario */
+	bool logged; /* the event log is on */
 };
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;

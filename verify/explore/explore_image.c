@@ -10,13 +10,14 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "events/eventlog_segment.h"
 #include "verify/explore/explore.h"
 #include "tables/segment_plan.h"
 
 enum {
 	MEMORY_BYTES = 1 << 26,
 	STORE_TOUCHED = 1 << 17,
-	PIECES = 6,
+	PIECES = 16,
 	/* Counters that wrap within a schedule. */
 	NEARLY_WRAPPED = -6,
 };
@@ -48,6 +49,36 @@ void *memory_take(size_t bytes)
 bool memory_owns(const void *at)
 {
 	return (uintptr_t)at - (uintptr_t)memory < MEMORY_BYTES;
+}
+
+/* ---- the event log ---- */
+
+static void boot_log(const char *name)
+{
+	struct tables *t = &image->tables;
+	t->control->event_ring = EVENT_RING_MIN;
+	MUST(eventlog_segment_create(t, name) == 0);
+	tables_unlink(name);
+	t->control->events_always = 1;
+	sh_store(&t->control->events, 1);
+}
+
+static void image_remember(void *at, size_t bytes);
+
+/* The table of rings, and the rings of the processes there are. */
+static void remember_log(void)
+{
+	struct eventlog_plan plan;
+	const struct tables *t = &image->tables;
+	if (!t->event_segment.header)
+		return;
+	eventlog_segment_plan(t, &t->event_segment, &plan);
+	image_remember(eventlog_ring_at(&t->event_segment, &plan, 0),
+	    t->limits.processes * sizeof(struct eventlog_ring));
+	for (uint32_t i = 0; i < t->limits.processes; i++)
+		if (process_present(sh_load(&t->process[i].state)))
+			image_remember(
+			    eventlog_entries_at(&t->event_segment, &plan, i), plan.ring_bytes);
 }
 
 /* ---- boot, as the manager does ---- */
@@ -145,6 +176,8 @@ static void image_boot(const struct scenario *scenario)
 	char name[RUNTIME_NAME_BYTES];
 	snprintf(name, sizeof name, "explore-%d", (int)getpid());
 	MUST(tables_create(name, &limits, &image->tables) == 0);
+	if (scenario->logged)
+		boot_log(name);
 	tables_unlink(name);
 	nearly_wrap();
 	register_probe();
@@ -189,6 +222,7 @@ static void remember_all(void)
 	image_remember(base, plan.registry + 4096);
 	image_remember(base + plan.terms, plan.total - plan.terms);
 	image_remember(image->tables.store_write, STORE_TOUCHED);
+	remember_log();
 	memory_at_start = memory_used;
 	image_remember(memory, memory_at_start);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/why.h"
+#include "events/eventlog_read.h"
 #include "verify/explore/explore.h"
 
 /* A worker keeps some free records in reserve, for tasks that a function may submit. */
@@ -61,9 +62,74 @@ static void judge_store(const struct tables *t)
 		    (unsigned long long)usage.used_bytes);
 }
 
+/* ---- the event log: each start has one end, and attempts of a process nest ---- */
+
+enum { OPEN_MAX = 64 };
+
+struct open {
+	uint32_t n;
+	uint64_t ref[OPEN_MAX];
+	uint32_t attempt[OPEN_MAX];
+};
+
+static void judge_event(struct open *open, const struct logged_event *e, uint32_t process)
+{
+	bool end = e->kind >= EVENT_DONE && e->kind <= EVENT_RETURNED;
+	if (e->kind == EVENT_STARTED) {
+		MUST(open->n < OPEN_MAX);
+		open->ref[open->n] = e->subject;
+		open->attempt[open->n++] = e->attempt;
+	} else if (end) {
+		if (open->n == 0 || open->ref[open->n - 1] != e->subject ||
+		    open->attempt[open->n - 1] != e->attempt)
+			explore_fail("process slot %u: the event log ends attempt %u of task %u, "
+				     "which is not the innermost with a start",
+			    process, e->attempt, ref_index(e->subject));
+		open->n--;
+	}
+}
+
+/* A task cancelled or failed before it started ends in the ring of another process. */
+static bool judge_never_started(const struct logged_event *raw)
+{
+	return raw->shape == EVENT_SINGLE && raw->argument == 0 && raw->kind != EVENT_RETURNED &&
+	    raw->kind >= EVENT_DONE && raw->kind <= EVENT_CANCELLED;
+}
+
+static void judge_ring(const struct eventlog_writer *ring, uint32_t process)
+{
+	struct open open = { .n = 0 };
+	uint64_t tail = sh_load(ring->tail);
+	if (tail > ring->mask + 1)
+		return; /* starts may have been overwritten */
+	for (uint64_t at = 0; at < tail; at++) {
+		struct logged_event raw, e[2];
+		if (eventlog_copy(ring, at, &raw) != EVENT_COPIED || judge_never_started(&raw))
+			continue;
+		uint32_t n = eventlog_expand(&raw, e);
+		for (uint32_t i = 0; i < n; i++)
+			judge_event(&open, &e[i], process);
+	}
+	if (open.n)
+		explore_fail("process slot %u: an attempt in the event log has no end", process);
+}
+
+static void judge_log(const struct tables *t)
+{
+	struct eventlog_plan plan;
+	struct eventlog_writer ring;
+	if (!t->event_segment.header)
+		return;
+	eventlog_segment_plan(t, &t->event_segment, &plan);
+	for (uint32_t i = 0; i < t->limits.processes; i++)
+		if (eventlog_ring_of(&t->event_segment, &plan, i, &ring))
+			judge_ring(&ring, i);
+}
+
 void judge_end(void)
 {
 	struct tables *t = &image->tables;
+	judge_log(t);
 	judge_processes(t);
 	judge_records(t);
 	take_all_locks(t);
