@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/fleet_door.h"
+#include "cli/short_reference.h"
 
 enum { MS_PER_SECOND = 1000 };
 
@@ -54,7 +55,9 @@ plm_ref reference_word(const char *word)
 		return ref;
 	fprintf(stderr, "plmctl: not a reference: %s\n", word);
 	if (word[0] != '@')
-		fputs("references begin with @, as submit --detach and put print them\n", stderr);
+		fputs("a reference begins with @, as submit --detach and put print it; its first "
+		      "part is enough, and \"last\" is the task submitted last\n",
+		    stderr);
 	exit(EXIT_DATA);
 }
 
@@ -67,7 +70,7 @@ plm_ref *reference_words(int argc, char **argv, size_t *ret_count)
 		exit(EXIT_OURS);
 	}
 	for (size_t i = 0; i < n; i++)
-		refs[i] = reference_word(argv[optind + (int)i]);
+		refs[i] = reference_name(argv[optind + (int)i]);
 	*ret_count = n;
 	return refs;
 }

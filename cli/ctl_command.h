@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "client/plm_inspect.h"
 
-enum { OPTION_TABLES_MAX = 5 };
+enum { OPTION_TABLES_MAX = 6 };
 
 enum exit_code {
 	EXIT_FINE = 0,

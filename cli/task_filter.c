@@ -9,6 +9,7 @@
 #include "base/why.h"
 #include "cli/fleet_door.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { SELECTION_LEAST = 64 };
 
@@ -318,10 +319,11 @@ int select_tasks(struct context *context, int argc, char **argv, const struct ta
 	if (ret->named)
 		ret->ref = reference_words(argc, argv, &ret->n);
 	int code = runtime(context);
-	if (code == EXIT_FINE && !ret->named && context->fleet)
+	if (code == EXIT_FINE && ret->named)
+		return references_settle(context, ret->ref, ret->n, argv + optind);
+	if (code == EXIT_FINE && context->fleet)
 		return fleet_select(context, filter, ret);
-	return code == EXIT_FINE && !ret->named ? filter_select_by_filter(context, filter, ret)
-						: code;
+	return code == EXIT_FINE ? filter_select_by_filter(context, filter, ret) : code;
 }
 
 void selection_free(struct selection *selection)
