@@ -94,6 +94,16 @@ static int plmweb_take_help(void *target, const struct option_given *given)
 	return OPTIONS_END;
 }
 
+/* The runtime need not be up, but no runtime could ever have a name that is refused. */
+static int plmweb_check_name(const char *name)
+{
+	plm_inspect *in = NULL;
+	int r = plm_inspect_open(&in, name);
+	if (r == 0)
+		plm_inspect_close(&in);
+	return r == -EINVAL ? r : 0;
+}
+
 static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 {
 	const struct option_use use = { rows, plmweb };
@@ -104,6 +114,8 @@ static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 		exit(EXIT_FINE);
 	if (r == 0 && optind < argc)
 		r = why(-EINVAL, "plmweb takes no operands: \"%s\"", argv[optind]);
+	if (r == 0)
+		r = plmweb_check_name(plmweb->web.name);
 	if (r == 0)
 		return;
 	fprintf(stderr, "plmweb: %s\nplmweb --help tells more\n", why_text());
