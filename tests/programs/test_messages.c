@@ -43,6 +43,8 @@ static const struct row errors[] = {
 	{ 64, "plmctl map --resume true ::: 1", "need --joblog FILE" },
 	{ 64, "plmctl map --line --json true ::: 1", "--line and --json cannot be combined" },
 	{ 64, "plmctl tasks --columns odd", "unknown column odd; the columns are ref " },
+	{ 64, "plmctl events --kind \"$(printf 'a\\033]0;b\\007')\"", "no such event: a?]0;b?; " },
+	{ 65, "plmctl events \"$(printf '\\033[31mx')\"", "not a reference: ?[31mx\n" },
 	{ 69, "plmctl --name nobody status",
 	    "no runtime \"nobody\" is up; start one: plm --name nobody --daemon\n" },
 	{ 1,
