@@ -117,6 +117,7 @@ static const struct row helps[] = {
 	{ 0, "plmctl help submit", "is the stdin of plmctl, read to its end first" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
 	{ 0, "plmctl help tasks", "dead:\n                     failed after all retries" },
+	{ 0, "plmctl help events", "ends with code 69 when\nthe runtime stops" },
 	{ 0, "plm --help", "resumes it with its original options" },
 };
 
