@@ -12,7 +12,7 @@
 #include "cli/fleet_door.h"
 #include "cli/short_reference.h"
 
-enum { MS_PER_SECOND = 1000 };
+enum { MS_PER_SECOND = 1000, ERROR_BYTES = 2048 };
 
 /* ---- errors ---- */
 
@@ -28,11 +28,12 @@ static void arguments_say_where_help_is(const struct context *context)
 void usage_error(const struct context *context, const char *format, ...)
 {
 	va_list args;
-	fputs("plmctl: ", stderr);
+	char text[ERROR_BYTES], plain[ERROR_BYTES];
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	putc('\n', stderr);
+	make_printable(text, plain, sizeof plain);
+	fprintf(stderr, "plmctl: %s\n", plain);
 	arguments_say_where_help_is(context);
 	exit(EXIT_USAGE);
 }
@@ -53,7 +54,9 @@ plm_ref reference_word(const char *word)
 	plm_ref ref;
 	if (word[0] == '@' && plm_ref_parse(word, &ref) == 0)
 		return ref;
-	fprintf(stderr, "plmctl: not a reference: %s\n", word);
+	char plain[ERROR_BYTES];
+	make_printable(word, plain, sizeof plain);
+	fprintf(stderr, "plmctl: not a reference: %s\n", plain);
 	if (word[0] != '@')
 		fputs("a reference begins with @, as submit --detach and put print it; its first "
 		      "part is enough, and \"last\" is the task submitted last\n",

@@ -7,10 +7,11 @@ static int drop_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
-	int worst = runtime(context);
-	if (worst == EXIT_FINE)
-		worst = references_settle(context, refs, n, argv + optind);
-	for (size_t i = 0; i < n && context->rt && worst != EXIT_DATA; i++) {
+	int settled = runtime(context);
+	if (settled == EXIT_FINE)
+		settled = references_settle(context, refs, n, argv + optind);
+	int worst = settled;
+	for (size_t i = 0; settled == EXIT_FINE && i < n; i++) {
 		int r = plm_forget(context->rt, refs[i]);
 		if (r < 0)
 			worst = failed(r, argv[optind + (int)i]);

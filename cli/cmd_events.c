@@ -158,13 +158,16 @@ const struct command cmd_events = {
 	.usage = "[OPTION]... [@REF]...",
 	.help = "show what happens: tasks, values, processes, as events of the log",
 	.options = { event_filter_rows, rows },
-	.notes = "Events are written while a program watches, or always (plm --events on). Each\n"
-		 "process keeps its last events (plm --event-ring). Times are of the local clock;\n"
-		 "with --json time_ns is CLOCK_MONOTONIC and unix_ns since 1970.\n"
-		 "Kinds: submitted depends ready placed started done failed cancelled returned\n"
-		 "freed sealed read name born idle busy blocked unblocked dead memory-short\n"
-		 "memory-enough lock-recovered journal. plm_inspect.h tells what each means.\n"
-		 "`plmdump events` shows the log of a runtime that is dead.\n",
+	.notes =
+	    "Events are written while a program watches, or always (plm --events on). Each\n"
+	    "process keeps its last events (plm --event-ring). Times are of the local clock;\n"
+	    "with --json time_ns is CLOCK_MONOTONIC and unix_ns since 1970.\n"
+	    "Kinds: submitted depends ready placed started done failed cancelled returned\n"
+	    "freed sealed read name born idle busy blocked unblocked dead memory-short\n"
+	    "memory-enough lock-recovered journal. plm_inspect.h tells what each means.\n"
+	    "--follow goes on when a new manager adopts the runtime, and ends with code 69 when\n"
+	    "the runtime stops. `plmdump events` shows the log of a runtime that is dead.\n"
+	    "A client writes after the worker has its task, so submitted may follow started.\n",
 	.run = events_run,
 	.visits = true,
 };

@@ -110,10 +110,11 @@ static int explain_run(struct context *context, int argc, char **argv)
 		free(refs);
 		return code;
 	}
-	int worst = look_open(context);
-	if (worst == EXIT_FINE)
-		worst = references_settle(context, refs, n, argv + optind);
-	for (size_t i = 0; i < n && context->in && worst != EXIT_DATA; i++) {
+	int settled = look_open(context);
+	if (settled == EXIT_FINE)
+		settled = references_settle(context, refs, n, argv + optind);
+	int worst = settled;
+	for (size_t i = 0; settled == EXIT_FINE && i < n; i++) {
 		int code = explain_one(context, refs[i], argv[optind + (int)i]);
 		worst = code == EXIT_FINE ? worst : code;
 	}

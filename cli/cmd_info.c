@@ -154,10 +154,10 @@ static int info_run(struct context *context, int argc, char **argv)
 	take_options(context, argc, argv, (void *[]){ &filter });
 	if (context->fleet)
 		return info_of_fleet(context, argc, argv);
-	int worst = select_tasks(context, argc, argv, &filter, &selection);
+	int settled = select_tasks(context, argc, argv, &filter, &selection), worst = settled;
 	context->out.upright = true;
 	table_begin(&context->out, columns, COUNT_OF(columns));
-	for (size_t i = 0; i < selection.n && worst != EXIT_DATA && context->rt; i++) {
+	for (size_t i = 0; settled == EXIT_FINE && i < selection.n; i++) {
 		char text[PLM_REF_TEXT_BYTES];
 		plm_ref_print(selection.ref[i], text);
 		int code = info_info(context, selection.ref[i], text);

@@ -114,8 +114,8 @@ END_TEST
 
 START_TEST(a_malformed_reference_is_65)
 {
-	static const char *const wrong[] = { "@", "@x", "@1", "@1.2", "plain", "@1.0.5", "@1.2.3.4",
-		"@-1.2.3" };
+	static const char *const wrong[] = { "@", "@x", "@1.2", "plain", "@1.0.5", "@1.2.3.4",
+		"@-1.2.3", "@123456789" };
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct output_of o = ctl(&nobody, "get", wrong[i]);
 		ck_assert_msg(o.code == 65, "%s: exit code %d", wrong[i], o.code);

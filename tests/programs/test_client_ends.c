@@ -313,7 +313,7 @@ START_TEST(what_runs_out_of_time_is_gone_when_plmctl_returns)
 	pid_t command = deaf();
 	ck_assert_int_eq(end_of(waiter), 124);
 	expect_gone(command);
-	waiter = start("map", "-j1", "--timeout", "0.2", "--grace", GRACE, DEAF "; :", ":::", "1");
+	waiter = start("--timeout", "0.2", "map", "-j1", "--grace", GRACE, DEAF "; :", ":::", "1");
 	command = deaf();
 	ck_assert_int_eq(end_of(waiter), 124);
 	expect_gone(command);

@@ -283,7 +283,7 @@ START_TEST(a_stale_reference_is_65_and_is_named)
 	check_output(order("--in", in_variable("X", ref), "true"), 65, "", "unknown reference");
 	check_output(order("--after", ref, "true"), 65, "", ref);
 	check_output(order("--after", "@1.1.1", "true"), 65, "", "belongs to another runtime");
-	check_output(order("--after", "1.1.1", "true"), 65, "", "begin with @");
+	check_output(order("--after", "1.1.1", "true"), 65, "", "begins with @");
 	check_output(order("--stdin", "@nonsense", "true"), 65, "", "not a reference");
 	free(ref);
 }

@@ -27,7 +27,7 @@ struct row {
 
 static const struct row errors[] = {
 	{ 64, "plmctl submit --priorty 1 true", "plmctl: unknown option: --priorty\n" },
-	{ 64, "plmctl map -x true ::: 1", "plmctl: unknown option: -x\n" },
+	{ 64, "plmctl map -y true ::: 1", "plmctl: unknown option: -y\n" },
 	{ 64, "plmctl submit --detach=x true", "plmctl: --detach takes no value: --detach=x\n" },
 	{ 64, "plmctl submit --retries", "plmctl: option --retries needs a value\n" },
 	{ 64, "plmctl submit --retries many true", "--retries wants a number, not \"many\"\n" },
@@ -41,8 +41,11 @@ static const struct row errors[] = {
 	{ 64, "plmctl cancel", "cancel: which tasks? Give references, or a filter such as" },
 	{ 64, "plmctl map --halt soon true ::: 1", "such as soon,fail=1 or now,done=50%" },
 	{ 64, "plmctl map --resume true ::: 1", "need --joblog FILE" },
-	{ 64, "plmctl map --line --json true ::: 1", "--line and --json cannot be combined" },
+	{ 64, "plmctl map --line --json true ::: 1",
+	    "--line-buffer or --ungroup, and --json cannot be combined" },
 	{ 64, "plmctl tasks --columns odd", "unknown column odd; the columns are ref " },
+	{ 64, "plmctl events --kind \"$(printf 'a\\033]0;b\\007')\"", "no such event: a?]0;b?; " },
+	{ 65, "plmctl events \"$(printf '\\033[31mx')\"", "not a reference: ?[31mx\n" },
 	{ 69, "plmctl --name nobody status",
 	    "no runtime \"nobody\" is up; start one: plm --name nobody --daemon\n" },
 	{ 1,
@@ -115,6 +118,7 @@ static const struct row helps[] = {
 	{ 0, "plmctl help submit", "is the stdin of plmctl, read to its end first" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
 	{ 0, "plmctl help tasks", "dead:\n                     failed after all retries" },
+	{ 0, "plmctl help events", "ends with code 69 when\nthe runtime stops" },
 	{ 0, "plm --help", "resumes it with its original options" },
 };
 

@@ -125,7 +125,7 @@ START_TEST(names_of_users_are_shown_and_not_run)
 	ck_assert_int_eq(symlink("/bin/true", program), 0);
 	ck_assert_int_eq(chdir(host.directory), 0);
 	setenv("PLM_BIN", bin_before, 1);
-	free(ctl_expect(&host, 0, "submit", "--", program));
+	free(ctl_expect(&host, 0, "submit", "--", program, "x"));
 	free(ctl_expect(&host, 0, "trace", "a.json"));
 	free(ctl_expect(&host, 0, "plot", "--csv", "tables"));
 	scratch_path(&host, "a.json", json, sizeof json);

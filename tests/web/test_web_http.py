@@ -183,9 +183,13 @@ class Guard(unittest.TestCase):
 
     def test_wrong_options_are_named(self) -> None:
         wrong = [["--listen", "here"], ["--listen", "1.2.3:4"], ["--nonsense"], ["operand"]]
-        for words in [*wrong, ["--name", "a/b"], ["--name", "\x1b[31m"]]:
+        for words in [*wrong, ["--name", "a/b"], ["--name", "no such"], ["--name", "\x1b[31m"]]:
             done = subprocess.run(
-                [PROGRAMS / "plmweb", *words], capture_output=True, text=True, check=False
+                [PROGRAMS / "plmweb", *words],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
             )
             self.assertEqual(done.returncode, 64, words)
             self.assertIn("plmweb: ", done.stderr)
