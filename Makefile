@@ -2,6 +2,7 @@
 
 ## make                build plm, plmctl, plmdump, plmweb, libplm and the examples
 ## make demo           install missing packages, build, show a runtime at work (20 s)
+## make demo-fleet     three hosts, a Redis, 10,000 tasks, two deaths (30 s)
 ## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
 ## make python         the Python package in build/release/python; make wheel: for pip
 ## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
@@ -13,12 +14,13 @@
 ## make soak           MINUTES=10 of mixed load while processes are killed
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
 ## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
-## make faults | model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make faults | model   failing system calls (FAULT_SECONDS=N) | four protocols in Spin
 ## make mutants        apply each line of tests/sweeps/mutants; its test must notice
 ## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
+## make experiments    matrices, map-reduce, questions to documents, measured
 ## make load-matrix    workers by clients, beside the physical limit: table and plots
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
 ##       docs/), pictures (of docs/watching.md), bench-peers (install the peers),
@@ -79,10 +81,11 @@ MACHINE := $(call objects,$(call sources,topology))
 CLIENT  := $(call objects,$(call sources,client)) $(POLICY) $(MACHINE)
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 JOURNAL := $(call objects,$(call sources,journal))
-MANAGER := $(call objects,$(call sources,manager))
+MANAGER := $(call objects,$(call sources,manager fleet))
 DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c \
 	cli/event_row.c)
-CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace))
+CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
+	cli/fleet fleet))
 WEB     := $(call objects,$(call sources,web) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
@@ -100,6 +103,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# The functions of the engine lie within the program.
+$(B)/fleet/fleet_lua.o: fleet/fleet.lua
+
 $(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
@@ -111,11 +117,11 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis
 
 # plmctl alone reads JSON (task files), draws in a terminal (top) and packs traces, so libplm and
 # the other programs need none of these libraries.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz -lhiredis
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
@@ -193,7 +199,7 @@ $(PARTS)/bin:
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -s $(OWN)/../lib'
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS) -s $(OWN)/../lib'
 $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
@@ -209,10 +215,17 @@ wheel: deps deps-python
 
 .PHONY: demo
 demo: deps deps-python
-	$(AGAIN) all python
+	$(AGAIN) all python workloads
 	@$(B)/examples/demo $(OUT)
+	@echo 'Map-reduce: the letters of a text in a thousand chunks, beside one loop'
+	@PLM_BIN=$(OUT) $(B)/workloads/words origin 1000 36000 3
 	@$(if $(PYTHON_LACKS),:,PLM_BIN=$(OUT) PYTHONPATH=$(B)/python \
 	    $(PYTHON) examples/python/demo.py)
+
+.PHONY: demo-fleet
+demo-fleet: deps
+	$(AGAIN) VARIANT=release all
+	@tools/demo_fleet.sh .
 
 comma   := ,
 
@@ -226,13 +239,13 @@ TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/support/modules/*.c))
 TEST_LIB := $(call objects,$(call sources,tests/support))
 
 .PHONY: test-programs sweep-programs
-test-programs: all $(TESTS) $(TEST_MODULES)
+test-programs: all workloads $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
-	    -lrt -lm
+	    -lhiredis -lrt -lm
 
 $(addprefix $(B)/tests/unit/test_,runs recording): $(call objects,$(call sources,cli/runs))
 $(addprefix $(B)/tests/unit/test_,runs recording): LIBS += -lz
@@ -244,6 +257,9 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
+
+# Addresses and words of a fleet, without a fleet.
+$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
 
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
@@ -281,11 +297,12 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lcheck -lsubunit -lrt -lm
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lcheck -lsubunit -lrt \
+	    -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
 	fuzz-ready soak
-check: deps deps-python
+check: deps deps-python workload-deps
 	$(Q)tools/deps.sh g++:g++ || true # without g++ the module in C++ is skipped
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
@@ -343,7 +360,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
-	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis
 
 SEEDS   ?= 15000
 explore: deps
@@ -396,7 +413,7 @@ nightly: fuzz-ready sweeps-ready
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
-asan: deps deps-python
+asan: deps deps-python workload-deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs python
 	$(Q)PLM_BIN=build/asan PYTHON=$(PYTHON) tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS)) \
@@ -428,6 +445,7 @@ bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
 	@$(BARE) tools/bare.sh
 
 include bench/bench.mk
+include examples/workloads/workloads.mk
 
 # ---- packages, installing, cleaning --------------------------------------------------------------
 
@@ -507,7 +525,7 @@ install: all packaging
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmweb.fish
-	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
+	$(INSTALL) -m 644 $(S)/plm.service packaging/plm-redis.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
@@ -518,7 +536,8 @@ uninstall:
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
-	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
+	    $(MAN_TO)/man5/plm-tasks.5 \
+	    $(UNIT_TO)/plm.service $(UNIT_TO)/plm-redis.service
 	rm -rf $(DOC_TO)
 
 # Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.

@@ -11,8 +11,8 @@
 #include "base/why.h"
 
 enum {
-	ROWS_MAX = 128,
-	LETTERS_MAX = 32,
+	ROWS_MAX = 256,
+	LETTERS_MAX = 96,
 	CODE_FIRST = 256, /* codes of getopt_long() below are letters */
 	HELP_COLUMN = 21,
 	HELP_WIDTH = 80,

@@ -6,6 +6,10 @@ BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
+# A fleet is measured by the verbs of its engine.
+$(B)/bench/fleet: $(call objects,$(call sources,fleet))
+$(B)/bench/fleet: LIBS += -lhiredis
+
 # The scheduler itself, and the tables, on a stage without a runtime around them.
 $(B)/bench/place $(B)/bench/locks: $(call objects,tests/support/stage.c) $(ROLES) $(MACHINE)
 

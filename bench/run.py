@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place locks peers python commands objects graphs targets. What is compared
+Parts, in this order: limits plm place locks fleet peers python commands streams objects graphs targets. What is compared
 is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value, their
 least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
@@ -24,6 +24,7 @@ import time
 import executors
 import graphs
 import runners
+import streams
 import targets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,9 +36,11 @@ PARTS = (
     "plm",
     "place",
     "locks",
+    "fleet",
     "peers",
     "python",
     "commands",
+    "streams",
     "objects",
     "graphs",
     "targets",
@@ -370,9 +373,11 @@ def main():
         "plm": lambda: run_program(options, "plm"),
         "place": lambda: run_program(options, "place"),
         "locks": lambda: run_program(options, "locks"),
+        "fleet": lambda: run_program(options, "fleet"),
         "peers": lambda: part_peers(options, rows),
         "python": lambda: executors.part(options, rows, python_peer, present, in_turn),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
+        "streams": lambda: streams.part(options, rows, present, in_turn),
         "objects": lambda: part_objects(options, rows),
         "graphs": lambda: graphs.part(options, rows, graph_contestants(options), graph_crowds(options), present),
         "targets": lambda: part_targets(options, rows),

@@ -412,7 +412,7 @@ def command_targets(run):
         xargs,
         ratio(plm, xargs),
         "<=",
-        1.05,
+        0.8,
     )
     for name, bound in (("GNU parallel -j2", 5), ("task-spooler", 10)):
         peer = of(name)
@@ -433,6 +433,23 @@ def command_targets(run):
         ("their first ten, by plmctl tasks", "ms", 100),
     ):
         yield Target(what, run.plm(what), unit, "", None, None, "<=", bound, "value")
+
+
+def stream_targets(run):
+    def of(name):
+        return run.value("streams", name)
+
+    pipe, part, packed = of("plmctl map --pipe"), of("plmctl map --pipe-part"), of("plmctl map -X")
+    for what, plm, name, sense, bound in (
+        ("2 GiB over commands, --pipe: shorter than", pipe, "GNU parallel --pipe", ">=", 5),
+        ("2 GiB over commands, --pipe: shorter than", pipe, "GNU parallel --pipe-part", ">=", 1),
+        ("2 GiB over commands, --pipe-part: shorter than", part, "GNU parallel --pipe-part", ">=", 1),
+        ("a million arguments, -X: shorter than", packed, "xargs", ">=", 1),
+    ):
+        peer = of(name)
+        yield Target(what, plm, "ms", name, peer, ratio(peer, plm), sense, bound)
+    bare, barred = of("plmctl map, on a terminal"), of("plmctl map --bar")
+    yield Target("map --bar", barred, "ms", "without", bare, ratio(barred, bare), "<=", 1.03)
 
 
 def idle_targets(run):
@@ -522,6 +539,7 @@ def targets(run):
         scheduling_targets,
         recovery_targets,
         command_targets,
+        stream_targets,
         idle_targets,
     ):
         for target in part(run):

@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 #include "base/why.h"
+#include "cli/fleet_door.h"
+#include "cli/short_reference.h"
 
 enum { MS_PER_SECOND = 1000, ERROR_BYTES = 2048 };
 
@@ -56,7 +58,9 @@ plm_ref reference_word(const char *word)
 	make_printable(word, plain, sizeof plain);
 	fprintf(stderr, "plmctl: not a reference: %s\n", plain);
 	if (word[0] != '@')
-		fputs("references begin with @, as submit --detach and put print them\n", stderr);
+		fputs("a reference begins with @, as submit --detach and put print it; its first "
+		      "part is enough, and \"last\" is the task submitted last\n",
+		    stderr);
 	exit(EXIT_DATA);
 }
 
@@ -69,7 +73,7 @@ plm_ref *reference_words(int argc, char **argv, size_t *ret_count)
 		exit(EXIT_OURS);
 	}
 	for (size_t i = 0; i < n; i++)
-		refs[i] = reference_word(argv[optind + (int)i]);
+		refs[i] = reference_name(argv[optind + (int)i]);
 	*ret_count = n;
 	return refs;
 }
@@ -106,6 +110,9 @@ static int arguments_take_version(void *target, const struct option_given *given
 const struct option_row common_rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
 	    .help = "the runtime", OPTION_FIELD(struct context, name) },
+	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
+	    .help = "not the runtime but a fleet: the queue in Redis of plm --fleet URL",
+	    OPTION_FIELD(struct context, fleet) },
 	{ "json", NULL, NULL, OPTION_FLAG,
 	    .help = "print JSON: one value, or for lists one object a line",
 	    OPTION_FIELD(struct context, json) },
@@ -137,6 +144,10 @@ void take_options(struct context *context, int argc, char **argv, void *const ta
 	if (command && context->help) {
 		print_help(command, context->help);
 		exit(EXIT_FINE);
+	}
+	if (command) {
+		fleet_choose(context);
+		fleet_check(context);
 	}
 	output_open(&context->out, stdout, context->json, context->quiet);
 }

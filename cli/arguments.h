@@ -33,7 +33,8 @@ long number_word(
     const struct context *context, const char *what, const char *word, long least, long most);
 plm_ref reference_word(const char *word);
 
-/* All operands, from argv[optind] on; the caller frees. */
+/* All operands, from argv[optind] on, for references_settle() (short_reference.h); the caller
+ * frees. */
 plm_ref *reference_words(int argc, char **argv, size_t *ret_count);
 
 /* The help of a command; with form "table" its options for programs (option_table_list()). */

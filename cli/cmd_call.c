@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "cli/fleet_door.h"
 #include "cli/interrupt.h"
 #include "cli/result.h"
 #include "cli/task_options.h"
@@ -88,6 +89,11 @@ static int call_run(struct context *context, int argc, char **argv)
 	for (size_t i = 0; i < call.task.nargs; i++)
 		args[i] = call_argument(argv[optind + (int)i]);
 	call.task.args = args;
+	if (context->fleet) {
+		int fleet_code = fleet_call(context, &call);
+		free(args);
+		return fleet_code;
+	}
 	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = call_hold_futures(context, &call.task);
@@ -111,4 +117,5 @@ const struct command cmd_call = {
 	"(cancelled), 124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
 	.options_end_at_operand = true,
 	.run = call_run,
+	.fleet = true,
 };

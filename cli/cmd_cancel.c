@@ -16,5 +16,6 @@ const struct command cmd_cancel = {
 	    "after half of the grace, and ended with its worker after the whole. Clients that\n"
 	    "wait for the task learn at once. Cancelling a settled task is no error.\n",
 	.run = cancel_run,
+	.fleet = true,
 	.visits = true,
 };

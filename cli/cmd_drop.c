@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "cli/arguments.h"
+#include "cli/short_reference.h"
 
 static int drop_run(struct context *context, int argc, char **argv)
 {
@@ -8,7 +8,9 @@ static int drop_run(struct context *context, int argc, char **argv)
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
 	int worst = runtime(context);
-	for (size_t i = 0; i < n && context->rt; i++) {
+	if (worst == EXIT_FINE)
+		worst = references_settle(context, refs, n, argv + optind);
+	for (size_t i = 0; i < n && context->rt && worst != EXIT_DATA; i++) {
 		int r = plm_forget(context->rt, refs[i]);
 		if (r < 0)
 			worst = failed(r, argv[optind + (int)i]);

@@ -2,7 +2,9 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { REASONS_MAX = 8, REFS_MAX = 8 };
 
@@ -101,8 +103,17 @@ static int explain_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
+	if (context->fleet) {
+		int code = references_settle(context, refs, n, argv + optind);
+		if (code == EXIT_FINE)
+			code = fleet_explain(context, refs, n);
+		free(refs);
+		return code;
+	}
 	int worst = look_open(context);
-	for (size_t i = 0; i < n && context->in; i++) {
+	if (worst == EXIT_FINE)
+		worst = references_settle(context, refs, n, argv + optind);
+	for (size_t i = 0; i < n && context->in && worst != EXIT_DATA; i++) {
 		int code = explain_one(context, refs[i], argv[optind + (int)i]);
 		worst = code == EXIT_FINE ? worst : code;
 	}
@@ -120,5 +131,6 @@ const struct command cmd_explain = {
 	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = explain_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -6,7 +6,9 @@
 
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/result.h"
+#include "cli/short_reference.h"
 
 static const struct option_row rows[] = {
 	{ "output", NULL, NULL, OPTION_FILE, .word = "FILE", .standard = "stdout",
@@ -50,8 +52,14 @@ static int get_run(struct context *context, int argc, char **argv)
 	const char *path = NULL;
 	take_options(context, argc, argv, (void *[]){ &path });
 	expect_operands(context, argc, 1, 1);
-	plm_ref ref = reference_word(argv[optind]);
+	plm_ref ref = reference_name(argv[optind]);
+	if (context->fleet && references_settle(context, &ref, 1, argv + optind) != EXIT_FINE)
+		return EXIT_DATA;
+	if (context->fleet)
+		return fleet_get(context, ref, path);
 	int code = runtime(context);
+	if (code == EXIT_FINE)
+		code = references_settle(context, &ref, 1, argv + optind);
 	if (code != EXIT_FINE)
 		return code;
 	int r = plm_hold(context->rt, ref);
@@ -72,4 +80,5 @@ const struct command cmd_get = {
 	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the\n"
 	    "value is the output of a command, and a part of the output was cut off.\n",
 	.run = get_run,
+	.fleet = true,
 };

@@ -4,6 +4,9 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
+#include "cli/short_reference.h"
+#include "cli/task_filter.h"
 
 enum { US_PER_MS = 1000, OUTPUTS_MAX = 1024 };
 
@@ -132,26 +135,43 @@ static int info_info(struct context *context, plm_ref ref, const char *word)
 	return code;
 }
 
-static int info_run(struct context *context, int argc, char **argv)
+static int info_of_fleet(struct context *context, int argc, char **argv)
 {
-	operands(context, argc, argv, 1, argc);
+	expect_operands(context, argc, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
-	int worst = runtime(context);
+	int code = references_settle(context, refs, n, argv + optind);
+	if (code == EXIT_FINE)
+		code = fleet_info(context, refs, n);
+	free(refs);
+	return code;
+}
+
+static int info_run(struct context *context, int argc, char **argv)
+{
+	struct task_filter filter = { .states = 0 };
+	struct selection selection;
+	take_options(context, argc, argv, (void *[]){ &filter });
+	if (context->fleet)
+		return info_of_fleet(context, argc, argv);
+	int worst = select_tasks(context, argc, argv, &filter, &selection);
 	context->out.upright = true;
 	table_begin(&context->out, columns, COUNT_OF(columns));
-	for (size_t i = 0; i < n && context->rt; i++) {
-		int code = info_info(context, refs[i], argv[optind + (int)i]);
+	for (size_t i = 0; i < selection.n && worst != EXIT_DATA && context->rt; i++) {
+		char text[PLM_REF_TEXT_BYTES];
+		plm_ref_print(selection.ref[i], text);
+		int code = info_info(context, selection.ref[i], text);
 		worst = code == EXIT_FINE ? worst : code;
 	}
-	free(refs);
+	selection_free(&selection);
 	return worst;
 }
 
 const struct command cmd_info = {
 	.name = "info",
-	.usage = "[OPTION]... @REF...",
+	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "show the record of commands: exit code, times, memory, output",
+	.options = { task_filter_rows },
 	.notes =
 	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
 	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
@@ -162,5 +182,6 @@ const struct command cmd_info = {
 	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = info_run,
+	.fleet = true,
 	.visits = true,
 };

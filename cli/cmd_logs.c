@@ -4,7 +4,10 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/result.h"
+#include "cli/short_reference.h"
+#include "cli/task_filter.h"
 
 enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
 
@@ -150,22 +153,45 @@ static int logs_follow(struct logs *l, bool on)
 	}
 }
 
+/* Of several tasks of a filter the one submitted last. */
+static int logs_choose(struct context *context, const struct selection *selection, plm_ref *ret)
+{
+	int code = look_open(context);
+	*ret = selection->n == 1 ? selection->ref[0] : PLM_NONE;
+	if (code == EXIT_FINE && selection->n > 1)
+		*ret = reference_latest(context, selection->ref, selection->n);
+	if (code != EXIT_FINE || ret->id)
+		return code;
+	fputs("plmctl: no task passes the filter\n", stderr);
+	return EXIT_DATA;
+}
+
 static int logs_run(struct context *context, int argc, char **argv)
 {
 	struct asked asked = { .follow = false };
-	take_options(context, argc, argv, (void *[]){ &asked });
+	struct task_filter filter = { .states = 0 };
+	struct selection selection;
+	take_options(context, argc, argv, (void *[]){ &asked, &filter });
 	struct logs l = {
 		.context = context, .stream = asked.errors ? STDERR_FILENO : STDOUT_FILENO, .fd = -1
 	};
 	bool on = asked.follow;
-	expect_operands(context, argc, 1, 1);
-	l.ref = reference_word(argv[optind]);
+	expect_operands(context, argc, context->fleet ? 1 : 0, 1);
+	if (context->fleet) {
+		l.ref = reference_word(argv[optind]);
+		return fleet_logs(context, l.ref, l.stream, on);
+	}
 	context->stays = on;
-	int code = runtime(context);
+	int code = select_tasks(context, argc, argv, &filter, &selection);
+	if (code == EXIT_FINE)
+		code = logs_choose(context, &selection, &l.ref);
+	selection_free(&selection);
 	if (code != EXIT_FINE)
 		return code;
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(l.ref, text);
 	int r = plm_hold(context->rt, l.ref);
-	code = r < 0 ? failed(r, argv[optind]) : logs_follow(&l, on);
+	code = r < 0 ? failed(r, text) : logs_follow(&l, on);
 	if (l.fd >= 0)
 		close(l.fd);
 	return code;
@@ -173,16 +199,18 @@ static int logs_run(struct context *context, int argc, char **argv)
 
 const struct command cmd_logs = {
 	.name = "logs",
-	.usage = "[OPTION]... @REF",
+	.usage = "[OPTION]... @REF  |  [OPTION]... FILTER...",
 	.help = "print what a command has written, while it runs and after",
 	.about =
 	    "Prints its stdout, which is also the value of its future when the command succeeds,\n"
-	    "or its stderr; of a command that is tried again, the output of the latest attempt.\n",
-	.options = { rows },
+	    "or its stderr; of a command that is tried again, the output of the latest attempt.\n"
+	    "Of the tasks that pass a filter the one submitted last counts.\n",
+	.options = { rows, task_filter_rows },
 	.notes =
 	    "Output that a waiting submitter shows (submit without --detach) is not here.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
 	    "74: a part of the output was cut off.\n",
 	.run = logs_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "cli/fleet_door.h"
 #include "cli/retry_tasks.h"
 #include "cli/task_action.h"
 
@@ -77,9 +78,13 @@ static int move_run(struct context *context, int argc, char **argv)
 		usage_error(context,
 		    "--to accepts only `todo`, and must be given (`plmctl cancel` ends tasks, "
 		    "`plmctl forget` removes finished ones)");
+	if (context->fleet)
+		filter_only(context, &filter, "failed");
 	filter_only(context, &filter, "in_progress,failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE && context->fleet)
+		code = fleet_act(context, &selection, FLEET_RETRY);
+	else if (code == EXIT_FINE)
 		code = move_move(context, &selection, &filter);
 	selection_free(&selection);
 	return code;
@@ -96,5 +101,6 @@ const struct command cmd_move = {
 	    "reference is forgotten (`plmctl retry`). A filter finds only running and failed\n"
 	    "tasks.\n",
 	.run = move_run,
+	.fleet = true,
 	.visits = true,
 };

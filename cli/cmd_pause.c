@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 #include "cli/result.h"
 
@@ -22,16 +23,27 @@ static int pause_run(struct context *context, int argc, char **argv)
 }
 
 /* The number of a worker, as the only operand; -1: no operand. */
-static long pause_worker_operand(struct context *context, int argc, char **argv)
+static long pause_worker_operand(const struct context *context, int argc, char **argv)
 {
-	operands(context, argc, argv, 0, 1);
 	if (optind == argc)
 		return -1;
 	return number_word(context, "WORKER", argv[optind], 0, WORKERS_MAX - 1);
 }
 
+/* The host of a fleet, as the only operand. */
+static int pause_order_host(struct context *context, int argc, char **argv, const char *order)
+{
+	if (argc - optind != 1)
+		usage_error(context, "%s: which host of the fleet? (plmctl hosts lists all)",
+		    context->command->name);
+	return fleet_order(context, argv[optind], order);
+}
+
 static int pause_run_resume(struct context *context, int argc, char **argv)
 {
+	operands(context, argc, argv, 0, 1);
+	if (context->fleet)
+		return pause_order_host(context, argc, argv, "");
 	long worker = pause_worker_operand(context, argc, argv);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
@@ -129,6 +141,9 @@ static int pause_drain_worker(struct context *context, uint32_t worker)
 
 static int pause_run_drain(struct context *context, int argc, char **argv)
 {
+	operands(context, argc, argv, 0, 1);
+	if (context->fleet)
+		return pause_order_host(context, argc, argv, "drain");
 	long worker = pause_worker_operand(context, argc, argv);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
@@ -152,19 +167,20 @@ const struct command cmd_pause = {
 
 const struct command cmd_resume = {
 	.name = "resume",
-	.usage = "[WORKER]",
+	.usage = "[WORKER]  |  --fleet URL HOST",
 	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
 	.notes =
 	    "WORKER: the number of a worker that was drained. Without a WORKER drained workers\n"
 	    "stay away. A stop --now cannot be taken back, nor a stop that a service manager\n"
 	    "was told of.\n",
 	.run = pause_run_resume,
+	.fleet = true,
 	.visits = true,
 };
 
 const struct command cmd_drain = {
 	.name = "drain",
-	.usage = "[OPTION]... [WORKER]",
+	.usage = "[OPTION]... [WORKER]  |  --fleet URL HOST",
 	.help = "take no new tasks, run the accepted ones, stay up; or send a WORKER away",
 	.notes =
 	    "Without a WORKER: returns when no task is left. Drain ends a pause, because the\n"
@@ -175,5 +191,6 @@ const struct command cmd_drain = {
 	    "resume WORKER. Returns when the worker has left; 124: the worker still runs its\n"
 	    "task; 65: no such worker.\n",
 	.run = pause_run_drain,
+	.fleet = true,
 	.visits = true,
 };

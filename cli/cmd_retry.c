@@ -1,3 +1,4 @@
+#include "cli/fleet_door.h"
 #include "cli/retry_tasks.h"
 
 static int retry_run(struct context *context, int argc, char **argv)
@@ -7,7 +8,9 @@ static int retry_run(struct context *context, int argc, char **argv)
 	take_options(context, argc, argv, (void *[]){ &filter });
 	filter_only(context, &filter, "failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE && context->fleet)
+		code = fleet_act(context, &selection, FLEET_RETRY);
+	else if (code == EXIT_FINE)
 		code = retry_tasks(context, &selection, &filter);
 	selection_free(&selection);
 	return code;
@@ -25,5 +28,6 @@ const struct command cmd_retry = {
 	    "both, or use a filter. A filter finds failed tasks that are kept.\n"
 	    "A task of several replicas cannot be retried.\n",
 	.run = retry_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 #include "cli/watch.h"
 #include "cli/worker_rows.h"
@@ -151,6 +152,8 @@ static int status_show(struct context *context, void *argument)
 	struct status_row row;
 	struct output *out = &context->out;
 	(void)argument;
+	if (context->fleet)
+		return fleet_status(context);
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -198,5 +201,6 @@ const struct command cmd_status = {
 		 "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 		 "after the death was noticed (median: of the last 64).\n",
 	.run = status_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -4,14 +4,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
+#include "cli/fleet_door.h"
 #include "cli/interrupt.h"
 #include "cli/outlets.h"
 #include "cli/pump.h"
 #include "cli/result.h"
+#include "cli/shell_line.h"
 
 struct submit {
 	struct command_request request;
@@ -20,7 +23,15 @@ struct submit {
 
 static const struct option_row rows[] = {
 	{ "shell", NULL, NULL, OPTION_TEXT, .word = "LINE",
-	    .help = "the command is a line for /bin/sh -c", OPTION_FIELD(struct submit, shell) },
+	    .help = "the command is a line for a shell, also if it is a plain word",
+	    OPTION_FIELD(struct submit, shell) },
+	{ "output", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "let the command write its stdout into FILE, which is emptied first; the "
+		    "runtime keeps none of it",
+	    OPTION_FIELD(struct submit, request.options.output) },
+	{ "error", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "the same for stderr; it may be the FILE of --output",
+	    OPTION_FIELD(struct submit, request.options.error) },
 	{ "tmpdir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "$TMPDIR, else /tmp",
 	    .help = "put long output that is shown at the end into a file without a name in DIR",
 	    OPTION_FIELD(struct submit, tmpdir) },
@@ -56,6 +67,10 @@ static void submit_take_options(struct context *context, int argc, char **argv, 
 	if (command_output_files(request) && !s->request.task.detach)
 		usage_error(
 		    context, "--out needs --detach, which prints the reference of each file");
+	if ((request->options.output || request->options.error) && request->task.terms.replicas > 1)
+		usage_error(context,
+		    "--output, --error and --replicas cannot be combined: replicas would write the "
+		    "same file");
 	request->options.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
 	if (s->tmpdir && !(request->options.outlet && submit_wants_files(context, &s->request)))
 		usage_error(context,
@@ -246,11 +261,59 @@ static int submit_submit(
 	return code;
 }
 
+/* A function that bash has exported, with its words. */
+static int submit_function(
+    struct context *context, const struct submit *s, char *const *word, size_t count)
+{
+	static const char *const shell[] = { "/bin/bash", "-c", "\"$0\" \"$@\"" };
+	const char **all = calloc(COUNT_OF(shell) + count, sizeof *all);
+	if (!all)
+		return failed(-ENOMEM, "submit");
+	memcpy(all, shell, sizeof shell);
+	memcpy(all + COUNT_OF(shell), word, count * sizeof *word);
+	int code = submit_submit(context, s, all, COUNT_OF(shell) + count);
+	free(all);
+	return code;
+}
+
+static int submit_words(
+    struct context *context, const struct submit *s, char *const *word, size_t count)
+{
+	const char *line = s->shell;
+	if (!line && count == 1 && shell_line_is(word, count))
+		line = word[0];
+	if (!line && shell_line_is(word, count))
+		return submit_function(context, s, word, count);
+	if (!line)
+		return submit_submit(context, s, (const char *const *)word, count);
+	const char *const shell[] = { shell_line_program(line), "-c", line };
+	return submit_submit(context, s, shell, COUNT_OF(shell));
+}
+
+static int submit_to_fleet(
+    struct context *context, struct submit *s, char *const *word, size_t count)
+{
+	const char *line = s->shell;
+	if (s->tmpdir)
+		usage_error(context, "--tmpdir is not for a fleet: output comes through its queue");
+	if (s->request.options.output || s->request.options.error)
+		usage_error(context,
+		    "--output and --error are not for a fleet: output comes through its queue");
+	if (!line && count == 1 && shell_line_is(word, count))
+		line = word[0];
+	const char *const shell[] = { SHELL_STANDARD, "-c", line };
+	int code = line ? fleet_submit(context, &s->request, shell, COUNT_OF(shell))
+			: fleet_submit(context, &s->request, (const char *const *)word, count);
+	command_request_free(context, &s->request);
+	return code;
+}
+
 static int submit_run(struct context *context, int argc, char **argv)
 {
 	struct submit s = { .shell = NULL };
 	submit_take_options(context, argc, argv, &s);
-	const char *const shell[] = { "/bin/sh", "-c", s.shell };
+	if (context->fleet)
+		return submit_to_fleet(context, &s, argv + optind, (size_t)(argc - optind));
 	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = command_stdin_take(context, &s.request, s.request.task.detach);
@@ -258,11 +321,8 @@ static int submit_run(struct context *context, int argc, char **argv)
 		code = command_request_make(&s.request);
 	if (code == EXIT_FINE)
 		code = command_objects_hold(context, &s.request);
-	if (code == EXIT_FINE && s.shell)
-		code = submit_submit(context, &s, shell, 3);
-	else if (code == EXIT_FINE)
-		code = submit_submit(
-		    context, &s, (const char *const *)argv + optind, (size_t)(argc - optind));
+	if (code == EXIT_FINE)
+		code = submit_words(context, &s, argv + optind, (size_t)(argc - optind));
 	command_request_free(context, &s.request);
 	return code;
 }
@@ -272,11 +332,13 @@ const struct command cmd_submit = {
 	.usage = "[OPTION]... [--] COMMAND [ARG]...  |  [OPTION]... --shell LINE",
 	.help = "run a command as a task, wait, and print what the command wrote",
 	.about =
-	    "COMMAND is executed as it stands, without a shell; --shell LINE gives a line to\n"
-	    "/bin/sh -c. The command runs in a session of its own, and every process that it\n"
-	    "starts ends with it. Its stdout is the value of the future. In its environment the\n"
-	    "command finds PLM_TASK, PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and,\n"
-	    "in a runtime with GPUs, CUDA_VISIBLE_DEVICES.\n\n"
+	    "A COMMAND of several words is executed as it stands, without a shell. A single word\n"
+	    "that contains a blank or another special character of a shell is a line for\n"
+	    "/bin/sh -c (for bash, if the line begins with a function that bash has exported); so\n"
+	    "is LINE of --shell, in any case. The command runs in a session of its own, and every\n"
+	    "process that it starts ends with it. Its stdout is the value of the future. In its\n"
+	    "environment the command finds PLM_TASK, PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS,\n"
+	    "PLM_NAME and, in a runtime with GPUs, CUDA_VISIBLE_DEVICES.\n\n"
 	    "Output is shown while the command writes, whatever its length. With --retries,\n"
 	    "--crash-retries, --json or --output-cap the output of the last attempt is shown\n"
 	    "after its end. With --detach, and of replicas, 16M of output are kept\n"
@@ -288,4 +350,5 @@ const struct command cmd_submit = {
 	"command succeeded and a part of its output was cut off (plmctl --help).\n",
 	.options_end_at_operand = true,
 	.run = submit_run,
+	.fleet = true,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 #include "cli/task_filter.h"
 #include "cli/watch.h"
@@ -197,6 +198,8 @@ static int tasks_sort(struct context *context, const struct list *list)
 static int tasks_show(struct context *context, void *argument)
 {
 	const struct list *list = argument;
+	if (context->fleet)
+		return fleet_tasks(context, &list->filter, list->most);
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -209,6 +212,8 @@ static int tasks_run(struct context *context, int argc, char **argv)
 	struct list list = { .most = UINT64_MAX, .sort = -1 };
 	take_options(context, argc, argv, (void *[]){ &list.filter, &list, &list.watch });
 	expect_operands(context, argc, 0, 0);
+	if (context->fleet && (list.sort >= 0 || list.columns.n))
+		usage_error(context, "--sort and --columns are not possible on a fleet");
 	tasks_choose_columns(context, &list.columns);
 	return watch_run(context, &list.watch, tasks_show, &list);
 }
@@ -226,5 +231,6 @@ const struct command cmd_tasks = {
 	    "bytes count, after the end of the task the first 239; a task that was cancelled\n"
 	    "before it began has none.\n",
 	.run = tasks_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "cli/fleet_door.h"
 #include "cli/task_action.h"
 
 struct wait {
@@ -106,7 +107,9 @@ static int wait_run(struct context *context, int argc, char **argv)
 	struct selection selection;
 	take_options(context, argc, argv, (void *[]){ &wait, &wait.filter });
 	int code = select_tasks(context, argc, argv, &wait.filter, &selection);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE && context->fleet)
+		code = fleet_wait(context, &selection, wait.any, wait.no_fail);
+	else if (code == EXIT_FINE)
 		code = wait_for(context, &selection, &wait);
 	selection_free(&selection);
 	return code;
@@ -123,4 +126,5 @@ const struct command cmd_wait = {
 	    "and none that come later.\n"
 	    "Exit code: how many tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
 	.run = wait_run,
+	.fleet = true,
 };

@@ -1,6 +1,7 @@
 #include <limits.h>
 
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
 #include "cli/watch.h"
 #include "cli/worker_rows.h"
@@ -31,6 +32,8 @@ static int workers_set(struct context *context, unsigned wanted)
 static int workers_show(struct context *context, void *argument)
 {
 	const bool *all = argument;
+	if (context->fleet)
+		return fleet_hosts(context);
 	int code = look_open(context);
 	if (code == EXIT_FINE)
 		(*all ? rows_processes : rows_workers)(context->in, &context->out);
@@ -42,6 +45,8 @@ static int workers_run(struct context *context, int argc, char **argv)
 	struct asked asked = { .wanted = -1 };
 	take_options(context, argc, argv, (void *[]){ &asked, &asked.watch });
 	expect_operands(context, argc, 0, 0);
+	if (context->fleet && (asked.all || asked.wanted >= 0))
+		usage_error(context, "--all and --set are about the workers of one runtime");
 	if (asked.wanted < 0)
 		return watch_run(context, &asked.watch, workers_show, &asked.all);
 	int code = runtime(context);
@@ -63,5 +68,6 @@ const struct command cmd_workers = {
 	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"
 	    "and not taken yet. UP: its messages to the scheduler.\n",
 	.run = workers_run,
+	.fleet = true,
 	.visits = true,
 };

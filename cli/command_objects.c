@@ -35,9 +35,18 @@ unsigned command_output_files(const struct command_request *request)
 	return n;
 }
 
+/* `plmctl map` replaces {} for each job, and then knows the reference. */
+static bool command_objects_is_varied(const struct command_request *request, const char *text)
+{
+	return request->by_job && strchr(text, '{');
+}
+
 static int command_objects_take_in(void *target, const struct option_given *given)
 {
 	const char *equal = strchr(given->text, '=');
+	if (equal && command_objects_is_varied(target, given->text))
+		return command_object_add(
+		    target, PLM_COMMAND_IN, given->text, strlen(given->text), PLM_NONE);
 	if (!equal || equal[1] != '@')
 		return why(-EINVAL, "%s wants NAME=@REF, not \"%s\"", given->what, given->text);
 	return command_object_add(target, PLM_COMMAND_IN, given->text,
@@ -57,7 +66,7 @@ static int command_objects_take_after(void *target, const struct option_given *g
 
 static int command_objects_take_stdin(void *target, const struct option_given *given)
 {
-	if (given->text[0] == '@')
+	if (given->text[0] == '@' && !command_objects_is_varied(target, given->text))
 		return command_object_add(
 		    target, PLM_COMMAND_STDIN, NULL, 0, reference_word(given->text));
 	((struct command_request *)target)->options.input = given->text;

@@ -3,23 +3,44 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/why.h"
 
-static int command_task_take_env(void *target, const struct option_given *given)
+int command_request_add_variable(struct command_request *request, const char *variable)
 {
-	struct command_request *request = target;
-	if (given->text[0] == '=' || !strchr(given->text, '='))
-		return why(-EINVAL, "%s wants NAME=VALUE, not \"%s\"", given->what, given->text);
 	size_t n = request->options.variable_count;
 	const char **more = realloc(request->variable, (n + 1) * sizeof *more);
 	if (!more)
-		exit(failed(-ENOMEM, given->what));
-	more[n] = given->text;
+		return why(-ENOMEM, "no memory for variables");
+	more[n] = variable;
 	request->variable = more;
 	request->options.variables = more;
 	request->options.variable_count++;
 	return 0;
+}
+
+/* NAME=VALUE of plmctl's own environment; NULL: there is no such variable. */
+static const char *command_task_own_variable(const char *name)
+{
+	size_t n = strlen(name);
+	for (char **v = environ; *v; v++)
+		if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
+			return *v;
+	return NULL;
+}
+
+static int command_task_take_env(void *target, const struct option_given *given)
+{
+	struct command_request *request = target;
+	const char *text = given->text;
+	if (request->by_job && text[0] && !strchr(text, '=')) {
+		text = command_task_own_variable(text);
+		return text ? command_request_add_variable(request, text) : 0;
+	}
+	if (given->text[0] == '=' || !strchr(given->text, '='))
+		return why(-EINVAL, "%s wants NAME=VALUE, not \"%s\"", given->what, given->text);
+	return command_request_add_variable(request, text);
 }
 
 static int command_task_take_label(void *target, const struct option_given *given)
@@ -44,7 +65,9 @@ const struct option_row command_rows[] = {
 	    .help = "run the command in DIR",
 	    OPTION_FIELD(struct command_request, options.directory) },
 	{ "env", NULL, NULL, OPTION_TEXT, .word = "NAME=VALUE",
-	    .help = "set one more variable; may be repeated", .take = command_task_take_env },
+	    .help = "set one more variable; may be repeated. In map NAME alone takes the value "
+		    "that plmctl has (for --no-env)",
+	    .take = command_task_take_env },
 	{ "no-env", NULL, NULL, OPTION_FLAG,
 	    .help = "use the environment, umask, nice value and limits of the worker, not the "
 		    "submitter's (saves memory)",

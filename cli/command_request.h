@@ -20,6 +20,8 @@ enum { LABEL_MAX = 64 };
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
+	bool
+	    by_job; /* texts may hold replacement strings of `plmctl map`: no check of references */
 	plm_command_options options;
 	char *input_path;           /* memory for options.input, if plmctl's own descriptor */
 	const char **variable;      /* options.variables */
@@ -27,6 +29,8 @@ struct command_request { /* zeroes ask for nothing */
 	plm_command *command;       /* NULL before command_request_make() */
 };
 
+/* Adds NAME=VALUE, which must stay. 0, or -ENOMEM with a why. */
+int command_request_add_variable(struct command_request *request, const char *variable);
 /* After all options. EXIT_FINE, or an exit code after a message. */
 int command_request_make(struct command_request *request);
 /* Stores the common part of the commands in the runtime. EXIT_FINE, or an exit code after a

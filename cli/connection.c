@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "cli/ctl_command.h"
+#include "cli/fleet_door.h"
 
 enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };
 
@@ -39,6 +39,8 @@ static int connection_joined(struct context *context, int r)
 
 int runtime(struct context *context)
 {
+	if (context->fleet)
+		return fleet_open(context);
 	if (context->rt)
 		return EXIT_FINE;
 	uint64_t began_ns = clock_ns();
@@ -57,7 +59,7 @@ int runtime_return(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = RETURN_PAUSE_MS * (long)NS_PER_MS };
 	uint64_t deadline_ns = deadline_after_ms(RETURN_PATIENCE_MS);
-	if (context->rt)
+	if (context->rt || context->fleet)
 		return EXIT_FINE;
 	int r;
 	while ((r = connection_open(context)) == -EUSERS && clock_ns() < deadline_ns)

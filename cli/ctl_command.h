@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "client/plm_inspect.h"
 
-enum { OPTION_TABLES_MAX = 5 };
+enum { OPTION_TABLES_MAX = 6 };
 
 enum exit_code {
 	EXIT_FINE = 0,
@@ -34,6 +34,8 @@ enum exit_code {
 
 struct command;
 
+struct engine;
+
 struct context {
 	const char *name; /* of the runtime; NULL: the default */
 	bool json, quiet;
@@ -42,7 +44,10 @@ struct context {
 	const struct command *command;
 	bool stays; /* the command goes on until the user ends it: no visit, even if it visits */
 	plm *rt;    /* NULL before runtime() */
-	plm_inspect *in; /* NULL before look_open() */
+	const char *fleet; /* the address of a fleet; NULL: the runtime of this machine */
+	bool fleet_of_environment;
+	struct engine *engine; /* of the fleet; NULL before runtime() */
+	plm_inspect *in;       /* NULL before look_open() */
 	struct output out;
 };
 
@@ -57,6 +62,7 @@ struct command {
 	const char *notes;           /* the help behind the options; NULL: nothing */
 	bool options_end_at_operand; /* the operands are a command line with options of its own */
 	int (*run)(struct context *context, int argc, char **argv);
+	bool fleet;  /* possible with --fleet: asks context->fleet (fleet_door.h) */
 	bool visits; /* the command looks or rules, and is over soon: the door lets it in even when
 		      * clients have all the process slots that they may have (PLM_VISIT) */
 };
@@ -65,11 +71,12 @@ extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cm
     cmd_requeue, cmd_move, cmd_forget, cmd_drop, cmd_status, cmd_tasks, cmd_workers, cmd_clients,
     cmd_objects, cmd_functions, cmd_module, cmd_policy, cmd_topology, cmd_pause, cmd_resume,
     cmd_drain, cmd_stop, cmd_explain, cmd_info, cmd_logs, cmd_load, cmd_map, cmd_history, cmd_top,
-    cmd_events, cmd_trace, cmd_plot, cmd_web;
+    cmd_events, cmd_trace, cmd_plot, cmd_web, cmd_hosts, cmd_close;
 
 /* ---- connection.c ---- */
 
-/* Connects, once. 0, or an exit code after a message. */
+/* Connects, once: to the runtime, or to the engine of the fleet. 0, or an exit code after a
+ * message. */
 int runtime(struct context *context);
 
 /* Between two looks of a command that goes on: gives back a process slot that is kept for visits,

@@ -36,6 +36,11 @@ void interrupts_catch(struct context *context)
 	}
 }
 
+int interrupt_signal(void)
+{
+	return interrupts.signal;
+}
+
 void interrupts_release(struct context *context)
 {
 	for (size_t i = 0; i < COUNT_OF(caught); i++) {

@@ -11,6 +11,8 @@
 /* From now on the first signal makes a wait of context->rt return -EINTR. Signals that were ignored
  * when plmctl started stay ignored. */
 void interrupts_catch(struct context *context);
+/* The signal that has come since interrupts_catch(); 0: none. */
+int interrupt_signal(void);
 /* The wait is over: a signal ends plmctl again. */
 void interrupts_release(struct context *context);
 /* After -EINTR: cancels the task and waits for its end. Returns the exit code, 128 + the signal. */

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/standard.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 
 static const struct command *const commands[] = {
 	&cmd_call,
@@ -26,6 +27,7 @@ static const struct command *const commands[] = {
 	&cmd_logs,
 	&cmd_history,
 	&cmd_status,
+	&cmd_hosts,
 	&cmd_events,
 	&cmd_top,
 	&cmd_trace,
@@ -42,6 +44,7 @@ static const struct command *const commands[] = {
 	&cmd_pause,
 	&cmd_resume,
 	&cmd_drain,
+	&cmd_close,
 	&cmd_stop,
 };
 
@@ -107,6 +110,7 @@ static int plmctl_finish(struct context *context, int code)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 	int error = errno;
+	fleet_close(context);
 	plm_inspect_close(&context->in);
 	plm_disconnect(&context->rt);
 	if (written)

@@ -82,6 +82,7 @@ static _Noreturn void private_runtime_become_plm(
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	private_runtime_tie_to(p->us);
+	unsetenv("PLM_FLEET"); /* the host of a fleet is the user's own runtime */
 	execl(p->path, "plm", "--name", p->name, "--tied", "--fresh", "--workers", count,
 	    "--processes", slots, "--spares", "0", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", p->path, strerror(errno));

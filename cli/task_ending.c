@@ -1,5 +1,7 @@
 #include "cli/task_ending.h"
 
+#include "cli/fleet_door.h"
+
 struct asked {
 	const struct task_ending *ending;
 	int grace_ms;
@@ -43,12 +45,30 @@ static int task_ending_end_and_wait(struct context *context, struct selection *s
 	return r < 0 ? failed(r, "waiting for their end") : EXIT_FINE;
 }
 
+/* A fleet cancels; the grace is that of the task, since its host counts the time. */
+static int task_ending_on_fleet(
+    struct context *context, int argc, char **argv, const struct asked *asked)
+{
+	struct selection selection;
+	if (asked->grace_ms != PLM_GRACE_OF_TASK)
+		usage_error(context, "--grace is given when a task of a fleet is submitted");
+	int code = select_tasks(context, argc, argv, &asked->filter, &selection);
+	if (code == EXIT_FINE)
+		code = fleet_act(context, &selection, FLEET_CANCEL);
+	if (code == EXIT_FINE && asked->wait)
+		code = fleet_wait(context, &selection, false, true);
+	selection_free(&selection);
+	return code;
+}
+
 int end_tasks(struct context *context, int argc, char **argv, const struct task_ending *ending)
 {
 	struct asked asked = { .ending = ending, .grace_ms = PLM_GRACE_OF_TASK };
 	struct selection selection;
 	take_options(context, argc, argv, (void *[]){ &asked, &asked.filter, &asked });
 	filter_only(context, &asked.filter, ending->states);
+	if (context->fleet)
+		return task_ending_on_fleet(context, argc, argv, &asked);
 	const struct task_action action = { ending->past, task_ending_end_one, &asked };
 	if (!asked.wait)
 		return select_and_act(context, argc, argv, &asked.filter, &action);

@@ -7,7 +7,9 @@
 
 #include "base/check.h"
 #include "base/why.h"
+#include "cli/fleet_door.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { SELECTION_LEAST = 64 };
 
@@ -206,6 +208,11 @@ static bool filter_state_fits(const struct task_filter *filter, const plm_task_r
 	return !filter->states || dead || filter->states & BIT(row->state);
 }
 
+bool filter_fits(const struct task_filter *filter, const plm_task_row *row)
+{
+	return filter_state_fits(filter, row) && filter_texts_fit(filter, row);
+}
+
 static unsigned filter_flags(const struct task_filter *filter, bool with_texts)
 {
 	return with_texts || filter_wants_texts(filter) ? PLM_LOOK_TEXTS : 0;
@@ -312,8 +319,11 @@ int select_tasks(struct context *context, int argc, char **argv, const struct ta
 	if (ret->named)
 		ret->ref = reference_words(argc, argv, &ret->n);
 	int code = runtime(context);
-	return code == EXIT_FINE && !ret->named ? filter_select_by_filter(context, filter, ret)
-						: code;
+	if (code == EXIT_FINE && ret->named)
+		return references_settle(context, ret->ref, ret->n, argv + optind);
+	if (code == EXIT_FINE && context->fleet)
+		return fleet_select(context, filter, ret);
+	return code == EXIT_FINE ? filter_select_by_filter(context, filter, ret) : code;
 }
 
 void selection_free(struct selection *selection)

@@ -33,6 +33,8 @@ struct task_filter {     /* zeroes: all tasks */
  * error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
+/* Does a row that was read pass the filter, apart from its rows? */
+bool filter_fits(const struct task_filter *filter, const plm_task_row *row);
 /* Does the task pass the filter, apart from its rows? Also false: the task is gone. */
 bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
     plm_task_row *ret);

@@ -118,6 +118,8 @@ static int command_task_check_numbers(const plm_command_options *options)
 	if (options->memory_limit > COMMAND_MEMORY_MAX)
 		return why(-EINVAL, "the memory limit of a command is at most %llu bytes",
 		    (unsigned long long)COMMAND_MEMORY_MAX);
+	if (options->part_count && !options->input)
+		return why(-EINVAL, "parts of an input need the file they are parts of");
 	for (size_t i = 0; i < options->variable_count; i++)
 		if (options->variables[i][0] == '=' || !strchr(options->variables[i], '='))
 			return why(
@@ -173,13 +175,32 @@ static size_t command_task_add_number(
 	return number ? command_add(fields, length, room, field, text) : length;
 }
 
-/* Writes the fields, or with room 0 counts their bytes. */
-static size_t command_task_write_fields(const plm_command_options *options, const char *directory,
-    const char *input, char *fields, size_t room)
+static size_t command_task_add_part(
+    char *fields, size_t length, size_t room, const uint64_t part[2])
 {
-	size_t n = command_add(fields, 0, room, COMMAND_DIRECTORY, directory);
+	char text[2 * NUMBER_BYTES];
+	snprintf(text, sizeof text, "%llu+%llu", (unsigned long long)part[0],
+	    (unsigned long long)part[1]);
+	return command_add(fields, length, room, COMMAND_PART, text);
+}
+
+struct command_paths { /* absolute */
+	char directory[PATH_BYTES], input[PATH_BYTES], output[PATH_BYTES], error[PATH_BYTES];
+};
+
+/* Writes the fields, or with room 0 counts their bytes. */
+static size_t command_task_write_fields(const plm_command_options *options,
+    const struct command_paths *paths, char *fields, size_t room)
+{
+	size_t n = command_add(fields, 0, room, COMMAND_DIRECTORY, paths->directory);
 	if (options->input)
-		n = command_add(fields, n, room, COMMAND_STDIN, input);
+		n = command_add(fields, n, room, COMMAND_STDIN, paths->input);
+	if (options->output)
+		n = command_add(fields, n, room, COMMAND_OUTPUT, paths->output);
+	if (options->error)
+		n = command_add(fields, n, room, COMMAND_ERROR, paths->error);
+	for (size_t i = 0; i < options->part_count; i++)
+		n = command_task_add_part(fields, n, room, options->parts + 2 * i);
 	n = command_task_add_number(fields, n, room, COMMAND_CAP, options->output_cap);
 	n = command_task_add_number(fields, n, room, COMMAND_MEMORY, options->memory_limit);
 	if (options->label)
@@ -198,18 +219,21 @@ static size_t command_task_write_fields(const plm_command_options *options, cons
 
 static int command_task_make_fields(plm_command *command, const plm_command_options *options)
 {
-	char directory[PATH_BYTES], input[PATH_BYTES] = "";
-	int r = command_task_absolute(options->directory, directory);
+	struct command_paths paths;
+	int r = command_task_absolute(options->directory, paths.directory);
 	if (r == 0 && options->input)
-		r = command_task_absolute(options->input, input);
+		r = command_task_absolute(options->input, paths.input);
+	if (r == 0 && options->output)
+		r = command_task_absolute(options->output, paths.output);
+	if (r == 0 && options->error)
+		r = command_task_absolute(options->error, paths.error);
 	if (r < 0)
 		return r;
-	size_t room = command_task_write_fields(options, directory, input, NULL, 0);
+	size_t room = command_task_write_fields(options, &paths, NULL, 0);
 	command->fields = malloc(room);
 	if (!command->fields)
 		return -ENOMEM;
-	command->fields_bytes =
-	    command_task_write_fields(options, directory, input, command->fields, room);
+	command->fields_bytes = command_task_write_fields(options, &paths, command->fields, room);
 	command->common[COMMAND_ARG_FIELDS] = PLM_BYTES(command->fields, command->fields_bytes);
 	return 0;
 }

@@ -312,8 +312,7 @@ enum plm_command_use {           /* what a command does with a future, or what b
 	PLM_COMMAND_STDIN = 's', /* the value of `ref` is its standard input */
 	PLM_COMMAND_IN = 'n', /* the value of `ref` is a file; the variable `name` holds its path */
 	PLM_COMMAND_AFTER = 'a', /* the command starts when `ref` has succeeded */
-	PLM_COMMAND_OUT =
-	    'o' /* "NAME" or "NAME=FILE": a file the command writes becomes a result */
+	PLM_COMMAND_OUT = 'o'    /* "NAME" or "NAME=FILE": a written file becomes a result */
 };
 
 typedef struct plm_command_future {
@@ -328,20 +327,22 @@ typedef struct plm_command_outlet {
 	uint64_t opaque[6];
 } plm_command_outlet;
 
-typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothing */
-	size_t size;                  /* sizeof(plm_command_options) in the caller's program */
-	const char *directory;        /* NULL: the current directory of this process */
-	const char *input;            /* the path of a file; NULL: standard input is empty */
-	const char *label;            /* to find the task by, up to 64 bytes */
+typedef struct plm_command_options { /* zeroes, apart from size, ask for nothing */
+	size_t size;                 /* sizeof(plm_command_options) in the caller's program */
+	const char *directory;       /* NULL: the current directory of this process */
+	const char *input;           /* the path of a file; NULL: standard input is empty */
+	const char *output, *error;  /* files for stdout and stderr; NULL: the runtime keeps them */
+	const char *label;           /* to find the task by, up to 64 bytes */
 	const char *const *variables; /* NAME=VALUE, beyond the environment of this process */
 	size_t variable_count;
 	uint64_t output_cap;   /* bytes kept of stdout, and of stderr; 0: 16 MiB */
 	uint64_t memory_limit; /* bytes of all processes of the command; 0: any */
-	/* Environment, umask, nice value and limits are the worker's, not those of this process. */
-	int no_environment;
-	int outlet; /* each task of this command names an outlet */
+	int no_environment;    /* environment, umask, nice value and limits are the worker's */
+	int outlet;            /* each task of this command names an outlet */
 	const plm_command_future *futures;
 	size_t future_count;
+	const uint64_t *parts; /* offset, length, ...: parts of `input`, given through a pipe */
+	size_t part_count;
 } plm_command_options;
 
 enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */

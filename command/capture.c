@@ -6,6 +6,8 @@
  * vanishes whoever dies. The worker makes the file when output comes: most commands write nothing
  * to stderr.
  *
+ * A submitter may have named files (--output, --error): the command writes to them itself.
+ *
  * A waiting submitter may have named an outlet (tables/command_block.h). A pipe of the submitter is
  * given to the command, and nothing comes here. A file of the submitter is opened when the output
  * gets long, or finds no room in the store: then all of the output is in the file, without a cap.
@@ -110,6 +112,11 @@ void capture_say_error(const struct capture *c, char *ret, size_t size)
 bool capture_open(struct capture *c)
 {
 	int ends[2];
+	if (c->path) { /* each write goes behind the last one: both streams may have one file */
+		c->theirs =
+		    open(c->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+		return c->theirs >= 0;
+	}
 	bool stale = capture_has_outlet(c) && word_attempt(c->call->word) > 1;
 	if ((capture_is_live(c) || stale) && !capture_outlet_open(c))
 		capture_outlet_forget(c);

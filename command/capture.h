@@ -23,6 +23,7 @@ struct capture { /* the output through one pipe: a file in memory, up to the cap
 	int error;    /* errno: the output could not be kept */
 	uint64_t cap; /* 0: the default, or, with an outlet, no cap */
 	uint64_t kept, came;
+	const char *path;                    /* of a file for the output; NULL: none */
 	const struct command_outlet *outlet; /* pid 0, NULL: no outlet, or out of reach */
 	int outlet_fd;                       /* -1: not open */
 	bool in_file;                        /* all output is in the outlet's file */

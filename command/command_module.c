@@ -43,9 +43,12 @@ static int command_take_fields(struct command *c)
 		switch (field) {
 		case COMMAND_DIRECTORY: c->directory = text; break;
 		case COMMAND_STDIN: c->input = text; break;
+		case COMMAND_OUTPUT: c->output = text; break;
+		case COMMAND_ERROR: c->error = text; break;
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
 		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
+		case COMMAND_PART: break;     /* input_parts.c */
 		case COMMAND_STDIN_VALUE:
 		case COMMAND_IN:
 		case COMMAND_OUT:
@@ -195,9 +198,10 @@ static uint64_t command_memory_kb(const struct run *run)
 
 static uint32_t command_where_is(const struct capture *c)
 {
-	return capture_is_live(c) ? COMMAND_WHERE_LIVE
-	    : c->in_file          ? COMMAND_WHERE_FILE
-				  : COMMAND_WHERE_KEPT;
+	return c->path           ? COMMAND_WHERE_FILE
+	    : capture_is_live(c) ? COMMAND_WHERE_LIVE
+	    : c->in_file         ? COMMAND_WHERE_FILE
+				 : COMMAND_WHERE_KEPT;
 }
 
 static struct command_log command_describe(const struct run *run, uint64_t begun_ns)
@@ -379,24 +383,27 @@ static void command_block_interrupts(sigset_t *ret_before)
 	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
 }
 
-static int command_open_input(struct command *c, int *ret)
+static int command_open_input(struct command *c, struct input_parts *parts, int *ret)
 {
 	*ret = value_files_stdin(c);
 	if (!c->input || *ret >= 0)
 		return 0; /* the worker's own stdin is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
-	return *ret >= 0 ? 0
-			 : plm_fail(c->call, COMMAND_OURS,
-			       "cannot open the --stdin file %s: "
-			       "%s",
-			       c->input, strerror(errno));
+	int r = *ret < 0 ? -errno : input_parts_open(parts, c->fields, c->fields_bytes, ret);
+	return r == 0 ? 0
+		      : plm_fail(c->call, COMMAND_OURS,
+			    "cannot open the --stdin file %s: "
+			    "%s",
+			    c->input, strerror(-r));
 }
 
 static int command_run_start(const struct command *c, struct run *run, int in)
 {
-	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(run->call, COMMAND_OURS,
-		    "no pipe for the output of the command: %s", strerror(errno));
+	for (struct capture *to = &run->out; to; to = to == &run->out ? &run->err : NULL)
+		if (!capture_open(to))
+			return plm_fail(run->call, COMMAND_OURS,
+			    "cannot open %s for the output of the command: %s",
+			    to->path ? to->path : "a pipe", strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -425,7 +432,7 @@ static int command_run_to_the_end(struct command *c, struct run *run)
 {
 	struct process *me = run->call->rt->me;
 	uint64_t begun_ns = clock_ns();
-	int in, r = command_open_input(c, &in);
+	int in, r = command_open_input(c, &run->parts, &in);
 	if (r == 0)
 		r = command_run_start(c, run, in);
 	if (in >= 0)
@@ -471,12 +478,14 @@ static int command_run(plm_call *call)
 			.pid = -1,
 			.pidfd = -1,
 			.kill_ns = DEADLINE_NEVER,
+			.parts = INPUT_PARTS_NONE,
 			.out = { .call = call,
 			    .stream = 1,
 			    .pipe = -1,
 			    .theirs = -1,
 			    .file = -1,
 			    .cap = c.cap,
+			    .path = c.output,
 			    .outlet = &c.outlet,
 			    .outlet_fd = -1 },
 			.err = { .call = call,
@@ -485,6 +494,7 @@ static int command_run(plm_call *call)
 			    .theirs = -1,
 			    .file = -1,
 			    .cap = c.cap,
+			    .path = c.error,
 			    .outlet = &c.outlet,
 			    .outlet_fd = -1 },
 			.memory = { .limit = c.memory_limit } };
@@ -492,6 +502,7 @@ static int command_run(plm_call *call)
 		command_adopt_descendants(&run);
 		r = command_run_to_the_end(&c, &run);
 		pthread_sigmask(SIG_SETMASK, &run.waiting, NULL);
+		input_parts_close(&run.parts);
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}

@@ -16,6 +16,7 @@
 #include "tables/command_block.h"
 #include "tables/inherited.h"
 #include "command/capture.h"
+#include "command/input_parts.h"
 #include "command/jobserver.h"
 #include "worker/call.h"
 
@@ -38,6 +39,7 @@ struct command { /* the request; texts lie in the arguments of the task, or are 
 	struct jobserver jobserver;
 	const char *directory;        /* NULL: the worker's directory */
 	const char *input;            /* NULL: empty */
+	const char *output, *error;   /* files for stdout, stderr; NULL: none */
 	const char *label;            /* "": none */
 	bool shell;                   /* the word is a line for a shell */
 	uint64_t cap;                 /* 0: no cap was asked for */
@@ -112,6 +114,7 @@ struct run { /* a running command */
 	int pidfd;
 	struct capture out, err;
 	struct jobserver *jobserver;
+	struct input_parts parts;
 	sigset_t waiting;     /* the signal mask of the sleep: only then interrupts arrive */
 	struct family before; /* children of the worker, not of the command */
 	unsigned interrupts;  /* since the command was asked to stop */

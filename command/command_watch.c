@@ -69,13 +69,14 @@ static void command_watch_sleep_until_something(struct run *run)
 {
 	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->out.pipe, .events = POLLIN },
-		{ .fd = run->err.pipe, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
+		{ .fd = run->err.pipe, .events = POLLIN },
+		{ .fd = run->parts.pipe, .events = POLLOUT }, { .fd = -1 }, { .fd = -1 } };
 	uint64_t now = clock_ns(),
 		 look_ns = run->memory.next_ns > now ? run->memory.next_ns - now : 0;
 	uint64_t wait_ns =
 	    (run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS : STOP_GRACE_MS / 4) * NS_PER_MS;
 	wait_ns = look_ns < wait_ns ? look_ns : wait_ns;
-	jobserver_wait(run->jobserver, wake + 3, &wait_ns);
+	jobserver_wait(run->jobserver, wake + 4, &wait_ns);
 	struct timespec tick = clock_timespec(wait_ns);
 	int n = ppoll(wake, COUNT_OF(wake), &tick, &run->waiting);
 	if (n < 0)
@@ -86,6 +87,8 @@ static void command_watch_sleep_until_something(struct run *run)
 		capture_take(&run->out);
 	if (wake[2].revents)
 		capture_take(&run->err);
+	if (wake[3].revents)
+		input_parts_give(&run->parts);
 	if (wake[0].revents)
 		command_watch_take_end(run);
 }

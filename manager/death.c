@@ -145,7 +145,7 @@ void death_of_member(struct manager *m, uint32_t slot)
 	watching_drop(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	if (kind == KIND_SCHEDULER && m->stopping && orderly)
-		mode_end(m);
+		fleet_child_end_after(m);
 	else if (!m->ending && kind == KIND_WORKER && orderly &&
 	    process_state(word) == PROCESS_LEAVING)
 		death_plan_vacancy(m, slot);

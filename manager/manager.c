@@ -310,6 +310,7 @@ static void manager_on_event(struct manager *m, uint64_t what)
 	case WATCH_ZYGOTE: manager_on_zygote(m, which); break;
 	case WATCH_OUTER: break; /* manager_step() takes the token */
 	case WATCH_PARENT: manager_on_parent_gone(m); break;
+	case WATCH_FLEET: fleet_child_ended(m); break;
 	}
 }
 
@@ -328,6 +329,7 @@ static void manager_end_step(struct manager *m)
 		members_dismiss_journal(m, SIGKILL);
 	else
 		members_signal(m, SIGKILL);
+	fleet_child_end(m, true);
 	m->end_deadline_ns = DEADLINE_NEVER;
 }
 
@@ -337,6 +339,7 @@ static void manager_step(struct manager *m)
 	outer_step(m);
 	birth_spawn_due(m);
 	nursery_step(m);
+	fleet_child_step(m);
 	hang_look(m);
 	orphans_reap(m);
 	loader_overdue(m);
@@ -350,7 +353,7 @@ static int manager_next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
-		m->outer.look_ns, nursery_due_ns(m),
+		m->outer.look_ns, nursery_due_ns(m), fleet_child_due_ns(m),
 		m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
 		m->ending ? m->end_deadline_ns : m->hang.due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
@@ -361,7 +364,7 @@ static int manager_next_timeout_ms(const struct manager *m)
 static bool manager_is_over(const struct manager *m)
 {
 	return m->ending && members_count(m) == 0 && m->orphans.count == 0 && !m->loader.pid &&
-	    nursery_is_empty(m);
+	    !m->fleet.pid && nursery_is_empty(m);
 }
 
 int manager_run(struct manager *m)

@@ -19,6 +19,7 @@
 
 #include "base/door.h"
 #include "manager/admission.h"
+#include "manager/fleet_child.h"
 #include "manager/hang.h"
 #include "manager/loader.h"
 #include "manager/members.h"
@@ -51,6 +52,7 @@ struct manager {
 	struct door door;
 	struct strangers strangers;
 	struct loader loader;
+	struct fleet_child fleet;
 	struct orphans orphans;
 	struct outer outer;
 	struct nursery nursery;

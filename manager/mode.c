@@ -28,6 +28,7 @@ void mode_stop(struct manager *m)
 	log_info(
 	    "stopping: no new tasks, accepted tasks run; a second signal ends the runtime at once");
 	m->stopping = true;
+	fleet_child_leave(m);
 	mode_give_up_modules(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: accepted tasks run\n");
 	sh_store(&m->tables.control->admission, 0); /* accepted tasks run, also after a pause */
@@ -46,6 +47,7 @@ int mode_take_back(struct manager *m)
 		    "runtime again when it has ended");
 	log_info("the stop was taken back: the runtime goes on and takes tasks");
 	m->stopping = false;
+	fleet_child_stay(m);
 	sh_store(&m->tables.control->mode, m->announced ? MODE_UP : MODE_STARTING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 	return 0;
@@ -72,6 +74,7 @@ void mode_end(struct manager *m)
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
 	nursery_end(m);
+	fleet_child_end(m, false);
 	members_signal(m, SIGTERM);
 }
 

@@ -139,6 +139,17 @@ static int option_rows_jobserver(void *target, const struct option_given *given)
 	return jobserver_choose(given->what, given->text, &((struct options *)target)->jobserver);
 }
 
+/* The variable may hold a password: no command that the runtime starts inherits it. */
+static int option_rows_fleet(void *target, const struct option_given *given)
+{
+	struct options *o = target;
+	int r = fleet_url_parse(given->what, given->text, given->environment, &o->fleet);
+	o->fleet_given = r == 0;
+	if (given->environment)
+		unsetenv(given->what);
+	return r;
+}
+
 static int option_rows_help(void *target, const struct option_given *given)
 {
 	(void)target;
@@ -300,6 +311,12 @@ const struct option_row option_rows[] = {
 	    .standard = "1000000",
 	    .help = "remove tasks from the journal that are older than the last N; 0: never",
 	    OPTION_FIELD(struct options, history_count), .most = UINT32_MAX },
+	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
+	    .help = "run tasks of a fleet, too: a queue in Redis that many machines share, "
+		    "redis://HOST[:PORT][/DB][?queue=NAME] or unix://PATH[?queue=NAME]. A "
+		    "password stands in a file of mode 600 (?password-file=FILE), or in the "
+		    "variable: redis://:PASSWORD@HOST. docs/fleet.md has the rest",
+	    .take = option_rows_fleet },
 	{ "events", NULL, "PLM_EVENTS", OPTION_CHOICE, .choices = "watched|on",
 	    .standard = "watched",
 	    .help = "when the event log is written. watched: while a program watches (plmctl "

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/option_table.h"
+#include "fleet/url.h"
 #include "spec/injection.h"
 #include "tables/tables.h"
 #include "topology/topology.h"
@@ -50,6 +51,8 @@ struct options {
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
+	struct fleet_url fleet;
+	bool fleet_given;
 	enum events_wanted events;
 	uint64_t event_ring; /* events kept of each process */
 	uint32_t ready_fd;   /* gets the ready line; 0: stdout does */

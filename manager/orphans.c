@@ -34,7 +34,7 @@ void orphans_adopt(void)
 /* A member, the loader, a zygote, or an orphan killed already. */
 static bool orphans_is_listed(const struct manager *m, pid_t pid)
 {
-	if (pid == m->loader.pid || nursery_has(m, pid))
+	if (pid == m->loader.pid || pid == m->fleet.pid || nursery_has(m, pid))
 		return true;
 	for (uint32_t i = 0; i < m->orphans.count; i++)
 		if (m->orphans.each[i].pid == pid)

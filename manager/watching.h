@@ -22,6 +22,7 @@ enum watch { /* the subject of an epoll event; the low half holds a process slot
 	WATCH_NURSERY, /* the socket of a zygote, by the number of its interpreter */
 	WATCH_ZYGOTE,  /* the pidfd of a zygote, likewise */
 	WATCH_PARENT,  /* --tied: the pidfd of the starter */
+	WATCH_FLEET,   /* the pidfd of the bridge to a fleet */
 };
 
 int watching_add(struct manager *m, int fd, enum watch what, uint32_t which);

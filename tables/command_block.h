@@ -29,6 +29,9 @@ enum { COMMAND_RESULTS = 2, COMMAND_RESULT_LOG = 1 };
 enum command_field {
 	COMMAND_DIRECTORY = 'd', /* absent: the worker's directory */
 	COMMAND_STDIN = 'i',     /* a path; absent: empty */
+	COMMAND_PART = 'p',      /* FROM+BYTES of COMMAND_STDIN; several: one after the other */
+	COMMAND_OUTPUT = 'O',    /* a path: stdout goes there; absent: into the runtime */
+	COMMAND_ERROR = 'E',     /* the same for stderr */
 	COMMAND_CAP = 'c',       /* bytes kept of stdout, and of stderr; absent: the default */
 	COMMAND_MEMORY = 'm',    /* most bytes of the command with all its processes; absent: any */
 	COMMAND_VARIABLE = 'e',  /* NAME=VALUE, added to the environment; any number of fields */

@@ -5,6 +5,9 @@
 #	deps.sh --python PYTHON         the packages that the Python package is built and tested
 #	                                with, for Debian's own interpreter only; one line tells
 #	                                what cannot be installed, and the exit code is 0
+#	deps.sh --library MODULE:PACKAGE ...
+#	                                the packages of every target, and libraries that pkg-config
+#	                                knows by these names
 #	deps.sh --others                lists packages that somebody installed on this machine and
 #	                                deps.sh would not: a green run may depend on these
 #
@@ -12,16 +15,19 @@
 # or on a system without apt, deps.sh lists the missing packages and exits with 1.
 set -u
 
-others='' python=''
+others='' python='' libraries=''
 [ "${1:-}" = --others ] && others=1 && shift
 [ "${1:-}" = --python ] && python=$2 && shift 2
+[ "${1:-}" = --library ] && shift && libraries=$* && set --
 
 # COMMAND:PACKAGE, and MODULE:PACKAGE for modules of pkg-config.
 commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:parallel
-	clang-format:clang-format tmux:tmux gnuplot:gnuplot-nox $*"
+	clang-format:clang-format tmux:tmux gnuplot:gnuplot-nox
+	redis-check-rdb:redis-tools $*"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
 	zlib:zlib1g-dev jansson:libjansson-dev libmicrohttpd:libmicrohttpd-dev
-	ncursesw:libncurses-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev"
+	ncursesw:libncurses-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev
+	hiredis:libhiredis-dev $libraries"
 
 # MODULE:PACKAGE of Python. scikit-learn (340 MB) is tested where somebody has installed it.
 imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:python3-setuptools
@@ -32,7 +38,7 @@ imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:pyt
 
 if [ "$others" ]; then
 	ours=$(for pair in $commands $modules $imports _:libhwloc-plugins _:libc6-dev _:g++ \
-	    _:python3-dev _:libpython3-dev _:chromium \
+	    _:libopenblas-dev _:python3-dev _:libpython3-dev _:chromium \
 	    _:python3-prometheus-client; do
 		echo "${pair#*:}"
 	done)

@@ -8,13 +8,15 @@
 #	events <- client, scheduler <- worker <- command <- manager
 #	          client <- cli <- dump, web (plm.h and plm_inspect.h alone)
 #	client <- journal <- manager
+#	client (the doors alone) <- fleet <- manager, cli/fleet
 #	base <- policy <- client, scheduler, manager
 #	base <- topology <- client, manager
 #	command <- python/core
-#    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
-#    no part of a runtime but the public interface; the simulation is made of heap and policy, and
-#    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
-#    whole product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
+#    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h; a workload
+#    also the headers of its folder, and of examples/workloads. Benches see no part of a runtime but
+#    the public interface, and the verbs of a fleet; the simulation is made of heap and policy, and
+#    the cost of placing is measured on the tests' stage. Tests and the explorer may see the whole
+#    product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (manager/loader.c).
@@ -46,11 +48,13 @@ below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
 below[python/core]="${below[command]} command"
-below[manager]="${below[command]} command scheduler journal"
+below[fleet]="base client"
+below[manager]="${below[command]} command scheduler journal fleet"
 below[cli]="base client"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
 below[cli/top]="${below[cli]} cli"
+below[cli/fleet]="${below[cli]} cli fleet"
 below[cli/runs]="base client"
 below[cli/trace]="${below[cli]} cli cli/runs"
 below[dump]="base client cli"
@@ -82,6 +86,7 @@ for folder in "${!below[@]}"; do
 		bench/plm.h:plm.h) continue ;;
 		client/plm.h:plm.h) continue ;; # plm_inspect.h, as it is installed
 		bench/*:tests/support/*) continue ;;
+		bench/fleet:*) case $place in bench/bench_fleet.c:*) continue ;; esac ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in
@@ -99,6 +104,14 @@ while read -r place header; do
 	esac
 done < <(includes examples/*.c worker/probe.[ch] tests/support/modules/*.c client/plm.h \
 	client/plm_inspect.h)
+
+while read -r place header; do
+	case $header in
+	plm.h | plm_inspect.h) continue ;;
+	esac
+	[ -f "examples/workloads/$header" ] || [ -f "${place%/*}/$header" ] ||
+		offence "$place includes $header: it may see what a user sees, and its own folder"
+done < <(includes examples/workloads/*.[ch] examples/workloads/*/*.[ch])
 
 # Judging folders share tests/support alone.
 while read -r place header; do
@@ -118,7 +131,7 @@ while read -r place header; do
 	client/plm.h | client/plm_inspect.h) ;;
 	client/*) offence "$place includes $header: it may see the two doors alone" ;;
 	esac
-done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch] web/*.[ch])
+done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch] web/*.[ch] fleet/*.[ch])
 
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {

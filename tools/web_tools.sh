@@ -12,12 +12,12 @@ python=$1
 tools=build/web-tools
 wanted="playwright==1.49.1"
 
-tools/deps.sh chromium:chromium >/dev/null 2>&1 || true
+tools/deps.sh chromium:chromium 2>/dev/null || true
 command -v chromium >/dev/null ||
 	echo "left out: the page in a browser: chromium cannot be installed here"
 
 if [ "$python" = /usr/bin/python3 ] && ! "$python" -c 'import prometheus_client' 2>/dev/null; then
-	tools/deps.sh prometheus_client:python3-prometheus-client >/dev/null 2>&1 || true
+	tools/deps.sh prometheus_client:python3-prometheus-client 2>/dev/null || true
 fi
 
 if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then

@@ -94,16 +94,6 @@ static int plmweb_take_help(void *target, const struct option_given *given)
 	return OPTIONS_END;
 }
 
-/* The runtime need not be up, but no runtime could ever have a name that is refused. */
-static int plmweb_check_name(const char *name)
-{
-	plm_inspect *in = NULL;
-	int r = plm_inspect_open(&in, name);
-	if (r == 0)
-		plm_inspect_close(&in);
-	return r == -EINVAL ? r : 0;
-}
-
 static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 {
 	const struct option_use use = { rows, plmweb };
@@ -112,10 +102,11 @@ static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 		r = option_table_parse(&use, 1, argc, argv, false);
 	if (r == OPTIONS_END)
 		exit(EXIT_FINE);
+	plmweb->web.look.name = plmweb->web.name;
 	if (r == 0 && optind < argc)
 		r = why(-EINVAL, "plmweb takes no operands: \"%s\"", argv[optind]);
-	if (r == 0)
-		r = plmweb_check_name(plmweb->web.name);
+	if (r == 0 && look_again(&plmweb->web.look) == -EINVAL)
+		r = -EINVAL; /* not a name; any other trouble is shown on the page */
 	if (r == 0)
 		return;
 	fprintf(stderr, "plmweb: %s\nplmweb --help tells more\n", why_text());
@@ -252,7 +243,6 @@ int main(int argc, char **argv)
 	static struct plmweb plmweb = { .listen = "127.0.0.1:4756" };
 	standard_open();
 	plmweb_take_options(&plmweb, argc, argv);
-	plmweb.web.look.name = plmweb.web.name;
 	plmweb_raise_limit();
 	int r = listen_open(&plmweb.listener, plmweb.listen);
 	if (r == 0)

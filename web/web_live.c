@@ -184,6 +184,7 @@ static void live_frame_due(struct web *web)
 		sample_remember(&web->sample, &web->look);
 	stream_keep(web);
 	live_make_frames(web, point);
+	look_let_go();
 	for (struct live_page *page = live->pages; page; page = page->next)
 		if (page->waits) {
 			page->waits = false;

@@ -4,10 +4,25 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { MAP_LINE_BYTES = 512 };
 
 void look_close(struct look *look)
 {
 	plm_inspect_close(&look->in);
+}
+
+void look_let_go(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[MAP_LINE_BYTES];
+	unsigned long begin, end;
+	while (maps && fgets(line, sizeof line, maps))
+		if (strstr(line, " /dev/shm/plm-") && sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			madvise((void *)begin, end - begin, MADV_DONTNEED); /* shared: kept */
+	if (maps)
+		fclose(maps);
 }
 
 static int look_lost(struct look *look, int error)

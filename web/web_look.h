@@ -2,8 +2,7 @@
  *
  * Nothing tells a reader of shared memory that a runtime has ended, or that another boot has taken
  * the name. So each look opens the name anew, which costs two mappings, and the number of the boot
- * decides. A new mapping also lets the pages of the old mapping go: plmweb stays small, however
- * large the runtime is.
+ * decides.
  * Allocates: a handle.  Blocks: never. */
 #ifndef PLM_WEB_LOOK_H
 #define PLM_WEB_LOOK_H
@@ -31,5 +30,9 @@ void look_judge(struct look *look, int32_t manager_pid, int32_t scheduler_pid);
  * nothing can be shown. */
 const char *look_state(const struct look *look);
 void look_close(struct look *look);
+
+/* Pages of the runtime that we have touched count as our memory. The kernel forgets that we touched
+ * them, in the mappings of each handle; the runtime keeps the pages. */
+void look_let_go(void);
 
 #endif

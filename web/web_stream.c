@@ -6,9 +6,17 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/why.h"
 #include "web/web.h"
 
-enum { PAGE_ROWS = 128, EVENTS_A_PROCESS = 2048, ASK_MS = 2000, PAST_S = 20 };
+enum {
+	PAGE_ROWS = 128,
+	EVENTS_A_TICK = 16384,
+	EVENTS_LEAST = 64, /* of a process in a tick */
+	EVENTS_MOST = 2048,
+	ASK_MS = 2000,
+	PAST_S = 20
+};
 
 /* ---- the wish for events ---- */
 
@@ -54,21 +62,23 @@ void stream_forget(struct stream *stream)
 	stream->asked_ns = 0;
 }
 
-static bool stream_open(struct web *web)
+static int stream_begin(struct stream *stream, const char *name)
 {
-	struct stream *stream = &web->stream;
-	uint64_t now = clock_ns();
-	if (stream->events)
-		return true;
+	uint64_t now = clock_ns(), past = PAST_S * NS_PER_S;
 	stream_forget(stream);
-	uint64_t past = PAST_S * NS_PER_S;
 	stream->since_ns = now > past ? now - past : 0;
 	stream->task = calloc(STREAM_TASKS_MAX, sizeof *stream->task);
 	stream->known = calloc(STREAM_KNOWN, sizeof *stream->known);
-	int r = stream->task && stream->known ? plm_inspect_open(&stream->in, web->name) : -ENOMEM;
-	if (r == 0)
-		r = plm_events_open(&stream->events, stream->in, stream->since_ns);
-	if (r == 0)
+	if (!stream->task || !stream->known)
+		return why(-ENOMEM, "no memory for the task stream");
+	int r = plm_inspect_open(&stream->in, name);
+	return r < 0 ? r : plm_events_open(&stream->events, stream->in, stream->since_ns);
+}
+
+static bool stream_open(struct web *web)
+{
+	struct stream *stream = &web->stream;
+	if (stream->events || stream_begin(stream, web->name) == 0)
 		return true;
 	snprintf(stream->trouble, sizeof stream->trouble, "%.250s", plm_why());
 	stream_forget(stream);
@@ -161,13 +171,22 @@ static int stream_compare(const void *a, const void *b)
 					: x->begin_ns > y->begin_ns;
 }
 
+/* All processes together have EVENTS_A_TICK. */
+static uint64_t stream_share(const struct stream *stream)
+{
+	plm_events_state state = { .rings = 1 };
+	plm_events_state_get(stream->events, &state, sizeof state);
+	uint64_t share = EVENTS_A_TICK / (state.rings ? state.rings : 1);
+	return share < EVENTS_LEAST ? EVENTS_LEAST : share > EVENTS_MOST ? EVENTS_MOST : share;
+}
+
 static void stream_read(struct stream *stream)
 {
 	static plm_event rows[PAGE_ROWS];
 	int n;
 	stream->tasks = 0;
 	stream->names = 0;
-	int64_t left = plm_events_skip(stream->events, EVENTS_A_PROCESS);
+	int64_t left = plm_events_skip(stream->events, stream_share(stream));
 	stream->left_out = left > 0 ? (uint64_t)left : 0;
 	while (stream->tasks < STREAM_TASKS_MAX &&
 	    (n = plm_events_read(stream->events, rows, sizeof rows[0], PAGE_ROWS)) > 0)

@@ -200,7 +200,8 @@ static void load_show_progress(struct load *l)
 static void load_let_go(void *context, plm_ref ref)
 {
 	struct load *l = context;
-	plm_drop(l->context->rt, ref);
+	if (l->context->rt)
+		plm_drop(l->context->rt, ref);
 }
 
 /* The runtime keeps the task. With --wait load holds the task until its end, and a task named
@@ -253,8 +254,46 @@ static int load_make_room(void *context, bool waited, bool *ret_some)
 											   : r;
 }
 
+static void load_note_on_fleet(struct load *l, size_t i, bool was)
+{
+	const struct load_ticket *ticket = &l->batch.ticket[i];
+	plm_ref ref = l->batch.ref[i];
+	l->skipped += was;
+	l->batch.accepted += !was;
+	if (!was)
+		load_print_row(l, &l->batch.task[i], ticket, &ref);
+	if (ticket->node) {
+		load_graph_done(&l->graph, ticket->node, ref);
+		load_graph_served(&l->graph, ticket->node, load_let_go, l);
+	}
+	if (l->wait)
+		load_wait_add(&l->waiting, ref, ticket->line);
+}
+
+static int load_flush_to_fleet(struct load *l)
+{
+	bool was[BATCH_TASKS];
+	size_t n = l->batch.tasks;
+	int r = n ? load_batch_add_to_fleet(&l->batch, l->unique, was) : 0;
+	l->batch.tasks = 0;
+	if (r < 0) {
+		int code = failed(r, l->file.path);
+		fprintf(stderr,
+		    "plmctl: %llu tasks were loaded before; they stay: the same file again, with "
+		    "--unique, goes on from there\n",
+		    (unsigned long long)l->batch.accepted);
+		return code;
+	}
+	for (size_t i = 0; i < n; i++)
+		load_note_on_fleet(l, i, was[i]);
+	load_show_progress(l);
+	return EXIT_FINE;
+}
+
 static int load_flush(struct load *l)
 {
+	if (l->context->fleet)
+		return load_flush_to_fleet(l);
 	int code = load_batch_flush(&l->batch, load_accepted, l);
 	load_wait_look(&l->waiting, l->context->rt);
 	load_show_progress(l);
@@ -290,7 +329,7 @@ static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 {
 	struct load_known_entry *entry;
 	bool is_new = true;
-	if (l->unique) {
+	if (l->unique && !l->context->fleet) {
 		entry = load_known_find(&l->known, l->task.task.identity, &is_new);
 		if (!is_new)
 			return load_skip(l, entry, ticket);
@@ -302,7 +341,19 @@ static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 	return code;
 }
 
-static int load_submit_item(struct load *l, const struct load_ticket *ticket)
+/* What lists of a fleet show of the task. */
+static void load_describe(const struct load *l, struct load_ticket *ticket)
+{
+	const struct load_item *item = &l->item;
+	const char *label = item->request.options.label;
+	snprintf(ticket->label, sizeof ticket->label, "%s", label ? label : "");
+	if (item->function)
+		snprintf(ticket->title, sizeof ticket->title, "%s", item->function);
+	else
+		fleet_title(item->word, item->words, ticket->title);
+}
+
+static int load_submit_item(struct load *l, struct load_ticket *ticket)
 {
 	struct load_node *node = ticket->node;
 	if (node && node->missing) {
@@ -314,6 +365,8 @@ static int load_submit_item(struct load *l, const struct load_ticket *ticket)
 		node->put_off = true;
 		return EXIT_FINE;
 	}
+	if (l->context->fleet)
+		load_describe(l, ticket);
 	int r =
 	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
@@ -378,8 +431,9 @@ static int load_submit_all(struct load *l)
 {
 	if (!load_file_unchanged(&l->file))
 		return load_say_changed(l);
-	int code = l->unique ? load_known_look(&l->known, l->context) : EXIT_FINE;
-	if (code == EXIT_FINE)
+	bool here = !l->context->fleet;
+	int code = l->unique && here ? load_known_look(&l->known, l->context) : EXIT_FINE;
+	if (code == EXIT_FINE && here)
 		code = command_request_share(l->context, &l->common.request);
 	if (l->context->json)
 		table_begin(&l->context->out, columns, COUNT_OF(columns));
@@ -401,8 +455,23 @@ static void load_say_counts(const struct load *l)
 
 /* ---- the command ---- */
 
+static int load_wait_on_fleet(struct load *l)
+{
+	size_t n = l->waiting.tasks;
+	struct selection s = { .n = n, .ref = calloc(n + 1, sizeof *s.ref), .named = true };
+	if (!s.ref)
+		return failed(-ENOMEM, "load");
+	for (size_t i = 0; i < n; i++)
+		s.ref[i] = l->waiting.task[i].ref;
+	int code = fleet_await_all(l->context, &s);
+	free(s.ref);
+	return code;
+}
+
 static int load_all(struct load *l, const char *path)
 {
+	if (l->context->fleet)
+		l->common.request.options.no_environment = 1;
 	int code = command_request_make(&l->common.request);
 	if (code == EXIT_FINE)
 		code = runtime(l->context);
@@ -419,6 +488,8 @@ static int load_all(struct load *l, const char *path)
 	code = load_submit_all(l);
 	if (code == EXIT_FINE || l->batch.accepted || l->skipped)
 		load_say_counts(l);
+	if (code == EXIT_FINE && l->wait && l->context->fleet)
+		return load_wait_on_fleet(l);
 	return code == EXIT_FINE && l->wait ? load_wait_all(&l->waiting, l->context) : code;
 }
 
@@ -469,4 +540,5 @@ const struct command cmd_load = {
 	"Exit code: 65 bad lines; 66 the file cannot be read; 75 full; with --wait how many\n"
 	"tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
 	.run = load_run,
+	.fleet = true,
 };

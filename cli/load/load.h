@@ -10,6 +10,7 @@
 #define PLM_CLI_LOAD_H
 
 #include "cli/command_objects.h"
+#include "cli/fleet_door.h"
 
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
@@ -201,7 +202,8 @@ enum { BATCH_TASKS = 512 };
 
 struct load_ticket { /* of a task in a batch */
 	uint64_t line;
-	struct load_node *node; /* or NULL */
+	struct load_node *node;                              /* or NULL */
+	char label[LABEL_MAX + 1], title[FLEET_TITLE_BYTES]; /* for a fleet */
 };
 
 struct load_batch {
@@ -229,6 +231,9 @@ bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_
 /* Submits the batch, waiting for room in the table. EXIT_FINE, or an exit code after a message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);
+
+/* Adds the batch to a fleet. was[i]: the task was there already. 0 or -errno with a why. */
+int load_batch_add_to_fleet(struct load_batch *batch, bool unique, bool was[BATCH_TASKS]);
 
 /* ---- load_wait.c: the ends of the tasks ---- */
 

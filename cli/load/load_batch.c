@@ -154,6 +154,15 @@ int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *
 	return done == tasks ? EXIT_FINE : load_batch_say_failed(batch, r, &batch->task[done]);
 }
 
+int load_batch_add_to_fleet(struct load_batch *batch, bool unique, bool was[BATCH_TASKS])
+{
+	static struct fleet_new new[BATCH_TASKS];
+	for (size_t i = 0; i < batch->tasks; i++)
+		new[i] = (struct fleet_new){ &batch->task[i], batch->ticket[i].label,
+			batch->ticket[i].title };
+	return fleet_add(batch->context, new, batch->tasks, unique, batch->ref, was);
+}
+
 void load_batch_free(struct load_batch *batch)
 {
 	free(batch->memory);

@@ -39,7 +39,9 @@ int load_task_judge(const struct load_item *item, struct load_terms **terms, plm
 {
 	const plm_terms *same;
 	int r = load_terms_find(terms, rt, &item->request.task.terms, &same);
-	if (r == 0 && item->function)
+	if (r < 0 || !rt)
+		return r; /* of a fleet the hosts judge */
+	if (item->function)
 		r = plm_check_function(rt, item->function);
 	return r < 0 ? r : load_task_judge_references(item, rt);
 }

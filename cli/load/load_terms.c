@@ -41,7 +41,7 @@ static struct load_terms *load_terms_add(
 	one->terms.needs = wanted->needs ? strdup(wanted->needs) : NULL;
 	if (wanted->needs && !one->terms.needs)
 		exit(failed(-ENOMEM, "load"));
-	one->error = plm_check_terms(rt, wanted);
+	one->error = rt ? plm_check_terms(rt, wanted) : 0;
 	snprintf(one->why, sizeof one->why, "%s", why_text());
 	one->next = *terms;
 	*terms = one;
@@ -77,7 +77,7 @@ int load_terms_find(
 int load_terms_agree(const struct load_terms *terms, plm *rt)
 {
 	int r = 0;
-	for (; terms && r == 0; terms = terms->next)
+	for (; rt && terms && r == 0; terms = terms->next)
 		if (!terms->error)
 			r = plm_note_terms(rt, &terms->terms);
 	return r;

@@ -21,11 +21,12 @@ enum {
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
-    const struct template *template)
+    const struct template *template, struct varied *varied)
 {
 	*f = (struct flight){ .context = context,
 		.request = request,
 		.template = template,
+		.varied = varied,
 		.settled_fd = -1,
 		.begun_ns = clock_ns() };
 	f->last_refused = &f->refused;
@@ -61,43 +62,66 @@ static void flight_refuse(struct flight *f, struct job *job)
 	f->last_refused = &job->next;
 }
 
+struct batch { /* of jobs in one submission */
+	struct job *job[BATCH];
+	size_t jobs, words[BATCH]; /* of each job */
+	plm_command *command[BATCH];
+};
+
 /* Appends the words of all jobs to one buffer. Pointers into the buffer are made afterwards,
  * because the buffer moves while it grows. */
-static size_t flight_write_words(
-    struct flight *f, struct job *jobs, size_t count[BATCH], struct job *list[BATCH])
+static void flight_write_words(struct flight *f, struct job *jobs, struct batch *ret)
 {
-	size_t n = 0;
-	f->words.length = 0;
-	for (; jobs && n < BATCH; jobs = jobs->next) {
-		list[n] = jobs;
-		count[n++] = template_words(f->template, jobs, &f->words);
+	f->words.length = ret->jobs = 0;
+	for (; jobs && ret->jobs < BATCH; jobs = jobs->next) {
+		ret->command[ret->jobs] = NULL;
+		ret->job[ret->jobs] = jobs;
+		ret->words[ret->jobs++] = template_words(f->template, jobs, &f->words);
 	}
-	return n;
 }
 
-static const plm_task *flight_make_tasks(
-    struct flight *f, size_t n, const size_t count[BATCH], struct job *const list[BATCH])
+/* The command of each job: the one of the request, or one of its own. */
+static int flight_make_commands(struct flight *f, struct batch *b)
 {
-	size_t words = 0, done = 0;
-	for (size_t i = 0; i < n; i++)
-		words += count[i];
+	for (size_t i = 0; i < b->jobs; i++) {
+		b->command[i] = f->varied ? NULL : f->request->command;
+		int r = f->varied ? varied_command(f->varied, f->context, b->job[i], &b->command[i])
+				  : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void flight_free_commands(const struct flight *f, struct batch *b)
+{
+	for (size_t i = 0; i < b->jobs && f->varied; i++)
+		plm_command_free(f->context->rt, &b->command[i]);
+}
+
+static const plm_task *flight_make_tasks(struct flight *f, const struct batch *b)
+{
+	size_t words = 0, args = 0, done = 0;
+	for (size_t i = 0; i < b->jobs; i++) {
+		words += b->words[i];
+		args += plm_command_nargs(b->command[i], b->words[i]);
+	}
 	f->args.length = f->tasks.length = f->starts.length = 0;
-	text_reserve(
-	    &f->args, (words + n * plm_command_nargs(f->request->command, 0)) * sizeof(plm_arg));
+	text_reserve(&f->args, args * sizeof(plm_arg));
 	text_reserve(&f->starts, words * sizeof(char *));
-	text_reserve(&f->tasks, n * sizeof(plm_task));
-	plm_arg *args = (void *)f->args.data;
+	text_reserve(&f->tasks, b->jobs * sizeof(plm_task));
+	plm_arg *arg = (void *)f->args.data;
 	const char **word = (void *)f->starts.data;
 	plm_task *tasks = (void *)f->tasks.data;
 	const char *at = f->words.data;
 	for (size_t i = 0; i < words; i++, at += strlen(at) + 1)
 		word[i] = at;
-	for (size_t i = 0; i < n; done += count[i++]) {
+	for (size_t i = 0; i < b->jobs; done += b->words[i++]) {
 		tasks[i] = f->request->task.task;
-		plm_command_task(f->request->command, word + done, count[i],
-		    &list[i]->outlet->named, args, &tasks[i]);
+		plm_command_task(b->command[i], word + done, b->words[i], &b->job[i]->outlet->named,
+		    arg, &tasks[i]);
 		tasks[i].flags |= PLM_TIED;
-		args += plm_command_nargs(f->request->command, count[i]);
+		arg += plm_command_nargs(b->command[i], b->words[i]);
 	}
 	return tasks;
 }
@@ -113,24 +137,25 @@ static void flight_take_references(struct flight *f, struct job *job, const plm_
 /* Submits a batch. Jobs behind a refused job are refused as well, which keeps the order. */
 static int flight_submit_batch(struct flight *f, struct job **jobs)
 {
-	size_t count[BATCH];
-	struct job *list[BATCH];
+	struct batch b;
 	plm_ref refs[PLM_COMMAND_RESULTS * BATCH];
 	bool full = f->refused != NULL;
-	size_t n = flight_write_words(f, *jobs, count, list);
-	*jobs = list[n - 1]->next;
-	flight_make_room(f, f->jobs + n);
-	int r = full
-	    ? 0
-	    : plm_submit_many(f->context->rt, flight_make_tasks(f, n, count, list), n, refs);
-	for (size_t i = 0; i < n; i++) {
-		full = full || refs[PLM_COMMAND_RESULTS * i].id == 0;
+	flight_write_words(f, *jobs, &b);
+	*jobs = b.job[b.jobs - 1]->next;
+	flight_make_room(f, f->jobs + b.jobs);
+	int r = full ? 0 : flight_make_commands(f, &b);
+	bool made = !full && r == 0;
+	if (made)
+		r = plm_submit_many(f->context->rt, flight_make_tasks(f, &b), b.jobs, refs);
+	flight_free_commands(f, &b);
+	for (size_t i = 0; i < b.jobs; i++) {
+		full = full || !made || refs[PLM_COMMAND_RESULTS * i].id == 0;
 		if (full)
-			flight_refuse(f, list[i]);
+			flight_refuse(f, b.job[i]);
 		else
-			flight_take_references(f, list[i], refs + PLM_COMMAND_RESULTS * i);
+			flight_take_references(f, b.job[i], refs + PLM_COMMAND_RESULTS * i);
 	}
-	return r == -ENOSPC ? 0 : r;
+	return r == -ENOSPC && made ? 0 : r;
 }
 
 int flight_submit(struct flight *f, struct job *jobs)
@@ -262,6 +287,18 @@ int flight_collect(struct flight *f, struct job **ret)
 	if (code == EXIT_FINE && r == 0)
 		r = plm_wait_refused(f->context->rt);
 	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;
+}
+
+void flight_cancel_late(struct flight *f, uint64_t limit_ms)
+{
+	uint64_t now_ms = limit_ms ? flight_now_ms() : 0;
+	for (size_t i = 0; i < f->jobs && limit_ms; i++) {
+		struct job *job = f->job[i];
+		if (job->late || now_ms < job->submit_ms + limit_ms)
+			continue;
+		job->late = true;
+		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
+	}
 }
 
 void flight_drop(struct flight *f, struct job *job)

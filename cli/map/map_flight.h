@@ -11,12 +11,14 @@
 #include "cli/command_request.h"
 #include "cli/map/map_job.h"
 #include "cli/map/map_template.h"
+#include "cli/map/map_varied.h"
 
 struct flight {
 	struct context *context;
 	const struct command_request *request;
 	const struct template *template;
-	struct job **job; /* in the order of submission */
+	struct varied *varied; /* NULL: all jobs have the same options */
+	struct job **job;      /* in the order of submission */
 	plm_ref *ref;
 	uint8_t *ready;
 	size_t jobs, room;
@@ -32,7 +34,7 @@ struct flight {
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
-    const struct template *template);
+    const struct template *template, struct varied *varied);
 /* Takes a list of jobs, in order. EXIT_FINE, also if jobs were refused for now; or an exit code
  * after a message. */
 int flight_submit(struct flight *f, struct job *jobs);
@@ -52,6 +54,8 @@ int flight_wait(struct flight *f, const struct flight_wake *wake);
 
 /* Returns ended jobs as a list in *ret. An exit code after a message: the runtime is gone. */
 int flight_collect(struct flight *f, struct job **ret);
+/* Cancels jobs submitted longer ago; 0: none. They end as failed. */
+void flight_cancel_late(struct flight *f, uint64_t limit_ms);
 /* Drops the results of a job in the runtime, and frees the job. */
 void flight_drop(struct flight *f, struct job *job);
 /* Frees the refused jobs. */

@@ -1,12 +1,17 @@
 #include "cli/map/map_halt.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/ctl_command.h"
 
-enum { PERCENT = 100, PERCENT_OF_LEAST = 3 /* of fewer jobs a percentage tells nothing */ };
+enum {
+	HALT_BYTES = 64,
+	PERCENT = 100,
+	PERCENT_OF_LEAST = 3 /* of fewer jobs a percentage tells nothing */
+};
 
 static bool halt_take(const char **at, const char *word)
 {
@@ -17,8 +22,25 @@ static bool halt_take(const char **at, const char *word)
 	return true;
 }
 
+/* The old forms of GNU parallel: 0, 1, 2, -1, -2 and N%. Another text stays. */
+static const char *halt_old_form(const char *text, char ret[HALT_BYTES])
+{
+	static const char *const forms[][2] = { { "0", "never" }, { "1", "soon,fail=1" },
+		{ "2", "now,fail=1" }, { "-1", "soon,success=1" }, { "-2", "now,success=1" } };
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+		if (strcmp(text, forms[i][0]) == 0)
+			return forms[i][1];
+	size_t n = strspn(text, "0123456789");
+	if (n == 0 || strcmp(text + n, "%") != 0)
+		return text;
+	snprintf(ret, HALT_BYTES, "soon,fail=%s", text);
+	return ret;
+}
+
 bool halt_parse(const char *text, struct halt *ret)
 {
+	char old[HALT_BYTES];
+	text = halt_old_form(text, old);
 	struct halt halt = { .when = HALT_SOON };
 	const char *at = text;
 	*ret = (struct halt){ .when = HALT_NEVER };

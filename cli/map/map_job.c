@@ -19,7 +19,8 @@ struct job *job_make(const struct row *row, uint64_t number)
 	job->number = number;
 	job->values = row->count;
 	job->live[0].fd = job->live[1].fd = -1;
-	memcpy(job->value, row->values.data, row->values.length);
+	if (row->values.length)
+		memcpy(job->value, row->values.data, row->values.length);
 	return job;
 }
 
@@ -29,6 +30,7 @@ void job_free(struct job *job)
 		if (job->live[i].fd >= 0)
 			close(job->live[i].fd);
 	outlet_give(job->outlet, job->ended_well);
+	block_give(job->block, job->ended_well);
 	free(job->message);
 	free(job);
 }
@@ -130,12 +132,16 @@ int job_take_end(struct context *context, struct job *job)
 	job->ended_well = v.state == PLM_STATE_DONE;
 	if (v.state == PLM_STATE_FAILED)
 		job_take_failure(context, job);
-	if (v.state == PLM_STATE_CANCELLED) {
+	bool ending = job->late && v.state != PLM_STATE_DONE && v.state != PLM_STATE_FAILED;
+	if (v.state == PLM_STATE_CANCELLED || ending) {
 		job->exit_code = JOB_KILLED;
 		job->signal = SIGTERM;
-		job->message = strdup("it was cancelled");
+		job->message = strdup(job->late ? "ran longer than --timeout allows of the median"
+						: "it was cancelled");
 	}
 	job_take_output(job, &v);
+	block_give(job->block, job->ended_well); /* free for another job, as the outlet */
+	job->block = NULL;
 	return EXIT_FINE;
 }
 

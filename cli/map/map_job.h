@@ -4,6 +4,7 @@
 #define PLM_CLI_MAP_JOB_H
 
 #include "cli/ctl_command.h"
+#include "cli/map/map_pipe.h"
 #include "cli/map/map_sources.h"
 #include "cli/outlets.h"
 
@@ -16,6 +17,7 @@ struct job {
 	unsigned place;                   /* from 1; 0: none */
 	plm_ref ref[PLM_COMMAND_RESULTS]; /* PLM_NONE: not submitted */
 	uint64_t submit_ms;               /* since 1970 */
+	bool late;                        /* cancelled because of --timeout N% */
 	/* after the end: */
 	bool ended_well; /* the job cannot run again */
 	int exit_code, signal;
@@ -32,6 +34,8 @@ struct job {
 		uint32_t attempt;
 		uint64_t shown;
 	} live[2];
+	struct block *block; /* --pipe: the standard input; NULL: none */
+	uint64_t sent;       /* bytes of the block */
 	/* the inputs: */
 	size_t values;
 	char value[]; /* each ends with a zero */

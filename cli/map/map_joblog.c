@@ -52,6 +52,8 @@ static int joblog_take_line(struct joblog *log, const char *line, enum resume re
 {
 	unsigned long long number;
 	int code, signal;
+	if (resume == RESUME_NOTHING)
+		return 0;
 	if (sscanf(line, "%llu\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%d\t%d\t", &number,
 		&code, &signal) != 3 ||
 	    number == 0 || number > NUMBER_MAX)
@@ -97,13 +99,15 @@ int joblog_open(struct joblog **ret, const char *path, enum resume resume)
 	if (!log)
 		return why(-ENOMEM, "no memory for --joblog");
 	*ret = log;
-	log->path = path;
+	bool more = path[0] == '+' && path[1];
+	log->path = path += more;
 	log->fd = open(path,
-	    O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (resume == RESUME_NOTHING ? O_TRUNC : 0),
+	    O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
+		(resume == RESUME_NOTHING && !more ? O_TRUNC : 0),
 	    0666);
 	if (log->fd < 0)
 		r = why(-errno, "--joblog %s: %s", path, strerror(errno));
-	else if (resume == RESUME_NOTHING)
+	else if (resume == RESUME_NOTHING && !more)
 		text_words(&log->lines, heading);
 	else
 		r = joblog_read_earlier(log, resume);
@@ -127,10 +131,11 @@ static void joblog_add_command(struct text *lines, const struct text *command)
 
 void joblog_add(struct joblog *log, const struct job *job, const struct text *command)
 {
-	text_format(&log->lines, "%llu\t:\t%llu.%03u\t%10.3f\t0\t%llu\t%d\t%d\t",
+	text_format(&log->lines, "%llu\t:\t%llu.%03u\t%10.3f\t%llu\t%llu\t%d\t%d\t",
 	    (unsigned long long)job->number, (unsigned long long)(job->begin_ms / MS_PER_S),
 	    (unsigned)(job->begin_ms % MS_PER_S), (double)job->run_us / US_PER_S,
-	    (unsigned long long)job->out_bytes, job->exit_code, job->signal);
+	    (unsigned long long)job->sent, (unsigned long long)job->out_bytes, job->exit_code,
+	    job->signal);
 	joblog_add_command(&log->lines, command);
 }
 

@@ -11,7 +11,7 @@
 #include "cli/text.h"
 
 enum resume {
-	RESUME_NOTHING, /* the file is replaced */
+	RESUME_NOTHING, /* the file is replaced; +FILE: lines are added, and every job runs */
 	RESUME_MISSING, /* jobs in the file are not run again */
 	RESUME_FAILED,  /* except failed jobs */
 };

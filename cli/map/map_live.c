@@ -34,6 +34,8 @@ static void live_show_lines(struct map_output *o, struct job *job, int stream, i
 		uint64_t *shown = &job->live[stream - 1].shown;
 		ssize_t n = pread(fd, piece, sizeof piece, (off_t)*shown);
 		const char *last = n > 0 ? memrchr(piece, '\n', (size_t)n) : NULL;
+		if (n > 0 && o->shown.live == LIVE_BYTES)
+			last = piece + n - 1;
 		if (!last)
 			return;
 		output_piece(o, job, stream, piece, (size_t)(last + 1 - piece));

@@ -89,7 +89,10 @@ static void map_output_put_tagged(
 static void map_output_make_tag(struct map_output *o, const struct job *job)
 {
 	o->tag.length = 0;
-	template_values(job, &o->tag);
+	if (o->shown.tag_text)
+		template_plain(o->shown.tag_text, job, &o->tag);
+	else
+		template_values(job, &o->tag);
 	text_byte(&o->tag, '\t');
 }
 
@@ -191,19 +194,45 @@ static void map_output_put_json(
 		.message = job->message });
 }
 
-void output_job(struct map_output *o, const struct job *job, const struct text *command)
+/* Writes the output into files, if asked for. True: nothing is left to show. */
+static bool map_output_into_files(struct map_output *o, const struct job *job)
 {
-	int r = o->shown.results ? results_write(o->shown.results, job, &o->path) : 0;
+	const struct shown *s = &o->shown;
+	int r = 0;
+	if (s->results_text)
+		r = results_write_named(s->results_text, job, &o->path);
+	else if (s->results)
+		r = results_write(s->results, job, &o->path);
+	else if (s->files)
+		r = results_write_new(s->files, job, &o->path);
 	if (o->error == 0 && r < 0)
 		o->error = r;
+	if (s->files && r == 0)
+		output_line(o, &o->path);
+	return s->results_text || s->results || s->files;
+}
+
+void output_begin_job(struct map_output *o, const struct text *command)
+{
+	if (!(o->shown.echo & ECHO_ERR))
+		return;
+	map_output_put(o, &o->err, command->data, command->length);
+	map_output_put(o, &o->err, "\n", 1);
+}
+
+void output_job(struct map_output *o, const struct job *job, const struct text *command)
+{
+	if (o->shown.echo & ECHO_OUT)
+		output_line(o, command);
+	bool in_files = map_output_into_files(o, job);
 	if (o->shown.json) {
 		map_output_put_json(o, job, command);
 		return;
 	}
-	if (!o->shown.results) {
+	if (!in_files)
 		map_output_put_rest(o, job, STDOUT_FILENO);
+	if (!in_files || o->shown.files)
 		map_output_put_rest(o, job, STDERR_FILENO);
-	}
 	if (!job->message)
 		return;
 	struct text line = { .data = NULL };

@@ -10,11 +10,20 @@
 
 #include "cli/ctl_command.h"
 #include "cli/map/map_job.h"
+#include "cli/map/map_template.h"
 #include "cli/text.h"
+
+enum live { LIVE_NEVER, LIVE_LINES, LIVE_BYTES };    /* output shown while a job runs */
+enum echo { ECHO_NONE, ECHO_OUT = 1, ECHO_ERR = 2 }; /* of commands; bits */
 
 struct shown { /* how to write */
 	bool tag, json;
+	enum live live;
+	enum echo echo;
+	const struct template *tag_text;     /* NULL: the values are the tag */
+	const struct template *results_text; /* the names of files; NULL: none */
 	const char *results; /* a directory for all output; NULL: stdout and stderr */
+	const char *files;   /* a directory for files whose names are shown instead; NULL: none */
 };
 
 struct sink {
@@ -35,6 +44,8 @@ struct map_output {
 void output_begin(struct map_output *o, struct context *context, struct shown shown);
 /* Writes the message of a job, and all output not shown while the job ran. */
 void output_job(struct map_output *o, const struct job *job, const struct text *command);
+/* The command of a job that begins, on stderr, if asked for. */
+void output_begin_job(struct map_output *o, const struct text *command);
 /* A piece of stream 1 or 2 of a running job. */
 void output_piece(
     struct map_output *o, const struct job *job, int stream, const char *data, size_t length);

@@ -1,5 +1,6 @@
 /* map_progress.h - a line on a terminal that shows how far `plmctl map` is (--bar). Nothing is
- * drawn unless stderr is a terminal. No colour with NO_COLOR or on a dumb terminal. */
+ * drawn unless stderr is a terminal. No colour with NO_COLOR or on a dumb terminal. The line fits
+ * the terminal, whatever its width. */
 #ifndef PLM_CLI_MAP_PROGRESS_H
 #define PLM_CLI_MAP_PROGRESS_H
 
@@ -12,6 +13,7 @@ enum { PROGRESS_MS = 200 }; /* between two drawings */
 
 struct progress { /* zeroes: not wanted */
 	bool wanted, colour, shown;
+	unsigned width; /* columns of the line that is shown */
 	uint64_t begun_ns, drawn_ns;
 };
 

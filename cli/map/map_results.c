@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,4 +120,55 @@ int results_write(const char *directory, const struct job *job, struct text *pat
 	if (r == 0)
 		r = results_write_stream(path, "/stderr", job, STDERR_FILENO);
 	return r == 0 ? results_write_number(path, "/seq", job->number) : r;
+}
+
+/* ---- files with names of their own ---- */
+
+/* Makes the folders above a file, as far as they are missing. */
+static int results_make_parents(struct text *path)
+{
+	int r = 0;
+	text_byte(path, 0);
+	path->length--;
+	for (char *at = strchr(path->data + 1, '/'); r == 0 && at; at = strchr(at + 1, '/')) {
+		*at = 0;
+		if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
+			r = why(-EIO, "--results %s: %s", path->data, strerror(errno));
+		*at = '/';
+	}
+	return r;
+}
+
+int results_write_named(const struct template *name, const struct job *job, struct text *path)
+{
+	static const char *const in_folder[] = { "stdout", "stderr", "seq" };
+	static const char *const beside[] = { "", ".err", ".seq" };
+	path->length = 0;
+	template_plain(name, job, path);
+	if (path->length == 0)
+		return why(-EIO, "--results: the name of the file for job %llu is empty",
+		    (unsigned long long)job->number);
+	bool folder = path->data[path->length - 1] == '/';
+	const char *const *ending = folder ? in_folder : beside;
+	int r = results_make_parents(path);
+	if (r == 0)
+		r = results_write_stream(path, ending[0], job, STDOUT_FILENO);
+	if (r == 0)
+		r = results_write_stream(path, ending[1], job, STDERR_FILENO);
+	return r == 0 ? results_write_number(path, ending[2], job->number) : r;
+}
+
+int results_write_new(const char *directory, const struct job *job, struct text *path)
+{
+	static const char pattern[] = "/paXXXXXX.par";
+	enum { ENDING_BYTES = 4 };
+	path->length = 0;
+	text_words(path, directory);
+	text_add(path, pattern, sizeof pattern);
+	path->length--;
+	int fd = mkostemps(path->data, ENDING_BYTES, O_CLOEXEC);
+	if (fd < 0)
+		return why(-EIO, "--files: no file in %s: %s", directory, strerror(errno));
+	close(fd);
+	return results_write_stream(path, "", job, STDOUT_FILENO);
 }

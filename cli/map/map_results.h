@@ -5,9 +5,16 @@
 #define PLM_CLI_MAP_RESULTS_H
 
 #include "cli/map/map_job.h"
+#include "cli/map/map_template.h"
 #include "cli/text.h"
 
 /* path is a buffer to work in. 0, or -errno with a why. */
 int results_write(const char *directory, const struct job *job, struct text *path);
+
+/* The same for a NAME with replacement strings: the files NAME, NAME.err and NAME.seq; or, if NAME
+ * ends with a slash, stdout, stderr and seq in that directory. */
+int results_write_named(const struct template *name, const struct job *job, struct text *path);
+/* Writes stdout into a new file of the directory. *path is then the name of the file. */
+int results_write_new(const char *directory, const struct job *job, struct text *path);
 
 #endif

@@ -21,6 +21,7 @@
 #include "cli/map/map_signals.h"
 #include "cli/private_runtime.h"
 #include "cli/result.h"
+#include "cli/spool.h"
 
 enum {
 	PRIVATE_JOBS_MAX = 250,            /* for --jobs 0, which asks for as many as possible */
@@ -28,12 +29,18 @@ enum {
 	LOAD_PAUSE_MS = 10,                /* until a started job counts in the load */
 	PERCENT = 100,
 	HOW_BYTES = 64,
+	US_PER_MS = 1000,
 };
 
 struct map {
 	struct context *context;
 	const struct map_plan *plan;
-	struct template *template;
+	struct template *template, *tag_text, *results_text;
+	struct varied *varied;
+	struct text names; /* of values: --header */
+	const char **name;
+	size_t named;
+	struct pace pace;
 	struct private_runtime own;
 	unsigned jobs, workers; /* at once; of the runtime */
 	struct feed feed;
@@ -61,13 +68,16 @@ static bool map_run_is_strict(const struct map *m)
 {
 	const struct map_plan *plan = m->plan;
 	return plan->halt.when != HALT_NEVER || plan->delay_ms || plan->room.by_load ||
-	    plan->room.memory || m->order.wants_places || m->jobs < m->workers;
+	    plan->pace.percent || plan->room.memory || m->order.wants_places ||
+	    m->jobs < m->workers;
 }
 
 /* How many jobs to start. Starts many or none, because few at a time cost a wake each. */
 static size_t map_run_wanted(const struct map *m)
 {
 	size_t ahead = map_run_is_strict(m) ? 0 : flight_ahead(&m->flight, m->jobs);
+	if (m->feed.pipe && ahead > m->jobs)
+		ahead = m->jobs; /* each job ahead has a block in memory */
 	size_t there = flight_count(&m->flight), full = m->jobs + ahead;
 	return there < full && there <= m->jobs + ahead / 2 ? full - there : 0;
 }
@@ -95,6 +105,15 @@ static bool map_run_take_outlet(struct map *m, struct job *job)
 	return r == 0;
 }
 
+static void map_run_echo(struct map *m, const struct job *job)
+{
+	if (!(m->output.shown.echo & ECHO_ERR))
+		return;
+	m->command.length = 0;
+	template_line(m->template, job, &m->command);
+	output_begin_job(&m->output, &m->command);
+}
+
 static struct job *map_run_next_job(struct map *m)
 {
 	struct job *job;
@@ -111,6 +130,7 @@ static struct job *map_run_next_job(struct map *m)
 	if (r <= 0)
 		return NULL;
 	order_begin(&m->order, job);
+	map_run_echo(m, job);
 	if (pause_ms == 0 && m->plan->room.by_load)
 		pause_ms = LOAD_PAUSE_MS;
 	if (pause_ms)
@@ -129,7 +149,10 @@ static int map_run_start_jobs(struct map *m)
 		*last = job;
 		last = &job->next;
 	}
-	m->tally.total = feed_total(&m->feed);
+	if (m->progress.wanted)
+		feed_look_ahead(&m->feed);
+	template_know(m->template, feed_total(&m->feed), m->jobs);
+	m->tally.total = m->plan->total ? m->plan->total : feed_total(&m->feed);
 	return first || m->flight.refused ? flight_submit(&m->flight, first) : EXIT_FINE;
 }
 
@@ -139,7 +162,7 @@ static void map_run_deliver(struct map *m, struct job *job)
 {
 	progress_hide(&m->progress);
 	m->command.length = 0;
-	if (m->joblog || m->context->json)
+	if (m->joblog || m->context->json || m->output.shown.echo & ECHO_OUT)
 		template_line(m->template, job, &m->command);
 	output_job(&m->output, job, &m->command);
 	if (m->joblog)
@@ -168,6 +191,8 @@ static void map_run_count_end(struct map *m, const struct job *job)
 {
 	m->tally.done++;
 	m->tally.failed += job_failed(job);
+	if (!job_failed(job))
+		pace_learn(&m->pace, job->run_us / US_PER_MS);
 	if (job_failed(job) && !m->halted)
 		m->tally.last_failure = job_exit_code(job);
 	if (m->halted || !halt_reached(&m->plan->halt, &m->tally))
@@ -195,9 +220,9 @@ static int map_run_take_ends(struct map *m)
 static int map_run_show_live(struct map *m)
 {
 	int code = EXIT_FINE;
-	if (m->plan->line)
+	if (m->plan->live)
 		progress_hide(&m->progress);
-	for (size_t i = 0; i < m->flight.jobs && m->plan->line && code == EXIT_FINE; i++)
+	for (size_t i = 0; i < m->flight.jobs && m->plan->live && code == EXIT_FINE; i++)
 		if (!m->plan->keep_order || order_is_next(&m->order, m->flight.job[i]))
 			code = live_look(m->context, &m->output, m->flight.job[i]);
 	return code;
@@ -250,14 +275,16 @@ static struct flight_wake map_run_what_wakes(const struct map *m)
 	bool more = !m->stopping && map_run_wanted(m);
 	if (m->progress.wanted)
 		map_run_sooner(&wake.timeout_ms, PROGRESS_MS);
-	if (m->plan->line && m->flight.jobs)
+	if (m->plan->live && m->flight.jobs)
 		map_run_sooner(&wake.timeout_ms, LIVE_LOOK_MS);
+	if (m->flight.jobs && m->pace.percent)
+		map_run_sooner(&wake.timeout_ms, ROOM_LOOK_MS);
 	if ((more && m->no_room) || m->flight.refused)
 		map_run_sooner(&wake.timeout_ms, ROOM_LOOK_MS);
 	if (more && m->start_ns > now)
 		map_run_sooner(&wake.timeout_ms, (m->start_ns - now) / NS_PER_MS + 1);
 	if (more && m->starved)
-		wake.input = sources_fd(m->feed.sources);
+		wake.input = feed_fd(&m->feed);
 	return wake;
 }
 
@@ -270,6 +297,7 @@ static int map_run_turn(struct map *m)
 		code = failed(r, "map");
 	if (code == EXIT_FINE)
 		code = map_run_show_live(m);
+	flight_cancel_late(&m->flight, m->pace.percent ? pace_limit_ms(&m->pace) : 0);
 	int written = map_run_write_out(m);
 	progress_draw(&m->progress, &m->tally, (unsigned)m->flight.jobs);
 	return code == EXIT_FINE ? written : code;
@@ -359,14 +387,27 @@ static int map_run_find_runtime(struct map *m)
 	return m->plan->private ? map_run_boot_private(m) : map_run_join(m);
 }
 
+/* With the number of jobs at once, because blocks may depend on it. */
+static int map_run_open_pipe(struct map *m)
+{
+	const struct inputs *inputs = &m->plan->inputs;
+	if (!pipe_is_wanted(&m->plan->pipe))
+		return EXIT_FINE;
+	int r = pipe_open(&m->feed.pipe, &m->plan->pipe, inputs->file, inputs->files, m->jobs);
+	if (r < 0)
+		failed(r, "map");
+	return r == 0 ? EXIT_FINE : r == -EINVAL ? EXIT_USAGE : EXIT_INPUT;
+}
+
 static int map_run_dry(struct map *m)
 {
 	struct job *job;
-	int r, code = EXIT_FINE;
+	m->jobs = map_run_jobs_of(&m->plan->jobs, room_cpus());
+	int r, code = map_run_open_pipe(m);
+	m->feed.jobs = m->jobs;
 	while (code == EXIT_FINE && (r = feed_next(&m->feed, &job)) != 0) {
 		if (r == -EAGAIN) {
-			struct pollfd input = { .fd = sources_fd(m->feed.sources),
-				.events = POLLIN };
+			struct pollfd input = { .fd = feed_fd(&m->feed), .events = POLLIN };
 			code = map_run_write_out(m);
 			poll(&input, 1, -1);
 			continue;
@@ -374,6 +415,7 @@ static int map_run_dry(struct map *m)
 		if (r < 0)
 			return failed(r, "map");
 		job->place = 1;
+		template_know(m->template, feed_total(&m->feed), m->jobs);
 		m->command.length = 0;
 		template_line(m->template, job, &m->command);
 		output_line(&m->output, &m->command);
@@ -403,10 +445,15 @@ static int run_jobs(struct map *m, struct command_request *request)
 	r = outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of a private runtime */
 	if (r < 0)
 		return failed(r, "map"), EXIT_INPUT;
+	code = map_run_open_pipe(m);
+	if (code != EXIT_FINE)
+		return outlets_close(&m->outlets), code;
 	plm_patience(m->context->rt, 0); /* a signal would have to wait, too */
 	order_open(&m->order, m->plan->keep_order, &status,
-	    template_wants_places(m->template) ? m->jobs : 0);
-	flight_begin(&m->flight, m->context, request, m->template);
+	    template_wants_places(m->template) || varied_wants_places(m->varied) ? m->jobs : 0);
+	m->feed.jobs = m->jobs;
+	m->pace = m->plan->pace;
+	flight_begin(&m->flight, m->context, request, m->template, m->varied);
 	if (m->plan->bar)
 		progress_begin(&m->progress);
 	code = map_run_loop(m);
@@ -422,17 +469,75 @@ static int run_jobs(struct map *m, struct command_request *request)
 	return code != EXIT_FINE ? code : halt_exit_code(&m->plan->halt, &m->tally);
 }
 
+/* Inputs before the command: their names are replacement strings (--header). */
+static int map_run_open_inputs(struct map *m)
+{
+	const struct map_plan *plan = m->plan;
+	m->feed.plan = &plan->feed;
+	m->feed.names_block = plan->pipe.cat;
+	int r = values_make(&m->feed.values, &plan->values);
+	if (r == 0 && !pipe_is_wanted(&plan->pipe))
+		r = sources_open(&m->feed.sources, &plan->inputs, plan->link, plan->delimiter);
+	if (r < 0 || !plan->inputs.named || !m->feed.sources)
+		return r;
+	struct row row = { .count = 0 };
+	values_take(m->feed.values, sources_names(m->feed.sources), &row);
+	m->names = row.values;
+	m->name = calloc(row.count + 1, sizeof *m->name);
+	if (!m->name)
+		return why(-ENOMEM, "no memory");
+	const char *at = m->names.data;
+	for (; m->named < row.count; at += strlen(at) + 1)
+		m->name[m->named++] = at;
+	return 0;
+}
+
+static int map_run_make_templates(struct map *m)
+{
+	struct template_plan command = m->plan->template;
+	struct tags *tags = &command.tags;
+	tags->column = m->name;
+	tags->columns = m->named;
+	int r = varied_make(&m->varied, &m->plan->request, tags, pipe_is_wanted(&m->plan->pipe));
+	command.append = command.append && !varied_takes_value(m->varied);
+	if (r == 0)
+		r = template_make(&m->template, &command);
+	m->feed.template = m->template;
+	m->feed.counts = r == 0 && template_wants_total(m->template) && !feed_total(&m->feed);
+	if (r == 0 && m->plan->tag_text)
+		r = template_make_text(&m->tag_text, m->plan->tag_text, tags);
+	if (r == 0 && m->plan->results)
+		r = template_make_text(&m->results_text, m->plan->results, tags);
+	return r;
+}
+
+static struct shown map_run_shown(const struct map *m)
+{
+	const struct map_plan *plan = m->plan;
+	bool named = m->results_text && template_has_replacement(m->results_text);
+	return (struct shown){ .tag = plan->tag || plan->tag_text,
+		.tag_text = m->tag_text,
+		.live = plan->live,
+		.echo = plan->echo,
+		.json = m->context->json,
+		.results = plan->results,
+		.results_text = named ? m->results_text : NULL,
+		.files = !plan->files ? NULL
+		    : plan->tmpdir    ? plan->tmpdir
+				      : spool_directory() };
+}
+
 static int map_run_open_all(struct map *m)
 {
 	const struct map_plan *plan = m->plan;
-	m->template = template_make(plan->words, plan->word_count, plan->shell);
-	int r = m->template ? signals_open() : -ENOMEM;
+	int r = map_run_open_inputs(m);
+	if (r == 0)
+		r = map_run_make_templates(m);
+	if (r == 0)
+		r = signals_open();
 	if (r == 0 && plan->joblog && !plan->dry_run)
 		r = joblog_open(&m->joblog, plan->joblog, plan->resume);
-	m->feed = (struct feed){ .done = m->joblog, .max_args = plan->max_args };
-	if (r == 0)
-		r = sources_open(
-		    &m->feed.sources, &plan->inputs, plan->link, plan->zero_ended ? 0 : '\n');
+	m->feed.done = plan->resume == RESUME_NOTHING ? NULL : m->joblog;
 	if (r < 0)
 		failed(r, "map");
 	return r == 0 ? EXIT_FINE : r == -EINVAL ? EXIT_USAGE : EXIT_INPUT;
@@ -442,8 +547,7 @@ int map_run(struct context *context, struct map_plan *plan)
 {
 	struct map m = { .context = context, .plan = plan, .deadline_ns = deadline_of(context) };
 	int code = map_run_open_all(&m);
-	output_begin(&m.output, context,
-	    (struct shown){ .tag = plan->tag, .json = context->json, .results = plan->results });
+	output_begin(&m.output, context, map_run_shown(&m));
 	if (code == EXIT_FINE)
 		code = plan->dry_run ? map_run_dry(&m) : run_jobs(&m, &plan->request);
 	if (code == EXIT_NO_RUNTIME)
@@ -456,6 +560,11 @@ int map_run(struct context *context, struct map_plan *plan)
 	feed_end(&m.feed);
 	joblog_close(&m.joblog);
 	template_free(m.template);
+	template_free(m.tag_text);
+	template_free(m.results_text);
+	text_free(&m.names);
+	free(m.name);
+	varied_free(m.varied);
 	text_free(&m.command);
 	return code;
 }

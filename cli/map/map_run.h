@@ -7,9 +7,14 @@
 #ifndef PLM_CLI_MAP_RUN_H
 #define PLM_CLI_MAP_RUN_H
 
+#include "cli/arguments.h"
 #include "cli/command_request.h"
+#include "cli/map/map_feed.h"
 #include "cli/map/map_halt.h"
 #include "cli/map/map_joblog.h"
+#include "cli/map/map_output.h"
+#include "cli/map/map_pace.h"
+#include "cli/map/map_pipe.h"
 #include "cli/map/map_room.h"
 #include "cli/map/map_sources.h"
 
@@ -21,19 +26,33 @@ struct map_jobs { /* at once */
 
 struct map_plan { /* zeroes ask for nothing */
 	struct command_request request;
-	char *const *words; /* the command */
-	size_t word_count;
-	bool shell;
+	struct template_plan template; /* the command, and its replacement strings */
+	bool shell;                    /* --shell, with the program or NULL: */
+	const char *shell_program;
+	bool quote; /* the words are executed, whatever they are */
 	struct inputs inputs;
-	bool link, zero_ended;
-	unsigned max_args; /* values in a command; 0: one of each source */
+	struct values_plan values;
+	struct feed_plan feed;
+	struct ending delimiter;
+	char *delimiter_bytes;
+	bool link, context, no_context, counted;
+	const char *header;
+	struct pipe_plan pipe;
 	struct map_jobs jobs;
-	bool private, keep_order, line, dry_run, tag, bar;
+	bool private, keep_order, dry_run, tag, bar;
+	enum live live;
+	enum echo echo;
+	const char *tag_text; /* --tagstring */
+	bool files;
 	struct halt halt;
 	const char *joblog, *results, *tmpdir;
 	enum resume resume;
 	uint32_t delay_ms;
+	uint64_t total; /* --total-jobs; 0: as many as there are inputs */
+	struct pace pace;
 	struct room room;
+	int nice;
+	char *slot_variable; /* NAME=TAG_PLACE_FROM_ZERO */
 };
 
 /* The exit code of plmctl. */

@@ -17,6 +17,7 @@ struct source {
 	/* words */
 	char *const *word;
 	size_t words;
+	bool named; /* the first word is the name of the source */
 	/* or lines */
 	const char *path; /* NULL: words */
 	int fd;
@@ -47,16 +48,27 @@ struct sources {
 	struct group *group;
 	size_t groups;
 	bool wrap;
-	char delimiter;
-	struct row head; /* of the first group */
+	struct ending delimiter;
+	struct row names; /* of the sources, with inputs->named */
+	struct row head;  /* of the first group */
 	bool has_head;
 	uint64_t wrapped; /* rows so far, with wrap */
 };
 
-bool is_source_mark(const char *word)
+enum source_mark source_mark(const struct inputs *inputs, const char *word)
 {
-	return strcmp(word, ":::") == 0 || strcmp(word, ":::+") == 0 || strcmp(word, "::::") == 0 ||
-	    strcmp(word, "::::+") == 0;
+	const char *const mark[] = { inputs->separator ? inputs->separator : ":::",
+		inputs->file_separator ? inputs->file_separator : "::::" };
+	for (int i = 0; i < 2; i++) {
+		size_t n = strlen(mark[i]);
+		if (strncmp(word, mark[i], n) != 0)
+			continue;
+		if (word[n] == 0)
+			return i ? MARK_FILES : MARK_WORDS;
+		if (word[n] == '+' && word[n + 1] == 0)
+			return i ? MARK_FILES_LINKED : MARK_WORDS_LINKED;
+	}
+	return MARK_NONE;
 }
 
 /* ---- opening ---- */
@@ -81,12 +93,14 @@ static struct source *sources_add(struct sources *s, bool linked)
 }
 
 /* Opens the sources of one mark; returns how many words they took, or -errno. */
-static int sources_take_mark(struct sources *s, char *const *words, size_t count)
+static int sources_take_mark(struct sources *s, const struct inputs *inputs, size_t at)
 {
-	bool files = strncmp(words[0], "::::", 4) == 0;
-	bool linked = words[0][strlen(words[0]) - 1] == '+';
-	size_t n = 1;
-	while (n < count && !is_source_mark(words[n]))
+	char *const *words = inputs->word + at;
+	size_t count = inputs->words - at, n = 1;
+	enum source_mark mark = source_mark(inputs, words[0]);
+	bool files = mark == MARK_FILES || mark == MARK_FILES_LINKED;
+	bool linked = mark == MARK_WORDS_LINKED || mark == MARK_FILES_LINKED;
+	while (n < count && source_mark(inputs, words[n]) == MARK_NONE)
 		n++;
 	if (files && n == 1)
 		return why(-EINVAL, "%s needs a file after it; - is stdin", words[0]);
@@ -118,7 +132,7 @@ static int sources_make(struct sources *s, const struct inputs *inputs)
 	if (inputs->files + count == 0)
 		return sources_open_file(sources_add(s, false), "-");
 	for (size_t i = 0; i < count;) {
-		int n = sources_take_mark(s, inputs->word + i, count - i);
+		int n = sources_take_mark(s, inputs, i);
 		if (n < 0)
 			return n;
 		i += (size_t)n;
@@ -150,6 +164,7 @@ void sources_close(struct sources **sp)
 		free(s->group[i].kept.begin);
 	}
 	text_free(&s->head.values);
+	text_free(&s->names.values);
 	free(s->source);
 	free(s->group);
 	free(s);
@@ -194,23 +209,30 @@ static int sources_read_more(struct source *source, bool wait)
 	return 1;
 }
 
-static int sources_next_line(struct source *source, char delimiter, bool wait, struct row *row)
+static const char *sources_find(const char *at, size_t length, struct ending ending)
+{
+	return ending.length == 1 ? memchr(at, ending.text[0], length)
+				  : memmem(at, length, ending.text, ending.length);
+}
+
+static int sources_next_line(
+    struct source *source, struct ending delimiter, bool wait, struct row *row)
 {
 	size_t looked = 0;
 	for (;;) {
 		size_t left = source->buffer.length - source->at;
 		const char *begin = left ? source->buffer.data + source->at : "";
 		const char *end =
-		    left > looked ? memchr(begin + looked, delimiter, left - looked) : NULL;
+		    left > looked ? sources_find(begin + looked, left - looked, delimiter) : NULL;
 		if (end) {
-			source->at += (size_t)(end - begin) + 1;
+			source->at += (size_t)(end - begin) + delimiter.length;
 			return sources_add_line(source, begin, (size_t)(end - begin), row);
 		}
 		if (source->ended) {
 			source->at = source->buffer.length;
 			return left ? sources_add_line(source, begin, left, row) : 0;
 		}
-		looked = left;
+		looked = left < delimiter.length ? 0 : left - delimiter.length + 1;
 		int r = sources_read_more(source, wait);
 		if (r == -EAGAIN && wait)
 			continue;
@@ -219,7 +241,8 @@ static int sources_next_line(struct source *source, char delimiter, bool wait, s
 	}
 }
 
-static int sources_next_value(struct source *source, char delimiter, bool wait, struct row *row)
+static int sources_next_value(
+    struct source *source, struct ending delimiter, bool wait, struct row *row)
 {
 	if (source->path)
 		return sources_next_line(source, delimiter, wait, row);
@@ -234,7 +257,7 @@ static int sources_next_value(struct source *source, char delimiter, bool wait, 
 /* ---- rows ---- */
 
 /* Continues where an earlier call met a source without input. */
-static int sources_group_next(struct group *g, char delimiter, bool wait, struct row *row)
+static int sources_group_next(struct group *g, struct ending delimiter, bool wait, struct row *row)
 {
 	for (; g->read < g->sources; g->read++) {
 		int r = sources_next_value(&g->source[g->read], delimiter, wait, row);
@@ -261,7 +284,7 @@ static int sources_list_add(struct list *list, const struct row *row)
 	return 0;
 }
 
-static int sources_group_keep(struct group *g, char delimiter)
+static int sources_group_keep(struct group *g, struct ending delimiter)
 {
 	struct row row = { .count = 0 };
 	int r;
@@ -283,7 +306,29 @@ static int sources_keep_all(struct sources *s)
 	return r;
 }
 
-int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter)
+/* Reads the first value of each source: the name of its values. */
+static int sources_take_names(struct sources *s)
+{
+	for (size_t i = 0; i < s->sources; i++) {
+		int r = sources_next_value(&s->source[i], s->delimiter, true, &s->names);
+		if (r < 0)
+			return r;
+		s->source[i].named = r > 0;
+		if (r == 0) { /* an empty source has no name */
+			text_byte(&s->names.values, 0);
+			s->names.count++;
+		}
+	}
+	return 0;
+}
+
+struct row *sources_names(struct sources *s)
+{
+	return &s->names;
+}
+
+int sources_open(
+    struct sources **ret, const struct inputs *inputs, bool wrap, struct ending delimiter)
 {
 	struct sources *s = calloc(1, sizeof *s);
 	if (!s)
@@ -294,6 +339,9 @@ int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, c
 	int r = sources_make(s, inputs);
 	if (r == 0) {
 		sources_make_groups(s);
+		r = inputs->named ? sources_take_names(s) : 0;
+	}
+	if (r == 0) {
 		r = sources_keep_all(s);
 	}
 	if (r < 0)
@@ -388,8 +436,8 @@ uint64_t sources_total(const struct sources *s)
 		const struct source *source = &s->group[0].source[i];
 		if (source->path)
 			return 0;
-		if (source->words < total)
-			total = source->words;
+		uint64_t words = source->words - source->named;
+		total = words < total ? words : total;
 	}
 	for (size_t i = 1; i < s->groups; i++)
 		total *= s->group[i].kept.rows;

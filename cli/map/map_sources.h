@@ -28,10 +28,18 @@ struct inputs {            /* no file and no word: stdin */
 	size_t files;
 	char *const *word; /* "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE" */
 	size_t words;
+	const char *separator, *file_separator; /* instead of ::: and ::::; NULL: these */
+	bool named; /* the first value of each source is its name (--header :) */
+};
+
+struct ending { /* of a value in a file */
+	const char *text;
+	size_t length;
 };
 
 /* 0, or -errno with a why. */
-int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter);
+int sources_open(
+    struct sources **ret, const struct inputs *inputs, bool wrap, struct ending delimiter);
 void sources_close(struct sources **sp);
 
 /* 1: *row is the next row; 0: the end; -EAGAIN: no input yet; else -errno with a why. */
@@ -41,7 +49,12 @@ int sources_fd(const struct sources *s);
 /* The number of rows; 0: unknown so far. */
 uint64_t sources_total(const struct sources *s);
 
-/* ":::", ":::+", "::::" or "::::+"? */
-bool is_source_mark(const char *word);
+/* The first values of the sources, with inputs->named. */
+struct row *sources_names(struct sources *s);
+
+enum source_mark { MARK_NONE, MARK_WORDS, MARK_WORDS_LINKED, MARK_FILES, MARK_FILES_LINKED };
+
+/* Which of ":::", ":::+", "::::" and "::::+" is the word? */
+enum source_mark source_mark(const struct inputs *inputs, const char *word);
 
 #endif

@@ -1,134 +1,222 @@
 #include "cli/map/map_template.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
+#include "base/why.h"
 
-enum piece_kind {
-	PIECE_TEXT,
-	PIECE_VALUE,     /* {} */
-	PIECE_STEM,      /* {.} */
-	PIECE_BASE,      /* {/} */
-	PIECE_FOLDER,    /* {//} */
-	PIECE_BASE_STEM, /* {/.} */
-	PIECE_NUMBER,    /* {#} */
-	PIECE_PLACE,     /* {%} */
-	PIECE_END,       /* of a word */
-};
-
-static const char *const names[] = {
-	[PIECE_VALUE] = "",
-	[PIECE_STEM] = ".",
-	[PIECE_BASE] = "/",
-	[PIECE_FOLDER] = "//",
-	[PIECE_BASE_STEM] = "/.",
-	[PIECE_NUMBER] = "#",
-	[PIECE_PLACE] = "%",
-};
-
-struct piece {
-	enum piece_kind kind;
-	size_t which;     /* number of the value, from 1; 0: all values */
-	const char *text; /* of argv */
-	size_t length;
-};
+enum { NUMBER_BYTES = 24 };
 
 struct template
 {
-	bool shell; /* the command is one line */
-	bool bare;  /* the value is the command */
+	struct template_plan plan;
+	bool line; /* the command is one line for plan.shell */
+	bool bare; /* the value is the line, or the command in it: not quoted */
 	struct piece *piece;
 	size_t pieces;
+	size_t bytes, value_bytes; /* of the line without values; of the text around each value */
+	uint64_t total;
+	unsigned jobs;
+	struct text scratch;
 };
 
 /* ---- reading ---- */
 
-/* The length of "{2/.}"; 0: no replacement string. */
-static size_t template_read_piece(const char *text, struct piece *ret)
-{
-	const char *end = strchr(text, '}');
-	const char *at = text + 1;
-	if (*text != '{' || !end)
-		return 0;
-	size_t which = 0;
-	for (; *at >= '0' && *at <= '9' && which < ARGS_MAX; at++)
-		which = which * 10 + (size_t)(*at - '0');
-	for (enum piece_kind kind = PIECE_VALUE; kind <= PIECE_PLACE; kind++) {
-		bool positional = kind < PIECE_NUMBER;
-		if ((size_t)(end - at) != strlen(names[kind]) ||
-		    strncmp(at, names[kind], strlen(names[kind])) != 0)
-			continue;
-		if (at > text + 1 && (!positional || which == 0))
-			return 0;
-		*ret = (struct piece){ .kind = kind, .which = which };
-		return (size_t)(end - text) + 1;
-	}
-	return 0;
-}
-
-static bool template_add_piece(struct template *t, struct piece piece)
+static int template_add_piece(struct template *t, struct piece piece)
 {
 	struct piece *more = realloc(t->piece, (t->pieces + 1) * sizeof *more);
 	if (!more)
-		return false;
+		return why(-ENOMEM, "no memory for the command");
 	t->piece = more;
 	t->piece[t->pieces++] = piece;
-	return true;
+	return 0;
 }
 
-static bool template_add_word(struct template *t, const char *word)
+/* Adds plain text. With `repeat` blanks of a line are pieces of their own. */
+static int template_add_text(struct template *t, const char *text, size_t length)
+{
+	int r = 0;
+	while (r == 0 && length) {
+		bool split = t->plan.repeat && t->line;
+		size_t blanks = split ? strspn(text, " \t\n") : 0;
+		size_t n = split && !blanks ? strcspn(text, " \t\n") : split ? blanks : length;
+		n = n < length ? n : length;
+		r = template_add_piece(t,
+		    (struct piece){
+			.kind = blanks ? PIECE_GAP : PIECE_TEXT, .text = text, .length = n });
+		text += n;
+		length -= n;
+	}
+	return r;
+}
+
+static int template_add_word(struct template *t, const char *word)
 {
 	const char *text = word;
-	bool good = true;
-	while (good && *text) {
+	int r = 0;
+	while (r == 0 && *text) {
 		struct piece piece;
-		size_t plain = strcspn(text, "{"), taken;
-		if (plain == 0 && (taken = template_read_piece(text, &piece)) > 0) {
-			good = template_add_piece(t, piece);
+		size_t plain = tags_plain(&t->plan.tags, text);
+		long taken = plain == 0 ? tags_read(&t->plan.tags, text, &piece) : 0;
+		if (taken < 0)
+			return (int)taken;
+		if (taken > 0) {
+			r = template_add_piece(t, piece);
 			text += taken;
 			continue;
 		}
 		if (plain == 0) /* a brace of the command itself */
-			plain = 1 + strcspn(text + 1, "{");
-		good = template_add_piece(t, (struct piece){ PIECE_TEXT, 0, text, plain });
+			plain = 1 + tags_plain(&t->plan.tags, text + 1);
+		r = template_add_text(t, text, plain);
 		text += plain;
 	}
-	return good && template_add_piece(t, (struct piece){ .kind = PIECE_END });
+	return r == 0 ? template_add_piece(t, (struct piece){ .kind = PIECE_END }) : r;
 }
 
-static bool template_has_replacement(const struct template *t)
+static bool template_is_plain_kind(enum piece_kind kind)
+{
+	return kind == PIECE_TEXT || kind == PIECE_END || kind == PIECE_GAP;
+}
+
+bool template_has_replacement(const struct template *t)
 {
 	for (size_t i = 0; i < t->pieces; i++)
-		if (t->piece[i].kind != PIECE_TEXT && t->piece[i].kind != PIECE_END)
+		if (!template_is_plain_kind(t->piece[i].kind))
 			return true;
 	return false;
 }
 
-struct template *template_make(char *const *words, size_t count, bool shell)
+bool template_has_value(const struct template *t)
+{
+	for (size_t i = 0; i < t->pieces; i++)
+		if (t->piece[i].kind == PIECE_VALUE)
+			return true;
+	return false;
+}
+
+/* Is a replacement string (a part of) the program of the line? Then a value may be a whole command,
+ * and is not quoted. */
+static bool template_begins_with_value(const struct template *t)
+{
+	for (size_t i = 0; i < t->pieces && t->piece[i].kind != PIECE_END; i++) {
+		const struct piece *piece = &t->piece[i];
+		if (piece->kind == PIECE_VALUE)
+			return true;
+		for (size_t k = 0; k < piece->length; k++)
+			if (strchr(" \t\n=", piece->text[k]))
+				return false;
+	}
+	return false;
+}
+
+static int template_read(struct template *t)
+{
+	const struct template_plan *plan = &t->plan;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < plan->count; i++)
+		r = template_add_word(t, plan->words[i]);
+	if (r == 0 && plan->append && !template_has_replacement(t))
+		r = template_add_word(
+		    t, plan->tags.name[TAG_VALUE] ? plan->tags.name[TAG_VALUE] : "{}");
+	if (r == 0 && t->line && template_begins_with_value(t))
+		t->bare = true;
+	return r;
+}
+
+/* ---- parts of a line ---- */
+
+static bool template_ends_part(const struct piece *piece)
+{
+	return piece->kind == PIECE_END || piece->kind == PIECE_GAP;
+}
+
+static size_t template_part_end(const struct template *t, size_t begin)
+{
+	while (!template_ends_part(&t->piece[begin]))
+		begin++;
+	return begin;
+}
+
+/* Is the part, from blank to blank, made once for each value? A word that is {} alone always is. */
+static bool template_repeats(const struct template *t, size_t begin, size_t end)
+{
+	bool all = false;
+	for (size_t i = begin; i < end; i++)
+		all = all || (t->piece[i].kind == PIECE_VALUE && t->piece[i].which == 0);
+	bool alone = end == begin + 1 && !t->line;
+	return all && (t->plan.repeat || alone);
+}
+
+/* ---- lengths ---- */
+
+static size_t template_text_bytes(const struct template *t, size_t begin, size_t end)
+{
+	size_t n = 0;
+	for (size_t i = begin; i < end; i++)
+		n += template_is_plain_kind(t->piece[i].kind) ? t->piece[i].length
+		    : t->piece[i].kind == PIECE_VALUE         ? 0
+							      : NUMBER_BYTES;
+	return n;
+}
+
+/* Adds up what the parts of the line take, once. */
+static void template_measure(struct template *t)
+{
+	for (size_t i = 0, end; i < t->pieces; i = end + 1) {
+		end = template_part_end(t, i);
+		size_t text = template_text_bytes(t, i, end) + 1;
+		bool repeats = template_repeats(t, i, end);
+		if (repeats)
+			t->value_bytes += text;
+		else
+			t->bytes += text;
+		if (t->piece[end].kind == PIECE_GAP)
+			t->bytes += t->piece[end].length - 1;
+		for (size_t k = i; k < end; k++) {
+			bool all = t->piece[k].kind == PIECE_VALUE && t->piece[k].which == 0;
+			t->piece[k].measured = all;
+			t->value_bytes += all && !repeats; /* the blank between values */
+		}
+	}
+}
+
+int template_make(struct template **ret, const struct template_plan *plan)
 {
 	struct template *t = calloc(1, sizeof *t);
-	bool good = t != NULL;
-	if (good) {
-		t->bare = count == 0;
-		t->shell =
-		    shell || t->bare || (count == 1 && strpbrk(words[0], " \t\n|&;<>()$`\\\"'*?["));
-	}
-	for (size_t i = 0; good && i < count; i++)
-		good = template_add_word(t, words[i]);
-	if (good && !template_has_replacement(t))
-		good = template_add_word(t, "{}");
-	if (!good) {
+	if (!t)
+		return why(-ENOMEM, "no memory for the command");
+	t->plan = *plan;
+	t->line = plan->shell != NULL;
+	t->bare = plan->count == 0;
+	int r = template_read(t);
+	if (r == 0)
+		template_measure(t);
+	*ret = t;
+	if (r < 0) {
 		template_free(t);
-		return NULL;
+		*ret = NULL;
 	}
-	return t;
+	return r;
+}
+
+int template_make_text(struct template **ret, const char *text, const struct tags *tags)
+{
+	char *const words[] = { (char *)(uintptr_t)text };
+	const struct template_plan plan = { .words = words, .count = 1, .tags = *tags };
+	int r = template_make(ret, &plan);
+	if (r == 0)
+		(*ret)->plan.words = NULL; /* words[] ends here; the pieces point to the text */
+	return r;
 }
 
 void template_free(struct template *t)
 {
 	if (!t)
 		return;
+	for (size_t i = 0; i < t->pieces; i++)
+		change_free(&t->piece[i].change);
+	text_free(&t->scratch);
 	free(t->piece);
 	free(t);
 }
@@ -141,54 +229,22 @@ bool template_wants_places(const struct template *t)
 	return false;
 }
 
-/* ---- values ---- */
-
-struct slice {
-	const char *at;
-	size_t length;
-};
-
-static struct slice template_without_ending(struct slice s)
+bool template_wants_total(const struct template *t)
 {
-	for (size_t i = s.length; i-- > 0 && s.at[i] != '/';)
-		if (s.at[i] == '.')
-			return (struct slice){ s.at, i };
-	return s;
+	for (size_t i = 0; i < t->pieces; i++)
+		if (t->piece[i].kind == PIECE_TOTAL ||
+		    (t->piece[i].kind == PIECE_NUMBER && t->piece[i].padded))
+			return true;
+	return false;
 }
 
-static struct slice template_base(struct slice s)
+void template_know(struct template *t, uint64_t total, unsigned jobs)
 {
-	const char *slash = memrchr(s.at, '/', s.length);
-	size_t before = slash ? (size_t)(slash + 1 - s.at) : 0;
-	return (struct slice){ s.at + before, s.length - before };
+	t->total = total;
+	t->jobs = jobs;
 }
 
-/* As dirname(1) has it: "a/b/" is in "a", "/a" in "/", "a" in ".". */
-static struct slice template_folder(struct slice s)
-{
-	static const struct slice here = { ".", 1 };
-	while (s.length > 1 && s.at[s.length - 1] == '/')
-		s.length--;
-	const char *slash = memrchr(s.at, '/', s.length);
-	if (!slash)
-		return here;
-	s.length = (size_t)(slash - s.at);
-	while (s.length > 1 && s.at[s.length - 1] == '/')
-		s.length--;
-	return s.length ? s : (struct slice){ "/", 1 };
-}
-
-static struct slice template_changed(enum piece_kind kind, const char *value)
-{
-	struct slice s = { value, strlen(value) };
-	switch (kind) {
-	case PIECE_STEM: return template_without_ending(s);
-	case PIECE_BASE: return template_base(s);
-	case PIECE_FOLDER: return template_folder(s);
-	case PIECE_BASE_STEM: return template_without_ending(template_base(s));
-	default: return s;
-	}
-}
+/* ---- quoting ---- */
 
 static bool template_is_plain(struct slice s)
 {
@@ -220,6 +276,18 @@ static void template_add_quoted(struct text *to, struct slice s)
 	text_byte(to, '\'');
 }
 
+static size_t template_quoted_bytes(struct slice s)
+{
+	size_t n = s.length + 2;
+	if (template_is_plain(s))
+		return s.length;
+	for (size_t i = 0; i < s.length; i++)
+		n += s.at[i] == '\'' ? 4 : 0;
+	return n;
+}
+
+/* ---- values ---- */
+
 void template_values(const struct job *job, struct text *ret)
 {
 	const char *value = job->value;
@@ -231,47 +299,113 @@ void template_values(const struct job *job, struct text *ret)
 	}
 }
 
-/* Separates several values: by a blank in a line, by the end of a word between words. */
-static void template_add_values(
-    const struct piece *piece, const struct job *job, bool quoted, char parting, struct text *to)
+static struct slice template_changed(
+    const struct template *t, const struct piece *piece, const char *value)
 {
-	const char *value = job->value;
-	for (size_t i = 1; i <= job->values; i++, value += strlen(value) + 1) {
-		if (piece->which && piece->which != i)
-			continue;
-		if (!piece->which && i > 1)
-			text_byte(to, parting);
-		if (quoted)
-			template_add_quoted(to, template_changed(piece->kind, value));
-		else
-			text_add(to, template_changed(piece->kind, value).at,
-			    template_changed(piece->kind, value).length);
-	}
+	/* The buffer of the template is scratch: the template itself does not change. */
+	struct text *scratch = (struct text *)(uintptr_t)&t->scratch;
+	return change_apply(&piece->change, (struct slice){ value, strlen(value) }, scratch);
 }
 
-static void template_add_piece_text(
-    const struct piece *piece, const struct job *job, bool quoted, char parting, struct text *to)
+static void template_add_value(const struct template *t, const struct piece *piece,
+    const char *value, bool quoted, struct text *to)
 {
+	struct slice s = template_changed(t, piece, value);
+	if (quoted && !piece->change.unquoted)
+		template_add_quoted(to, s);
+	else
+		text_add(to, s.at, s.length);
+}
+
+/* The value at a position, from 1 or from -1; NULL: there is none. */
+static const char *template_value_at(const struct job *job, long which)
+{
+	size_t values = job->values;
+	size_t n = which < 0 ? values + 1 - (size_t)-which : (size_t)which;
+	const char *value = job->value;
+	if (n == 0 || n > values || (which < 0 && (size_t)-which > values))
+		return NULL;
+	for (; n > 1; n--)
+		value += strlen(value) + 1;
+	return value;
+}
+
+static void template_add_number(
+    const struct piece *piece, uint64_t number, uint64_t largest, struct text *to)
+{
+	char width[NUMBER_BYTES];
+	int digits =
+	    piece->padded ? snprintf(width, sizeof width, "%llu", (unsigned long long)largest) : 1;
+	text_format(to, "%0*llu", digits, (unsigned long long)number);
+}
+
+/* `current`: the value that a part of a line is repeated for; NULL: all values. */
+static void template_add_piece_text(const struct template *t, const struct piece *piece,
+    const struct job *job, const char *current, bool quoted, struct text *to)
+{
+	const char *value;
 	switch (piece->kind) {
-	case PIECE_TEXT: text_add(to, piece->text, piece->length); break;
-	case PIECE_NUMBER: text_format(to, "%llu", (unsigned long long)job->number); break;
-	case PIECE_PLACE: text_format(to, "%u", job->place); break;
-	case PIECE_END: break;
-	default: template_add_values(piece, job, quoted, parting, to);
+	case PIECE_TEXT:
+	case PIECE_GAP: text_add(to, piece->text, piece->length); return;
+	case PIECE_NUMBER: template_add_number(piece, job->number, t->total, to); return;
+	case PIECE_PLACE:
+		template_add_number(piece, job->place - piece->from_zero, t->jobs, to);
+		return;
+	case PIECE_TOTAL: template_add_number(piece, t->total, 0, to); return;
+	case PIECE_END: return;
+	case PIECE_VALUE: break;
+	}
+	if (piece->which || current) {
+		value = piece->which ? template_value_at(job, piece->which) : current;
+		if (value)
+			template_add_value(t, piece, value, quoted, to);
+		return;
+	}
+	value = job->value;
+	for (size_t i = 0; i < job->values; i++, value += strlen(value) + 1) {
+		if (i)
+			text_byte(to, ' ');
+		template_add_value(t, piece, value, quoted, to);
 	}
 }
 
 /* ---- the command ---- */
 
+static void template_add_part(const struct template *t, size_t begin, size_t end,
+    const struct job *job, const char *current, bool quoted, struct text *to)
+{
+	for (size_t i = begin; i < end; i++)
+		template_add_piece_text(t, &t->piece[i], job, current, quoted, to);
+}
+
+/* Adds the part for each value; returns how often. */
+static size_t template_add_repeated(const struct template *t, size_t begin, size_t end,
+    const struct job *job, char parting, bool quoted, struct text *to)
+{
+	const char *value = job->value;
+	for (size_t n = 0; n < job->values; n++, value += strlen(value) + 1) {
+		if (n)
+			text_byte(to, parting);
+		template_add_part(t, begin, end, job, value, quoted, to);
+	}
+	return job->values;
+}
+
 static void template_shell_line(const struct template *t, const struct job *job, struct text *to)
 {
-	if (t->bare) {
+	if (t->plan.count == 0) {
 		template_values(job, to);
 		return;
 	}
-	for (size_t i = 0; i < t->pieces; i++) {
-		template_add_piece_text(&t->piece[i], job, true, ' ', to);
-		if (t->piece[i].kind == PIECE_END && i + 1 < t->pieces)
+	for (size_t i = 0, end; i < t->pieces; i = end + 1) {
+		end = template_part_end(t, i);
+		if (template_repeats(t, i, end))
+			template_add_repeated(t, i, end, job, ' ', !t->bare, to);
+		else
+			template_add_part(t, i, end, job, NULL, !t->bare, to);
+		if (t->piece[end].kind == PIECE_GAP)
+			text_add(to, t->piece[end].text, t->piece[end].length);
+		else if (end + 1 < t->pieces)
 			text_byte(to, ' ');
 	}
 }
@@ -280,29 +414,26 @@ static size_t template_program_words(
     const struct template *t, const struct job *job, struct text *to)
 {
 	size_t words = 0;
-	for (size_t i = 0, begin = 0; i < t->pieces; i++) {
-		const struct piece *piece = &t->piece[i];
-		bool all_values = piece->kind >= PIECE_VALUE && piece->kind <= PIECE_BASE_STEM &&
-		    piece->which == 0;
-		bool alone = all_values && i == begin && t->piece[i + 1].kind == PIECE_END;
-		template_add_piece_text(piece, job, false, alone ? 0 : ' ', to);
-		if (alone)
-			words += job->values - 1;
-		if (piece->kind != PIECE_END)
-			continue;
-		text_byte(to, 0);
-		words++;
-		begin = i + 1;
+	for (size_t i = 0, end; i < t->pieces; i = end + 1) {
+		size_t n = 1;
+		end = template_part_end(t, i);
+		if (template_repeats(t, i, end))
+			n = template_add_repeated(t, i, end, job, 0, false, to);
+		else
+			template_add_part(t, i, end, job, NULL, false, to);
+		if (n)
+			text_byte(to, 0);
+		words += n;
 	}
 	return words;
 }
 
 size_t template_words(const struct template *t, const struct job *job, struct text *ret)
 {
-	static const char shell[] = "/bin/sh\0-c"; /* and a zero at the end */
-	if (!t->shell)
+	if (!t->line)
 		return template_program_words(t, job, ret);
-	text_add(ret, shell, sizeof shell);
+	text_add(ret, t->plan.shell, strlen(t->plan.shell) + 1);
+	text_add(ret, "-c", sizeof "-c");
 	template_shell_line(t, job, ret);
 	text_byte(ret, 0);
 	return 3;
@@ -310,7 +441,7 @@ size_t template_words(const struct template *t, const struct job *job, struct te
 
 void template_line(const struct template *t, const struct job *job, struct text *ret)
 {
-	if (t->shell) {
+	if (t->line) {
 		template_shell_line(t, job, ret);
 		return;
 	}
@@ -323,4 +454,29 @@ void template_line(const struct template *t, const struct job *job, struct text 
 		template_add_quoted(ret, (struct slice){ word, strlen(word) });
 	}
 	text_free(&words);
+}
+
+void template_plain(const struct template *t, const struct job *job, struct text *ret)
+{
+	for (size_t i = 0; i < t->pieces; i++)
+		template_add_piece_text(t, &t->piece[i], job, NULL, false, ret);
+}
+
+size_t template_bytes(const struct template *t)
+{
+	return t->bytes;
+}
+
+size_t template_value_bytes(const struct template *t, const char *value)
+{
+	size_t bytes = t->value_bytes;
+	for (size_t i = 0; i < t->pieces; i++) {
+		const struct piece *piece = &t->piece[i];
+		if (!piece->measured)
+			continue;
+		struct slice s = template_changed(t, piece, value);
+		bool quoted = t->line && !t->bare && !piece->change.unquoted;
+		bytes += quoted ? template_quoted_bytes(s) : s.length;
+	}
+	return bytes;
 }

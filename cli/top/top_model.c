@@ -154,7 +154,8 @@ void model_frame(struct model *model, plm_inspect *in, bool measure)
 	measure = measure && model->looks_since > 0 && seconds > 0;
 	for (uint32_t i = 0; measure && i < model->slots; i++)
 		model_measure(&model->slot[i], seconds);
-	for (size_t i = 0; i < model->workers; i++)
+	model->shown = model->workers;
+	for (size_t i = 0; i < model->shown; i++)
 		model_frame_worker(model, in, &model->row[i], &model->worker[i]);
 	if (!measure)
 		return;

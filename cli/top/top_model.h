@@ -35,8 +35,9 @@ struct model {
 	struct model_slot *slot;
 	uint32_t slots;
 	plm_work_row *row; /* as of the last look */
-	struct model_worker *worker;
 	size_t workers, workers_max;
+	struct model_worker *worker; /* as of the last frame */
+	size_t shown;
 	uint32_t processes, clients; /* process slots in use, and those of clients */
 	uint32_t cpus, busy_now;     /* cpus of workers; with a task just now */
 	int32_t manager_pid, scheduler_pid;

@@ -68,7 +68,7 @@ static const struct pane_column worker_columns[] = {
 
 static size_t panes_worker_rows(const struct facts *facts)
 {
-	return facts->model.workers;
+	return facts->model.shown;
 }
 
 static struct cell panes_worker_cell(const struct facts *facts, size_t row, unsigned column)
@@ -428,13 +428,23 @@ bool pane_task(const struct facts *facts, enum pane_number pane, size_t row, plm
 	return true;
 }
 
+/* The process of a drained worker may still be on its way out, in a row of its own. */
+static bool panes_drained(const struct facts *facts, uint32_t worker)
+{
+	for (size_t i = 0; i < facts->model.shown; i++) {
+		const plm_work_row *w = &facts->model.worker[i].row;
+		if (w->worker == worker && w->marks & PLM_MARK_DRAINED)
+			return true;
+	}
+	return false;
+}
+
 bool pane_worker(
     const struct facts *facts, enum pane_number pane, size_t row, uint32_t *ret, bool *ret_drained)
 {
 	if (pane != PANE_WORKERS || row >= panes_worker_rows(facts))
 		return false;
-	const plm_work_row *w = &facts->model.worker[row].row;
-	*ret = w->worker;
-	*ret_drained = (w->marks & PLM_MARK_DRAINED) != 0;
+	*ret = facts->model.worker[row].row.worker;
+	*ret_drained = panes_drained(facts, *ret);
 	return true;
 }

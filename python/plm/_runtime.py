@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 BOOT_PATIENCE_S = 30.0
 END_PATIENCE_S = 10.0
-# Variables for the runtime of a user: its name, its number of workers, its journal; and those of a
-# make around the program.
+# Variables for the runtime of a user: its name, its number of workers, its journal, its fleet; and
+# those of a make around the program.
 NOT_FOR_A_PRIVATE_RUNTIME = (
     *("PLM_NAME", "PLM_WORKERS", "PLM_RESERVE_CORES", "PLM_STATE", "PLM_DURABILITY"),
-    *("PLM_PYTHON", "PLM_PRELOAD", "MAKEFLAGS"),
+    *("PLM_PYTHON", "PLM_PRELOAD", "PLM_FLEET", "MAKEFLAGS"),
 )
 
 

@@ -117,6 +117,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 lib/libplm.a",
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",
+		"644 lib/systemd/user/plm-redis.service",
 		"644 lib/systemd/user/plm.service",
 		"644 share/man/man1/plm.1",
 		"644 share/man/man1/plmctl.1",

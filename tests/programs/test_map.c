@@ -188,6 +188,34 @@ START_TEST(a_bar_is_drawn_on_a_terminal_only)
 }
 END_TEST
 
+/* Each drawing of the bar is behind a carriage return. */
+static size_t longest_drawing(const char *text)
+{
+	size_t longest = 0;
+	for (size_t n; *text; text += n + (text[n] != 0)) {
+		n = strcspn(text, "\r\n");
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+START_TEST(a_bar_knows_inputs_read_ahead_and_fits_the_terminal)
+{
+	static const unsigned widths[] = { 8, 20, 41, 80, 200 };
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+		struct output_of o = shell(
+		    "NO_COLOR=1 TERM=dumb script -qec 'stty cols %u; seq 300 | plmctl map -j2 "
+		    "--bar \"[ {} -gt 9 ]\"' x",
+		    widths[i]);
+		ck_assert_uint_lt(longest_drawing(o.out), widths[i]);
+		if (widths[i] > 8)
+			ck_assert_ptr_nonnull(strstr(o.out, "100% 300/300"));
+		output_free(&o);
+	}
+	check_shell(65, "a\n", "has a zero byte", "printf 'a\\nb\\0c\\n' | plmctl map --bar echo");
+}
+END_TEST
+
 /* ---- how many jobs run, and when ---- */
 
 START_TEST(as_many_jobs_run_at_once_as_ordered_and_no_more)
@@ -268,8 +296,8 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 	file_write("proc/loadavg",
 	    "0.0 0.0 0.0 5/100 1\n"); /* five runnable processes, without plmctl four */
 	file_write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable:   100 kB\n");
-	check_shell(124, "", "ran out", "plmctl map --load 4 --timeout 0.3 touch ::: ran");
-	check_shell(124, "", "ran out", "plmctl map --memfree 1M --timeout 0.3 touch ::: ran");
+	check_shell(124, "", "ran out", "plmctl --timeout 0.3 map --load 4 touch ::: ran");
+	check_shell(124, "", "ran out", "plmctl --timeout 0.3 map --memfree 1M touch ::: ran");
 	check_shell(0, "", "", "[ ! -e ran ]");
 	check_shell(0, "x\n", "", "plmctl map --load 5 --memfree 100K echo ::: x");
 	pid_t pid = shell_start("exec plmctl map --memfree 101K --load 5 touch ::: ran");
@@ -320,13 +348,12 @@ END_TEST
 
 START_TEST(usage_errors_are_64_and_boot_nothing)
 {
-	static const char *const lines[] = { "plmctl map -x true ::: 1",
+	static const char *const lines[] = { "plmctl map -W true ::: 1",
 		"plmctl map --resume true ::: 1", "plmctl map --detach true ::: 1",
 		"plmctl map --out X true ::: 1", "plmctl map --replicas 2 true ::: 1",
-		"plmctl map -n 2 echo ::: 1 ::: 2", "plmctl map --private --name x true ::: 1",
-		"plmctl map --line --json true ::: 1", "plmctl map --line --results r true ::: 1",
-		"plmctl map --load 0 true ::: 1", "plmctl map -j x true ::: 1",
-		"plmctl map echo ::::" };
+		"plmctl map --private --name x true ::: 1", "plmctl map --line --json true ::: 1",
+		"plmctl map --line --results r true ::: 1", "plmctl map --load 0 true ::: 1",
+		"plmctl map -j x true ::: 1", "plmctl map echo ::::" };
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		check_shell(64, "", "plmctl: ", lines[i]);
 	check_shell(69, "", "no runtime \"nobody\"", "plmctl map --name nobody true ::: 1");
@@ -354,7 +381,7 @@ START_TEST(a_job_that_runs_too_long_is_ended)
 	    "plmctl map --run-limit "
 	    "100ms --joblog log sleep ::: 60");
 	check_shell(0, "-1\t15\n", "", "tail -n 1 log | cut -f 7,8");
-	check_shell(124, "", "--timeout ran out", "plmctl map --timeout 0.2 sleep ::: 60");
+	check_shell(124, "", "--timeout ran out", "plmctl --timeout 0.2 map sleep ::: 60");
 }
 END_TEST
 
@@ -483,6 +510,7 @@ int main(void)
 		large_outputs_come_whole,
 		a_reader_that_leaves_ends_it_quietly,
 		a_bar_is_drawn_on_a_terminal_only,
+		a_bar_knows_inputs_read_ahead_and_fits_the_terminal,
 		as_many_jobs_run_at_once_as_ordered_and_no_more,
 		jobs_may_be_counted_from_the_cpus,
 		fewer_jobs_at_once_than_asked_for_are_announced,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import gc
+import json
 import os
 import signal
 import sys
@@ -257,6 +258,16 @@ class Futures(Shared):
             self.assertEqual(pool.submit(total_of, [early, late]).result(), 20008)
             self.assertTrue(plm.explain(early))
             self.assertFalse(early.cancel())
+
+
+class Watched(unittest.TestCase):
+    def test_the_event_log_names_the_python_function(self) -> None:
+        with mock.patch.dict(os.environ, PLM_EVENTS="on"), plm.Executor(1) as pool:
+            self.assertEqual(pool.submit(total_of, [1, 2]).result(), 3)
+            assert pool._runtime is not None
+            said = support.ctl("events", "--kind", "name", "--json", name=pool._runtime.name)
+        parts = [json.loads(line)["detail"] for line in said.splitlines()]
+        self.assertEqual("".join(parts), "total_of")
 
 
 class Options(Shared):

@@ -2,9 +2,9 @@
 
     PLM_BIN=. python3 tests/web/measure.py [SECONDS]
 
-Two clients flood a runtime of one worker with no-ops through libplm, and a reader takes each frame
-of /api/live with the task stream, as a page does. A second runtime has a table of a million settled
-tasks. Never decides anything: prints a row for each number, and exits with 0.
+Two clients flood a runtime of 1, then of 64 workers with no-ops through libplm, and a reader takes
+each frame of /api/live with the task stream, as a page does. A second runtime has a table of a
+million settled tasks. Never decides anything: prints a row for each number, and exits with 0.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -103,7 +104,9 @@ def seconds_of(pid: int) -> float:
 def memory_of(pid: int) -> dict[str, float]:
     """Resident memory in MiB, by kind."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return {key: int(kib) / 1024 for key, kib in re.findall(r"(VmRSS|Rss\w+):\s+(\d+)", text)}
+    return {
+        key: int(kib) / 1024 for key, kib in re.findall(r"(Vm(?:RSS|HWM)|Rss\w+):\s+(\d+)", text)
+    }
 
 
 def row(what: str, value: float, unit: str, limit: str = "") -> None:
@@ -125,6 +128,30 @@ def measure_page(server: Server) -> None:
     row("page and first frame, median of 20", sorted(times)[10], "ms", "300 with the drawing")
 
 
+def measure_paint(server: Server) -> None:
+    """From the request to the first painted content, in headless Chromium."""
+    try:
+        from playwright.sync_api import sync_playwright  # type: ignore[import-not-found]
+    except ImportError:
+        print("skipped: the first paint: run this with build/web-tools/venv/bin/python")
+        return
+    paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+    times = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        for _ in range(9):
+            page = browser.new_context().new_page()
+            page.goto(server.url)
+            while not (at := page.evaluate(paint)):
+                pass
+            times.append(at)
+            page.context.close()
+        browser.close()
+    row("first paint in Chromium, median of 9", sorted(times)[4], "ms", "300")
+
+
 def measure_killed(server: Server) -> None:
     """From the death of a worker to the frame that shows it."""
     times = []
@@ -139,10 +166,10 @@ def measure_killed(server: Server) -> None:
     row("a killed worker is shown, longest of 5", max(times), "ms", "1000")
 
 
-def measure_flood(seconds: float) -> None:
+def measure_flood(seconds: float, workers: int) -> None:
     """The cost of an open page at the highest rate that the machine gives."""
     context = multiprocessing.get_context("spawn")
-    with runtime("measure", "--workers", "1", python=None) as name:
+    with runtime("measure", "--workers", str(workers), python=None) as name:
         server = Server(name)
         clients = [context.Process(target=flood, args=(name,), daemon=True) for _ in range(2)]
         for client in clients:
@@ -164,7 +191,8 @@ def measure_flood(seconds: float) -> None:
             share = 100 * (seconds_of(server.process.pid) - used) / took
         row("no-ops a second while a page is open, mean", sum(rates) / len(rates), "/s")
         row("plmweb, of a core", share, "%", "5")
-        row("resident, highest", most["VmRSS"], "MiB", "20")
+        row("resident after a frame, highest", most["VmRSS"], "MiB", "20")
+        row("resident within a frame, highest", memory_of(server.process.pid)["VmHWM"], "MiB")
         row("resident without shared memory, highest", most["RssAnon"], "MiB")
         row("frames a second", frames / took, "/s")
         row("a frame without the stream, mean", sum(sizes) / len(sizes) / 1024, "KiB")
@@ -172,6 +200,7 @@ def measure_flood(seconds: float) -> None:
             client.kill()
             client.join()
         measure_page(server)
+        measure_paint(server)
         measure_killed(server)
         server.end()
 
@@ -215,7 +244,9 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{'':<58} {'value':>10} {'unit':<6} limit")
-    measure_flood(seconds)
+    for workers in (1, 64):
+        print(f"{workers} workers")
+        measure_flood(seconds, workers)
     measure_table()
 
 

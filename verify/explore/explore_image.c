@@ -17,7 +17,7 @@
 enum {
 	MEMORY_BYTES = 1 << 26,
 	STORE_TOUCHED = 1 << 17,
-	PIECES = 16,
+	PIECES = 6,
 	/* Counters that wrap within a schedule. */
 	NEARLY_WRAPPED = -6,
 };
@@ -65,7 +65,7 @@ static void boot_log(const char *name)
 
 static void image_remember(void *at, size_t bytes);
 
-/* The table of rings, and the rings of the processes there are. */
+/* All rings: a hole in a new ring must not show an event of another schedule. */
 static void remember_log(void)
 {
 	struct eventlog_plan plan;
@@ -73,12 +73,8 @@ static void remember_log(void)
 	if (!t->event_segment.header)
 		return;
 	eventlog_segment_plan(t, &t->event_segment, &plan);
-	image_remember(eventlog_ring_at(&t->event_segment, &plan, 0),
-	    t->limits.processes * sizeof(struct eventlog_ring));
-	for (uint32_t i = 0; i < t->limits.processes; i++)
-		if (process_present(sh_load(&t->process[i].state)))
-			image_remember(
-			    eventlog_entries_at(&t->event_segment, &plan, i), plan.ring_bytes);
+	image_remember(
+	    eventlog_ring_at(&t->event_segment, &plan, 0), (size_t)(plan.total - plan.rings));
 }
 
 /* ---- boot, as the manager does ---- */

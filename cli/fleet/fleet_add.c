@@ -1,0 +1,203 @@
+/* fleet_add.c - new tasks of a fleet: submit, call, and what load needs. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/why.h"
+#include "cli/fleet/fleet_cli.h"
+#include "cli/interrupt.h"
+#include "cli/result.h"
+#include "cli/spool.h"
+#include "fleet/task_words.h"
+
+/* ---- adding ---- */
+
+void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYTES])
+{
+	size_t n = 0;
+	ret[0] = 0;
+	for (size_t i = 0; i < count && n + 1 < FLEET_TITLE_BYTES; i++)
+		n += (size_t)snprintf(
+		    ret + n, FLEET_TITLE_BYTES - n, i ? " %s" : "%s", word[i] ? word[i] : "?");
+	if (n >= FLEET_TITLE_BYTES)
+		memcpy(ret + FLEET_TITLE_BYTES - 4, "...", 4);
+}
+
+static int fleet_add_prepare(struct context *context, const struct fleet_new *new,
+    struct task_words *words, struct engine_task *ret)
+{
+	static const plm_terms none;
+	const plm_task *task = new->task;
+	const plm_terms *terms = task->terms ? task->terms : &none;
+	if (terms->keep_ms)
+		return why(-EINVAL,
+		    "--keep is for results of a runtime; a fleet keeps all results for the same "
+		    "time (?keep=TIME when its queue is made)");
+	int r = task_words_write(words, context->engine, task);
+	*ret = (struct engine_task){ .words = words->data,
+		.words_bytes = words->bytes,
+		.priority = task->priority,
+		.needs = terms->needs ? terms->needs : "",
+		.retries = task->retries,
+		.crash_retries = task->crash_retries,
+		.queue_ms = terms->queue_ms,
+		.total_ms = terms->total_ms,
+		.backoff_ms = terms->backoff_ms,
+		.backoff_max_ms = terms->backoff_max_ms,
+		.label = new->label ? new->label : "",
+		.title = new->title,
+		.identity = { task->identity[0], task->identity[1] },
+		.after = words->after,
+		.afters = words->afters };
+	return r;
+}
+
+int fleet_add(struct context *context, const struct fleet_new *tasks, size_t n, bool unique,
+    plm_ref *refs, bool *was)
+{
+	CHECK(n <= ENGINE_ADD_MOST);
+	struct task_words *words = calloc(n + 1, sizeof *words);
+	static struct engine_task item[ENGINE_ADD_MOST];
+	static int64_t ids[ENGINE_ADD_MOST];
+	int r = words ? 0 : why(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = fleet_add_prepare(context, &tasks[i], &words[i], &item[i]);
+	if (r == 0)
+		r = engine_add(
+		    context->engine, item, n, unique, engine_token(context->engine), ids);
+	if (r == -ENOTCONN)
+		r = why(r, "%s; whether the tasks were accepted is not known", plm_why());
+	for (size_t i = 0; i < n && words; i++) {
+		refs[i] = r == 0
+		    ? engine_ref(context->engine, (uint64_t)(ids[i] < 0 ? -ids[i] : ids[i]))
+		    : PLM_NONE;
+		if (was)
+			was[i] = r == 0 && ids[i] < 0;
+		task_words_free(&words[i]);
+	}
+	free(words);
+	return r;
+}
+
+/* ---- waiting for one task ---- */
+
+static bool fleet_add_ended(void *argument, size_t i, enum engine_state state)
+{
+	(void)i;
+	*(enum engine_state *)argument = state;
+	return true;
+}
+
+static int fleet_add_give_up(struct context *context, plm_ref ref, uint64_t id, int error)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	int8_t done;
+	int number = interrupt_signal();
+	plm_ref_print(ref, text);
+	int r = engine_cancel(context->engine, &id, 1, &done);
+	fprintf(stderr, "plmctl: task %s: %s; %s\n", text,
+	    error == -ETIMEDOUT ? "--timeout ran out" : "interrupted",
+	    r < 0 ? plm_why() : "it is cancelled");
+	return error == -ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_SIGNAL + (number ? number : SIGINT);
+}
+
+static int fleet_add_show(struct context *context, plm_ref ref, uint64_t id, bool command)
+{
+	struct engine_result result;
+	int8_t forgotten;
+	int r = engine_result(context->engine, id, &result), code;
+	if (r < 0)
+		return failed(r, "result");
+	const plm_view out = { .data = result.value, .len = result.value_bytes };
+	const plm_view err = { .data = result.error_output, .len = result.error_bytes };
+	if (result.state == ENGINE_DONE)
+		code = print_value(context, ref, &out);
+	else
+		code = command && !context->json && out.len
+		    ? write_value(&out, STDOUT_FILENO, "the output")
+		    : EXIT_FINE;
+	fflush(context->out.file);
+	if (err.len && code == EXIT_FINE)
+		code = write_value(&err, STDERR_FILENO, "the output");
+	if (result.state != ENGINE_DONE && code == EXIT_FINE)
+		code = fleet_say_failure(context, ref, &result);
+	if (result.state != ENGINE_DONE && command && result.state == ENGINE_FAILED &&
+	    result.code > 0 && result.code < EXIT_SIGNAL + 128 && result.message[0] &&
+	    (strncmp(result.message, PLM_COMMAND_SAYS_EXIT, 10) == 0 ||
+		strncmp(result.message, PLM_COMMAND_SAYS_SIGNAL, 7) == 0))
+		code = result.code;
+	engine_forget(context->engine, &id, 1, &forgotten);
+	return code;
+}
+
+/* One task: detached, its reference is printed; else its end is awaited and shown. */
+static int fleet_add_one(
+    struct context *context, const struct fleet_new *new, bool detach, bool command)
+{
+	enum engine_state state = ENGINE_NONE;
+	plm_ref ref;
+	uint64_t id;
+	int code = fleet_open(context), r = 0;
+	if (code != EXIT_FINE)
+		return code;
+	if (!detach)
+		r = engine_watch_open(context->engine);
+	if (r == 0 && !detach)
+		interrupts_catch(context);
+	if (r == 0)
+		r = fleet_add(context, new, 1, false, &ref, NULL);
+	if (r < 0)
+		return failed(r, command ? "submit" : new->task->function);
+	if (detach) {
+		print_reference(context, ref);
+		return EXIT_FINE;
+	}
+	engine_id(context->engine, ref, &id);
+	r = fleet_await(context, &id, 1, fleet_add_ended, &state);
+	if (r == -ETIMEDOUT || r == -EINTR)
+		return fleet_add_give_up(context, ref, id, r);
+	return r < 0 ? failed(r, "waiting") : fleet_add_show(context, ref, id, command);
+}
+
+int fleet_call(struct context *context, const struct task_request *call)
+{
+	const struct fleet_new new = { .task = &call->task, .title = call->task.function };
+	return fleet_add_one(context, &new, call->detach, false);
+}
+
+/* A command of a fleet has the environment of the host that runs it, and the --env of the
+ * submitter: what stands in the environment of this machine is not for others. */
+int fleet_submit(
+    struct context *context, struct command_request *request, const char *const *word, size_t count)
+{
+	char title[FLEET_TITLE_BYTES];
+	plm_task task = request->task.task;
+	const char *input = request->options.input;
+	if (input && stdin_descriptor(input) >= 0)
+		usage_error(context,
+		    "--stdin %s: a command of a fleet runs on another machine: name a file that "
+		    "every host can read, or a reference of the fleet",
+		    input);
+	request->options.no_environment = 1;
+	request->options.outlet = 0;
+	int code = fleet_open(context);
+	if (code == EXIT_FINE)
+		code = command_request_make(request);
+	if (code != EXIT_FINE)
+		return code;
+	plm_arg *args = calloc(plm_command_nargs(request->command, count), sizeof *args);
+	if (!args)
+		return failed(-ENOMEM, "submit");
+	int r = plm_command_task(request->command, word, count, NULL, args, &task);
+	fleet_title(word, count, title);
+	const struct fleet_new new = {
+		.task = &task, .label = request->options.label, .title = title
+	};
+	code =
+	    r < 0 ? failed(r, "submit") : fleet_add_one(context, &new, request->task.detach, true);
+	free(args);
+	return code;
+}

@@ -1,0 +1,63 @@
+/* fleet_door.h - the commands of plmctl with --fleet: the same, on a queue in Redis that many
+ * machines share. The code is in cli/fleet/; a command of cli/ asks context->fleet after the
+ * options. A command whose table entry does not say `.fleet` refuses --fleet.
+ *
+ * References of a fleet look like those of a runtime: @NUMBER.1.EPOCH.
+ * Returns: exit codes, after a message.
+ * Blocks: for answers of the engine, and as long as --timeout allows. */
+#ifndef PLM_CLI_FLEET_DOOR_H
+#define PLM_CLI_FLEET_DOOR_H
+
+#include "cli/command_request.h"
+#include "cli/task_filter.h"
+
+/* From --fleet, else from PLM_FLEET. An empty word is the runtime of this machine. */
+void fleet_choose(struct context *context);
+/* Ends the program if the command is not possible on a fleet. */
+void fleet_check(const struct context *context);
+int fleet_open(struct context *context); /* once */
+void fleet_close(struct context *context);
+
+/* ---- new tasks ---- */
+
+struct fleet_new {
+	const plm_task *task;
+	const char *label; /* NULL: none */
+	const char *title; /* words for lists */
+};
+/* Adds n tasks, all or none. refs[i]: the task; was[i] (NULL allowed), with `unique`: the task was
+ * in the queue already. 0 or -errno with a why. */
+int fleet_add(struct context *context, const struct fleet_new *tasks, size_t n, bool unique,
+    plm_ref *refs, bool *was);
+/* The words of a command with blanks between them, cut to fit. */
+enum { FLEET_TITLE_BYTES = 200 };
+void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYTES]);
+
+int fleet_submit(struct context *context, struct command_request *request, const char *const *word,
+    size_t count);
+int fleet_call(struct context *context, const struct task_request *call);
+
+/* ---- tasks that are there ---- */
+
+int fleet_select(struct context *context, const struct task_filter *filter, struct selection *ret);
+/* Waits for all tasks, or for any. Returns the number of failures, as an exit code. */
+int fleet_wait(struct context *context, const struct selection *s, bool any, bool no_fail);
+/* The same without a row for each task; prints the counts at the end. */
+int fleet_await_all(struct context *context, const struct selection *s);
+int fleet_get(struct context *context, plm_ref ref, const char *path);
+int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
+
+enum fleet_action { FLEET_CANCEL, FLEET_RETRY, FLEET_FORGET };
+int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
+int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
+int fleet_info(struct context *context, const plm_ref *refs, size_t n);
+
+/* ---- the whole ---- */
+
+int fleet_tasks(struct context *context, const struct task_filter *filter, uint64_t most);
+int fleet_status(struct context *context);
+int fleet_hosts(struct context *context);
+/* order: "drain", "close"; "": back to work. */
+int fleet_order(struct context *context, const char *host, const char *order);
+
+#endif

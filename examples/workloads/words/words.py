@@ -1,0 +1,185 @@
+"""Map-reduce from Python: counts of letters and of words, by plm, multiprocessing and one loop.
+
+    python3 examples/workloads/words/words.py count FILE...        the words, as sorted lines
+    python3 examples/workloads/words/words.py index FILE...        the same, with their lines
+    python3 examples/workloads/words/words.py check FILE...        all ways, also with a dead worker
+    python3 examples/workloads/words/words.py measure ROUNDS FILE...
+
+The letters of a chunk are counted by bytes.translate(), which runs at the speed of C, so that the
+figures show the ways and not the language. A line of a file is a document.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import plm
+
+DOCUMENTS_A_CHUNK = 4096
+NO_LETTERS = bytes(set(range(256)) - set(range(97, 123)))
+Index = dict[bytes, list[tuple[int, int]]]
+
+
+# ---- the origin: a count for each chunk, one sum ----
+
+
+def letters(text: bytes | memoryview) -> int:
+    return len(bytes(text).translate(None, NO_LETTERS))
+
+
+def total(*counts: int) -> int:
+    return sum(counts)
+
+
+# ---- words ----
+
+
+def count(text: bytes | memoryview) -> Counter[bytes]:
+    return Counter(re.findall(rb"[a-z]+", bytes(text)))
+
+
+def merge(*counts: Counter[bytes]) -> Counter[bytes]:
+    """A new count: values of the store are read-only."""
+    merged: Counter[bytes] = Counter()
+    for part in counts:
+        merged.update(part)
+    return merged
+
+
+def index(number: int, text: bytes | memoryview) -> Index:
+    found: Index = {}
+    for line, words in enumerate(bytes(text).split(b"\n"), number * DOCUMENTS_A_CHUNK):
+        for word, times in count(words).items():
+            found.setdefault(word, []).append((line, times))
+    return found
+
+
+def merge_index(*parts: Index) -> Index:
+    merged: Index = {}
+    for part in parts:
+        for word, places in part.items():
+            merged.setdefault(word, []).extend(places)
+    return merged
+
+
+def lines_of(counts: Counter[bytes] | Index) -> str:
+    def numbers(value: int | list[tuple[int, int]]) -> str:
+        if isinstance(value, int):
+            return str(value)
+        return " ".join(f"{document}:{times}" for document, times in value)
+
+    return "".join(f"{word.decode()} {numbers(counts[word])}\n" for word in sorted(counts))
+
+
+# ---- the ways ----
+
+
+def tree(pool: Any, parts: list[Any], reduce: Callable[..., Any]) -> Any:
+    """Merges neighbours, sixteen at a time, by tasks: no part passes through this program."""
+    while len(parts) > 1:
+        groups = [parts[at : at + 16] for at in range(0, len(parts), 16)]
+        parts = [pool.submit(reduce, *group) for group in groups]
+    return parts[0].result()
+
+
+def by_plm(pool: Any, chunks: list[Any], what: str) -> Any:
+    if what == "letters":
+        return pool.submit(total, *[pool.submit(letters, chunk) for chunk in chunks]).result()
+    if what == "count":
+        return tree(pool, [pool.submit(count, chunk) for chunk in chunks], merge)
+    return tree(pool, [pool.submit(index, *at) for at in enumerate(chunks)], merge_index)
+
+
+def by_pool(pool: Any, texts: list[bytes], what: str) -> Any:
+    if what == "letters":
+        return sum(pool.map(letters, texts))
+    if what == "count":
+        return merge(*pool.map(count, texts))
+    return merge_index(*pool.starmap(index, enumerate(texts)))
+
+
+def by_loop(texts: list[bytes], what: str) -> Any:
+    if what == "letters":
+        return sum(map(letters, texts))
+    if what == "count":
+        return merge(*map(count, texts))
+    return merge_index(*(index(*at) for at in enumerate(texts)))
+
+
+# ---- the program ----
+
+
+def die_once(path: str) -> None:
+    """Kills its worker at the first call."""
+    if not os.path.exists(path):
+        with open(path, "w", encoding="ascii"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def check(texts: list[bytes]) -> None:
+    with plm.Executor(max_workers=2) as plain, tempfile.TemporaryDirectory() as folder:
+        pool = plain.options(crash_retries=20)
+        with multiprocessing.Pool(2) as other:
+            chunks = [plm.put(text) for text in texts]
+            for what in ("letters", "count", "index"):
+                death = pool.submit(die_once, f"{folder}/{what}")
+                right = by_loop(texts, what)
+                if by_plm(pool, chunks, what) != right or by_pool(other, texts, what) != right:
+                    sys.exit(f"words.py: {what} differs from that of one loop")
+                death.result()
+    print("words.py: all results are right")
+
+
+def measure(texts: list[bytes], rounds: int) -> None:
+    """The ways in turn; the first round warms up."""
+    cores = len(os.sched_getaffinity(0))
+    times: dict[str, list[float]] = {}
+
+    def timed(name: str, way: Callable[..., object], *given: Any) -> None:
+        began = time.perf_counter()
+        way(*given)
+        times.setdefault(name, []).append(time.perf_counter() - began)
+
+    with plm.Executor() as pool, multiprocessing.Pool(cores) as other:
+        chunks = [plm.put(text) for text in texts]
+        for _ in range(rounds + 1):
+            for what in ("letters", "count", "index"):
+                timed(what, by_plm, pool, chunks, what)
+                timed(f"{what}, multiprocessing", by_pool, other, texts, what)
+                timed(f"{what}, one loop", by_loop, texts, what)
+    for name, values in times.items():
+        row(statistics.median(values[1:]) * 1e3, "ms", f"Python, {name}, {len(texts)} chunks")
+
+
+def row(value: float, unit: str, name: str) -> None:
+    print(f"{name:64}  {value:12.6g}  {unit}", flush=True)
+
+
+def main(words: Sequence[str]) -> None:
+    mode = words[0] if words else ""
+    paths = words[2:] if mode == "measure" else words[1:]
+    if mode not in ("count", "index", "check", "measure") or not paths:
+        sys.exit("usage: words.py count|index|check FILE... or measure ROUNDS FILE...")
+    texts = [Path(path).read_bytes() for path in paths]
+    if mode == "check":
+        check(texts)
+    elif mode == "measure":
+        measure(texts, int(words[1]))
+    else:
+        with plm.Executor() as pool:
+            print(lines_of(by_plm(pool, [plm.put(text) for text in texts], mode)), end="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

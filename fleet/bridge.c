@@ -1,0 +1,186 @@
+#include "fleet/bridge.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "fleet/bridge_parts.h"
+
+enum { TICK_MS = 1000, BEGIN_LOOK_MS = 5, UP_LOOK_MS = 20, REQUEST_MS = 1000 };
+
+/* ---- into the runtime ---- */
+
+static int bridge_open_signals(struct bridge *b)
+{
+	sigset_t wanted;
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	b->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	return b->signals < 0 ? why(-errno, "signalfd: %s", strerror(errno)) : 0;
+}
+
+/* The name by which people and `plmctl drain` know the host. */
+static void bridge_name_host(struct bridge *b)
+{
+	char machine[64] = "host";
+	gethostname(machine, sizeof machine - 1);
+	machine[strcspn(machine, ".")] = 0;
+	bool usual = strcmp(b->runtime, "default") == 0;
+	snprintf(b->host, sizeof b->host, usual ? "%s" : "%s:%s", machine, b->runtime);
+}
+
+static int bridge_open(struct bridge *b)
+{
+	bridge_name_host(b);
+	int r = bridge_open_signals(b);
+	if (r == 0)
+		r = plm_connect_with(&b->rt, b->runtime, 0, REQUEST_MS);
+	if (r == 0 && plm_fd(b->rt) < 0)
+		r = -EIO;
+	if (r == 0)
+		r = plm_inspect_of(&b->in, b->rt);
+	if (r == 0)
+		r = plm_status_get(b->rt, &b->status);
+	return r;
+}
+
+/* ---- a turn ---- */
+
+static void bridge_take_signals(struct bridge *b, bool *ret_now)
+{
+	struct signalfd_siginfo info;
+	while (read(b->signals, &info, sizeof info) == sizeof info) {
+		b->leaving = true;
+		*ret_now |= info.ssi_signo == SIGINT;
+	}
+}
+
+/* Errors of a verb end the turn; bridge_fail() says what comes next. */
+static int bridge_step(struct bridge *b)
+{
+	int r = 0;
+	if (engine_bell_fd(b->engine) >= 0) {
+		int rung = engine_bell(b->engine);
+		r = rung < 0 ? rung : 0;
+		b->hungry |= rung > 0 && rung & BELL_WORK;
+		if (rung > 0 && rung & BELL_ORDER)
+			b->renew_due_ns = 0; /* cancels and orders come with a renewal */
+	}
+	uint64_t settled;
+	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
+		return -EIO;
+	if (r == 0)
+		r = bridge_commit(b);
+	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
+		r = bridge_renew(b);
+		bridge_send_back(b);
+	}
+	if (b->moment_ns && clock_ns() >= b->moment_ns)
+		b->hungry = true;
+	if (r == 0 && (b->hungry || bridge_awaits_begin(b)))
+		r = bridge_claim(b);
+	return r;
+}
+
+static int bridge_ms_until(uint64_t due_ns, uint64_t now_ns, int most)
+{
+	if (due_ns <= now_ns)
+		return 0;
+	uint64_t ms = (due_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+	return ms < (uint64_t)most ? (int)ms : most;
+}
+
+static int bridge_timeout_ms(const struct bridge *b)
+{
+	uint64_t now = bridge_clock_ns();
+	if (!b->connected)
+		return bridge_ms_until(b->connect_due_ns, now, TICK_MS);
+	int ms = bridge_ms_until(b->renew_due_ns, now, TICK_MS);
+	if (b->moment_ns)
+		ms = bridge_ms_until(b->moment_ns, clock_ns(), ms);
+	return bridge_awaits_begin(b) && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
+}
+
+static void bridge_sleep(const struct bridge *b)
+{
+	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
+		{ .fd = plm_fd(b->rt), .events = POLLIN },
+		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
+	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
+}
+
+/* The member has to be out before the engine may give its tasks away. */
+static void bridge_fence_if_due(struct bridge *b)
+{
+	if (b->member[0] && bridge_clock_ns() >= bridge_fence_due_ns(b))
+		bridge_fence(b, "the lease could not be renewed in time");
+}
+
+static bool bridge_is_over(const struct bridge *b, bool now)
+{
+	if (now || plm_alive(b->rt) < 0)
+		return true;
+	return (b->leaving || b->closing) && b->tasks == 0;
+}
+
+static void bridge_turn(struct bridge *b)
+{
+	bridge_fence_if_due(b);
+	if (getppid() != b->manager && !b->leaving) {
+		log_info("the manager has ended: no more tasks of the fleet");
+		b->leaving = true;
+	}
+	if (!b->connected && bridge_clock_ns() >= b->connect_due_ns)
+		bridge_connect(b);
+	/* A member that was fenced joins anew. */
+	if (b->connected && !b->member[0])
+		b->connected = false;
+	if (!b->connected)
+		return;
+	int r = bridge_step(b);
+	if (r < 0)
+		bridge_fail(b, r);
+}
+
+static void bridge_leave(struct bridge *b)
+{
+	bool close = b->closing && !b->leaving;
+	if (b->connected && b->member[0] && engine_leave(b->engine, b->member) >= 0)
+		log_info("host %s has left the fleet", b->host);
+	if (close && plm_stop(b->rt, 0) < 0)
+		log_warn("told to close, but the runtime does not stop: %s", plm_why());
+	engine_close(&b->engine);
+	plm_inspect_close(&b->in);
+	plm_disconnect(&b->rt);
+	free(b->task);
+}
+
+int bridge_run(const struct fleet_url *url, const char *runtime)
+{
+	static struct bridge b;
+	bool now = false;
+	b = (struct bridge){ .url = *url, .runtime = runtime, .signals = -1, .manager = getppid() };
+	if (bridge_open(&b) < 0) {
+		log_warn("cannot start: %s", plm_why());
+		return 1;
+	}
+	while (!bridge_is_over(&b, now)) {
+		bridge_turn(&b);
+		bridge_sleep(&b);
+		bridge_take_signals(&b, &now);
+	}
+	bridge_leave(&b);
+	return 0;
+}

@@ -1,0 +1,217 @@
+/* bridge_ends.c - tasks on the way out: their ends, told to the engine.
+ *
+ * The bridge remembers of an ended task the reference alone, so a commit lost with the connection
+ * is made again from the runtime. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "fleet/bridge_parts.h"
+
+enum { COMMIT_BYTES = 4 << 20, ERRORS_MOST = 256 << 10, MESSAGE_BYTES = 600 };
+
+struct batch { /* a commit being made */
+	size_t n, bytes;
+	size_t index[BRIDGE_COMMIT_MOST]; /* of the tasks, falling */
+	struct engine_end end[BRIDGE_COMMIT_MOST];
+	plm_view view[BRIDGE_COMMIT_MOST];
+	char message[BRIDGE_COMMIT_MOST][MESSAGE_BYTES];
+};
+
+void bridge_forget(struct bridge *b, size_t i)
+{
+	plm_drop(b->rt, b->task[i].ref);
+	if (b->task[i].more[0].id)
+		plm_drop(b->rt, b->task[i].more[0]);
+	b->task[i] = b->task[--b->tasks];
+}
+
+void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms)
+{
+	for (size_t i = 0; i < b->tasks; i++)
+		if (b->task[i].id == id && !b->task[i].cancelled) {
+			b->task[i].cancelled = true;
+			plm_cancel(b->rt, b->task[i].ref, grace_ms);
+		}
+}
+
+/* A cancel before the begin leaves the count of attempts at 0; a task that began in the same moment
+ * has done a part of its work, and is treated as after a death. */
+static void ends_send_one_back(struct bridge *b, struct bridge_task *task)
+{
+	plm_task_row row;
+	if (task->cancelled || task->begun ||
+	    plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
+		return;
+	task->begun = row.attempt > 0;
+	if (row.state != PLM_STATE_READY || plm_cancel(b->rt, task->ref, 0) < 0)
+		return;
+	task->cancelled = task->back = true;
+}
+
+void bridge_send_back(struct bridge *b)
+{
+	const plm_status *s = &b->status;
+	if (s->paused || s->memory_short || b->drained || b->leaving)
+		for (size_t i = 0; i < b->tasks; i++)
+			ends_send_one_back(b, &b->task[i]);
+}
+
+static void ends_read_cancelled(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+{
+	plm_task_row row;
+	end->kind = task->back ? ENDING_BACK : ENDING_CANCELLED;
+	if (!task->back ||
+	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 && row.attempt == 0))
+		return;
+	end->kind = ENDING_CRASHED;
+	end->code = EOWNERDEAD;
+	snprintf(message, MESSAGE_BYTES, "host %s sent the task back as it began", b->host);
+}
+
+static void ends_too_large(struct engine_end *end, char *message, uint64_t bytes)
+{
+	end->kind = ENDING_FAILED;
+	end->code = EFBIG;
+	end->value_bytes = 0;
+	snprintf(message, MESSAGE_BYTES,
+	    "the result has %llu bytes, and a fleet carries %d MiB: write it to a place that all "
+	    "hosts share, and return the path",
+	    (unsigned long long)bytes, ENGINE_VALUE_MOST >> 20);
+}
+
+/* The bytes stay in place while the bridge holds the reference. Output that was cut is a failure:
+ * half a result must not look like a whole result. */
+static void ends_read_command(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+{
+	plm_command_row row;
+	const void *data;
+	size_t bytes;
+	if (plm_inspect_command(b->in, task->ref, &row, sizeof row) < 0)
+		return;
+	end->wall_us = row.wall_us;
+	if (plm_inspect_output(b->in, task->ref, STDERR_FILENO, &data, &bytes) == 0) {
+		size_t from = bytes > ERRORS_MOST ? bytes - ERRORS_MOST : 0;
+		end->error_output = (const char *)data + from;
+		end->error_bytes = bytes - from;
+	}
+	if (plm_inspect_output(b->in, task->ref, STDOUT_FILENO, &data, &bytes) == 0) {
+		end->value = data;
+		end->value_bytes = bytes;
+	}
+	if (end->kind == ENDING_DONE && row.out_dropped)
+		ends_too_large(end, message, row.out_bytes);
+	if (end->value_bytes > ENGINE_VALUE_MOST)
+		ends_too_large(end, message, end->value_bytes);
+}
+
+static void ends_read_value(struct bridge *b, const struct bridge_task *task, plm_view *view,
+    struct engine_end *end, char *message)
+{
+	int r = plm_get(b->rt, task->ref, view, 0);
+	if (r < 0) {
+		end->kind = ENDING_CRASHED;
+		end->code = -r;
+		snprintf(message, MESSAGE_BYTES, "the value is gone: %.300s", plm_why());
+		return;
+	}
+	end->value = view->data;
+	end->value_bytes = view->len;
+	if (view->len > ENGINE_VALUE_MOST)
+		ends_too_large(end, message, view->len);
+}
+
+static void ends_read_failure(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+{
+	plm_failure f;
+	if (plm_error(b->rt, task->ref, &f) < 0) {
+		end->kind = ENDING_CRASHED;
+		end->code = EIO;
+		snprintf(message, MESSAGE_BYTES, "%.300s", plm_why());
+		return;
+	}
+	end->kind = f.code == EOWNERDEAD ? ENDING_CRASHED : ENDING_FAILED;
+	end->code = f.code;
+	end->signal = f.signal;
+	snprintf(message, MESSAGE_BYTES, "%s", f.message);
+}
+
+/* False: the task has not ended. */
+static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
+{
+	const struct bridge_task *task = &b->task[i];
+	int outcome = plm_outcome(b->rt, task->ref);
+	if (outcome == -EAGAIN)
+		return false;
+	size_t n = batch->n++;
+	struct engine_end *end = &batch->end[n];
+	char *message = batch->message[n];
+	batch->index[n] = i;
+	batch->view[n] = (plm_view){ .data = NULL };
+	message[0] = 0;
+	*end = (struct engine_end){
+		.id = task->id, .attempt = task->attempt, .kind = ENDING_DONE, .message = message
+	};
+	if (outcome == -PLM_ECANCELLED)
+		ends_read_cancelled(b, task, end, message);
+	else if (outcome != 0)
+		ends_read_failure(b, task, end, message);
+	if (task->command && outcome != -PLM_ECANCELLED)
+		ends_read_command(b, task, end, message);
+	else if (outcome == 0)
+		ends_read_value(b, task, &batch->view[n], end, message);
+	batch->bytes += end->value_bytes + end->error_bytes;
+	return true;
+}
+
+static void ends_say_void(struct bridge *b, const struct batch *batch, const uint8_t *taken)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		if (!taken[i])
+			log_warn(
+			    "the end of task %llu of the fleet, attempt %llu, is void on host %s: "
+			    "the engine had given the task up or to another host",
+			    (unsigned long long)batch->end[i].id,
+			    (unsigned long long)batch->end[i].attempt, b->host);
+}
+
+/* Views end before the tasks are forgotten. The indices fall, so the task that takes the place of a
+ * forgotten task was looked at already. */
+static int ends_send(struct bridge *b, struct batch *batch)
+{
+	uint8_t taken[BRIDGE_COMMIT_MOST];
+	int r = engine_commit(b->engine, b->member, batch->end, batch->n, taken);
+	for (size_t i = 0; i < batch->n; i++)
+		if (batch->view[i].data)
+			plm_release(b->rt, &batch->view[i]);
+	if (r < 0)
+		return r;
+	ends_say_void(b, batch, taken);
+	for (size_t i = 0; i < batch->n; i++)
+		bridge_forget(b, batch->index[i]);
+	b->pace += (unsigned)batch->n;
+	b->hungry = true;
+	return 0;
+}
+
+int bridge_commit(struct bridge *b)
+{
+	static struct batch batch;
+	int r = 0;
+	batch.n = batch.bytes = 0;
+	for (size_t i = b->tasks; i > 0 && r == 0; i--) {
+		ends_add(b, &batch, i - 1);
+		if (batch.n == BRIDGE_COMMIT_MOST || batch.bytes >= COMMIT_BYTES) {
+			r = ends_send(b, &batch);
+			batch.n = batch.bytes = 0;
+		}
+	}
+	return r == 0 && batch.n ? ends_send(b, &batch) : r;
+}

@@ -1,0 +1,95 @@
+/* bridge_parts.h - the parts of the bridge. Only bridge*.c include this file. */
+#ifndef PLM_FLEET_BRIDGE_PARTS_H
+#define PLM_FLEET_BRIDGE_PARTS_H
+
+#include <sys/types.h>
+
+#include "client/plm_inspect.h"
+#include "fleet/bridge.h"
+#include "fleet/task_words.h"
+
+enum {
+	BRIDGE_CLAIM_MOST = 512,
+	BRIDGE_COMMIT_MOST = 256,
+	BRIDGE_AHEAD_MOST = 2048, /* tasks claimed ahead of free slots */
+	BRIDGE_CLASSES_MOST = 256,
+	BRIDGE_HOST_BYTES = 100,
+};
+
+struct bridge_task { /* claimed, and not yet committed */
+	uint64_t id, attempt;
+	plm_ref ref;
+	plm_ref more[PLM_COMMAND_RESULTS - 1]; /* further results; PLM_NONE */
+	int class;                             /* index of its needs; -1: none */
+	bool command, begun, cancelled;
+	bool back; /* cancelled before its begin, to be sent back into the queue */
+};
+
+struct bridge {
+	struct fleet_url url;
+	const char *runtime;
+	char host[BRIDGE_HOST_BYTES];
+	struct engine *engine; /* NULL: never connected */
+	plm *rt;
+	plm_inspect *in;
+	int signals;
+	pid_t manager;
+
+	char member[ENGINE_MEMBER_BYTES]; /* "": not a member */
+	bool connected;
+	uint64_t renewed_ns;                   /* CLOCK_BOOTTIME before the last renewal was sent */
+	uint64_t renew_due_ns, connect_due_ns; /* the same clock */
+	unsigned connect_pause_ms;
+	char trouble[256]; /* the last in the log */
+	uint64_t trouble_ns;
+
+	struct bridge_task *task;
+	size_t tasks, tasks_room;
+
+	struct bridge_class {
+		char needs[ENGINE_NEEDS_MOST];
+		bool possible; /* some worker of the runtime can meet the needs */
+	} class[BRIDGE_CLASSES_MOST];
+	size_t classes;
+
+	plm_status status;              /* as of the last renewal */
+	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
+	bool hungry;                    /* there may be something to claim */
+	uint64_t rest_until_ns;         /* the runtime refused a task: claim nothing before */
+	uint64_t moment_ns;             /* a pause or a limit ends in the engine; 0: none */
+	uint64_t pace_began_ns;         /* of the running count */
+	unsigned pace, pace_before;     /* ends in this fifth of a second, and in the last */
+};
+
+/* ---- bridge_tasks.c: tasks on the way in ---- */
+
+/* Claims and submits. 0, or an error of engine.h. */
+int bridge_claim(struct bridge *b);
+void bridge_note_needs(struct bridge *b, const char *lines);
+/* Some claimed task has needs and has not begun: its begin is worth a look soon. */
+bool bridge_awaits_begin(const struct bridge *b);
+unsigned bridge_busy(const struct bridge *b);
+
+/* ---- bridge_ends.c: tasks on the way out ---- */
+
+int bridge_commit(struct bridge *b);            /* all that have ended; 0 or an error of engine.h */
+void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever became of it */
+/* While the runtime starts nothing (paused, short of memory), or the host is to take nothing more:
+ * tasks that have not begun go back, since another host may be idle. */
+void bridge_send_back(struct bridge *b);
+/* Asks the runtime to end a task. */
+void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms);
+
+/* ---- bridge_member.c: the lease ---- */
+
+uint64_t bridge_clock_ns(void); /* CLOCK_BOOTTIME */
+int bridge_renew(struct bridge *b);
+/* Connects and joins, or goes on as the same member. 0, or -errno after a line in the log. */
+int bridge_connect(struct bridge *b);
+/* Ends all tasks of the fleet here and waits for their ends: the lease may end soon. */
+void bridge_fence(struct bridge *b, const char *reason);
+uint64_t bridge_fence_due_ns(const struct bridge *b);
+/* Handles an error of a verb. */
+void bridge_fail(struct bridge *b, int error);
+
+#endif

@@ -1,0 +1,232 @@
+/* bridge_tasks.c - tasks on the way in: how many, which, and their submission to the runtime. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "fleet/bridge_parts.h"
+
+enum { REST_MS = 500, PACE_MS = 50 };
+
+/* ---- how many ---- */
+
+/* The number of tasks ended in the last twentieth of a second. The bridge claims as many ahead, so
+ * that short tasks do not wait for round trips, and long tasks never wait here while another host
+ * is idle. */
+static unsigned tasks_ahead(struct bridge *b)
+{
+	uint64_t now = clock_ns();
+	if (now - b->pace_began_ns >= PACE_MS * NS_PER_MS) {
+		b->pace_before = now - b->pace_began_ns < 2 * PACE_MS * NS_PER_MS ? b->pace : 0;
+		b->pace = 0;
+		b->pace_began_ns = now;
+	}
+	unsigned pace = b->pace > b->pace_before ? b->pace : b->pace_before;
+	return pace < BRIDGE_AHEAD_MOST ? pace : (unsigned)BRIDGE_AHEAD_MOST;
+}
+
+unsigned bridge_busy(const struct bridge *b)
+{
+	unsigned ours = b->tasks < b->status.workers ? (unsigned)b->tasks : b->status.workers;
+	return b->status.workers_busy > ours ? b->status.workers_busy : ours;
+}
+
+/* Free workers, and some tasks ahead. Tasks of other clients count as of the last renewal. */
+static unsigned tasks_room(struct bridge *b)
+{
+	const plm_status *s = &b->status;
+	if (s->paused || s->closed || s->stopping || s->memory_short || b->drained || b->leaving ||
+	    clock_ns() < b->rest_until_ns)
+		return 0;
+	unsigned ours = b->tasks < s->workers ? (unsigned)b->tasks : s->workers;
+	unsigned others = s->workers_busy > ours ? s->workers_busy - ours : 0;
+	size_t used = b->tasks + others, all = s->workers + tasks_ahead(b);
+	size_t room = all > used ? all - used : 0;
+	return room < BRIDGE_CLAIM_MOST ? (unsigned)room : (unsigned)BRIDGE_CLAIM_MOST;
+}
+
+/* ---- which ---- */
+
+void bridge_note_needs(struct bridge *b, const char *lines)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n"), i = 0;
+		while (i < b->classes &&
+		    (strlen(b->class[i].needs) != n || memcmp(b->class[i].needs, lines, n) != 0))
+			i++;
+		if (n > 0 && n < ENGINE_NEEDS_MOST && i == b->classes &&
+		    b->classes < BRIDGE_CLASSES_MOST) {
+			struct bridge_class *c = &b->class[b->classes++];
+			memcpy(c->needs, lines, n);
+			c->needs[n] = 0;
+			c->possible =
+			    plm_check_terms(b->rt, &(plm_terms){ .needs = c->needs }) == 0;
+			if (!c->possible)
+				log_info("tasks that need %s are left to other hosts: %s", c->needs,
+				    plm_why());
+			b->hungry |= c->possible;
+		}
+		lines += n + (lines[n] != 0);
+	}
+}
+
+static int tasks_class(const struct bridge *b, const char *needs)
+{
+	for (size_t i = 0; i < b->classes; i++)
+		if (strcmp(b->class[i].needs, needs) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void tasks_look_at_begin(struct bridge *b, struct bridge_task *task)
+{
+	plm_task_row row;
+	if (!task->begun && plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0)
+		task->begun = row.state != PLM_STATE_READY && row.state != PLM_STATE_WAITING;
+}
+
+bool bridge_awaits_begin(const struct bridge *b)
+{
+	for (size_t i = 0; i < b->tasks; i++)
+		if (b->task[i].class >= 0 && !b->task[i].begun)
+			return true;
+	return false;
+}
+
+/* Tasks with needs are claimed one at a time: the runtime alone knows when the needs are met, and a
+ * task waiting here could run elsewhere. */
+static size_t tasks_classes(struct bridge *b, unsigned room, struct engine_class *ret)
+{
+	bool waits[BRIDGE_CLASSES_MOST] = { false };
+	size_t n = 0;
+	for (size_t i = 0; i < b->tasks; i++)
+		if (b->task[i].class >= 0) {
+			tasks_look_at_begin(b, &b->task[i]);
+			waits[b->task[i].class] |= !b->task[i].begun;
+		}
+	ret[n++] = (struct engine_class){ "", room };
+	for (size_t i = 0; i < b->classes; i++)
+		if (b->class[i].possible && !waits[i])
+			ret[n++] = (struct engine_class){ b->class[i].needs, 1 };
+	return n;
+}
+
+/* ---- submission ---- */
+
+static struct bridge_task *tasks_add(struct bridge *b)
+{
+	if (b->tasks == b->tasks_room) {
+		size_t room = b->tasks_room ? b->tasks_room * 2 : BRIDGE_CLAIM_MOST;
+		b->task = realloc(b->task, room * sizeof *b->task);
+		CHECK(b->task);
+		b->tasks_room = room;
+	}
+	b->task[b->tasks] = (struct bridge_task){ .class = -1 };
+	return &b->task[b->tasks++];
+}
+
+/* Puts the values that the task takes into the store. 0 or -errno with a why. */
+static int tasks_fetch(struct bridge *b, struct task_read *read)
+{
+	for (size_t i = 0; i < read->afters; i++) {
+		struct engine_result value;
+		int r = engine_result(b->engine, read->after[i].id, &value);
+		plm_ref ref = PLM_NONE;
+		if (r == 0)
+			r = plm_put(b->rt, value.value, value.value_bytes, &ref);
+		if (r < 0)
+			return r;
+		read->arg[read->after[i].arg] = PLM_FUTURE(ref);
+	}
+	return 0;
+}
+
+static void tasks_drop_values(struct bridge *b, const struct task_read *read)
+{
+	for (size_t i = 0; i < read->afters; i++)
+		if (read->arg[read->after[i].arg].future.id)
+			plm_drop(b->rt, read->arg[read->after[i].arg].future);
+}
+
+static int tasks_submit(
+    struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
+{
+	static struct task_read read;
+	plm_ref refs[PLM_COMMAND_RESULTS] = { PLM_NONE };
+	int r = task_words_read(claim->words, claim->words_bytes, &read);
+	if (r < 0)
+		return r;
+	if (claim->left_ms && claim->left_ms < UINT32_MAX / 4) {
+		read.terms.total_ms = (uint32_t)claim->left_ms;
+		read.task.terms = &read.terms;
+	}
+	r = tasks_fetch(b, &read);
+	if (r == 0)
+		r = plm_submit(b->rt, &read.task, refs);
+	tasks_drop_values(b, &read);
+	if (r < 0)
+		return r;
+	task->ref = refs[0];
+	task->more[0] = refs[1];
+	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
+	task->class = read.needs[0] ? tasks_class(b, read.needs) : -1;
+	return 0;
+}
+
+/* A task fails if the runtime can never take the task, and goes back if the runtime is full. */
+static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int error)
+{
+	char text[500];
+	bool back = error == -ENOSPC || error == -EAGAIN || error == -ESHUTDOWN ||
+	    error == -ETIMEDOUT || error == -EHOSTDOWN;
+	uint8_t taken;
+	snprintf(text, sizeof text, "host %s: %.300s", b->host, why_text());
+	if (back) {
+		b->rest_until_ns = clock_ns() + REST_MS * NS_PER_MS;
+		log_info("a task of the fleet goes back into its queue: %s", why_text());
+	}
+	const struct engine_end end = { .id = claim->id,
+		.attempt = claim->attempt,
+		.kind = back ? ENDING_BACK : ENDING_FAILED,
+		.code = -error,
+		.message = text };
+	return engine_commit(b->engine, b->member, &end, 1, &taken);
+}
+
+int bridge_claim(struct bridge *b)
+{
+	static struct engine_claim claims[BRIDGE_CLAIM_MOST];
+	struct engine_class classes[BRIDGE_CLASSES_MOST + 1];
+	unsigned room = tasks_room(b);
+	int64_t next_ms;
+	if (room == 0)
+		return 0;
+	size_t n = tasks_classes(b, room, classes);
+	int found = engine_claim(b->engine, b->member, room, classes, n, claims, &next_ms);
+	if (found < 0)
+		return found;
+	b->moment_ns = next_ms >= 0 ? clock_ns() + ((uint64_t)next_ms + 1) * NS_PER_MS : 0;
+	b->hungry = found > 0;
+	void *words = engine_reply_take(b->engine);
+	int r = 0;
+	for (int i = 0; i < found; i++) {
+		struct bridge_task *task = tasks_add(b);
+		task->id = claims[i].id;
+		task->attempt = claims[i].attempt;
+		int error = r < 0 ? -ESHUTDOWN : tasks_submit(b, &claims[i], task);
+		if (error == 0)
+			continue;
+		/* Without a connection the claim stays, and bridge_connect() returns the claim. */
+		b->tasks--;
+		if (error == -ENOTCONN || error == -ESTALE || error == -EXDEV)
+			r = error;
+		if (r == 0)
+			r = tasks_refuse(b, &claims[i], error);
+	}
+	engine_reply_free(words);
+	return r;
+}

@@ -1,0 +1,235 @@
+/* engine.h - what a fleet asks of the engine that keeps its queue, in eight verbs: add, claim,
+ * renew, commit, fail, cancel, result, watch. The files engine_*.c ask a Redis; another engine
+ *would have files of its own.
+ *
+ * The engine owns the truth: a task is in one state, and a running task belongs to one member in
+ * one attempt. A member is one life of a host's bridge, with a lease: a member that does not renew
+ * loses all its tasks in one step. Each verb is one step of the engine, and one round trip.
+ *
+ * Errors: -errno with a why.
+ *	-ENOTCONN   the engine cannot be reached, or the connection broke: the verb may or may
+ *	            not have happened; engine_reopen(), then engine_mine()
+ *	-ESTALE     the member was taken over: nothing it owned is its own any more
+ *	-EXDEV      the queue was replaced by another one: likewise
+ *	-EACCES     wrong password, or no permission
+ *	-EPROTO     a queue or functions of another version; an engine that is too old
+ *	-EEXIST     keys of another program are in the way
+ *	-ENOSPC     the memory of the engine is full: no task is added
+ *	-ENOENT     a task that was named is not there
+ * Who: one thread for each handle.  Blocks: for an answer, timeout_ms at most. */
+#ifndef PLM_FLEET_ENGINE_H
+#define PLM_FLEET_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/plm.h"
+#include "fleet/url.h"
+
+struct engine;
+
+enum {
+	ENGINE_ADD_MOST = 512,       /* tasks of one engine_add() */
+	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
+	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
+	ENGINE_TITLE_MOST = 200,     /* bytes that say what a task does, for lists */
+	ENGINE_NEEDS_MOST = 160,
+};
+
+int engine_open(struct engine **ret, const struct fleet_url *url, int timeout_ms);
+/* Connects anew after -ENOTCONN, to the same queue: -EXDEV if another one took its place. */
+int engine_reopen(struct engine *e);
+void engine_close(struct engine **ep);
+uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
+uint64_t engine_lease_ms(const struct engine *e);
+
+/* A task of the queue as a reference, and back; *ret_id is 0 for a reference of another queue. */
+plm_ref engine_ref(const struct engine *e, uint64_t id);
+int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id); /* 0, or -EXDEV */
+
+/* ---- add ---- */
+
+struct engine_task {
+	const void *words; /* the task, as task_words.h writes it */
+	size_t words_bytes;
+	int priority;
+	const char *needs; /* "": none */
+	unsigned retries, crash_retries;
+	uint32_t queue_ms, total_ms, backoff_ms, backoff_max_ms; /* 0: none */
+	const char *label, *title;                               /* "": none */
+	uint64_t identity[2];
+	const uint64_t *after; /* tasks that it waits for */
+	size_t afters;
+};
+
+/* Adds up to ENGINE_ADD_MOST tasks, all or none. ids[i] is the new task; with `unique` the negative
+ * id of a task of the same identity that waits, runs or is done. token: engine_tokens(), to be
+ * told of their ends, or "". */
+int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
+    const char *token, int64_t *ids);
+
+/* ---- claim, renew, commit, fail: a host ---- */
+
+struct engine_claim {
+	uint64_t id, attempt;
+	const char *words; /* until the next verb of the handle */
+	size_t words_bytes;
+	uint64_t left_ms; /* of the total limit; 0: no limit */
+};
+
+struct engine_class { /* tasks of equal needs */
+	const char *needs;
+	unsigned most;
+};
+
+/* Takes up to n tasks for the member, best first. Returns how many; with fewer than n the member is
+ * told (engine_bell_fd()) when there is more. *ret_ms: the next look is due then; -1: at a bell. */
+int engine_claim(struct engine *e, const char *member, unsigned n, const struct engine_class *class,
+    size_t classes, struct engine_claim *ret, int64_t *ret_ms);
+/* Keeps the words of the last claim beyond the next verb, until engine_reply_free(). */
+void *engine_reply_take(struct engine *e);
+void engine_reply_free(void *reply);
+
+enum engine_ending {
+	ENDING_DONE = 'd',
+	ENDING_FAILED = 'f',    /* spends a retry */
+	ENDING_CRASHED = 'x',   /* spends a crash retry */
+	ENDING_CANCELLED = 'c', /* on request */
+	ENDING_BACK = 'b',      /* never began, or was sent back: spends nothing */
+};
+
+struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
+	uint64_t id, attempt;
+	enum engine_ending kind;
+	int code, signal;
+	const char *message;
+	const void *value, *error_output; /* the result, or stdout; stderr */
+	size_t value_bytes, error_bytes;
+	uint64_t wall_us;
+};
+
+/* Ends attempts. taken[i]: 0 if the attempt was void, because its task had been taken over. */
+int engine_commit(
+    struct engine *e, const char *member, const struct engine_end *ends, size_t n, uint8_t *taken);
+
+struct engine_facts { /* of a host, for people */
+	const char *name, *runtime;
+	int pid;
+	unsigned cores, busy;
+	uint64_t memory_total, memory_used;
+	const char *can; /* needs that some worker can meet, a line each */
+};
+
+struct engine_orders {       /* by an operator */
+	bool drain, close;   /* claim nothing; then leave */
+	int64_t next_ms;     /* as in engine_claim() */
+	const char *needs;   /* all classes of needs, a line each */
+	const uint64_t *end; /* tasks to be ended */
+	size_t ends;
+};
+
+int engine_join(struct engine *e, const char *member, const struct engine_facts *facts);
+/* *ret is valid until the next verb. */
+int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
+    struct engine_orders *ret);
+/* The claims of a member after its connection broke: ids and attempts, n pairs at most. Returns how
+ * many there are. */
+int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t n);
+int engine_leave(struct engine *e, const char *member);
+
+/* Readable when the engine has something for the member; opens a second connection. engine_bell()
+ * reads what is there: bits of enum engine_bells, or -ENOTCONN. */
+enum engine_bells {
+	BELL_WORK = 1,  /* engine_claim() */
+	BELL_ORDER = 2, /* engine_renew() */
+};
+int engine_bell_open(struct engine *e, const char *member);
+int engine_bell_fd(const struct engine *e);
+int engine_bell(struct engine *e);
+
+/* ---- cancel, result, watch: a user ---- */
+
+/* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task it needs is not done. */
+int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret);
+
+enum engine_state {
+	ENGINE_NONE,
+	ENGINE_WAITING,
+	ENGINE_READY,
+	ENGINE_PAUSE,
+	ENGINE_RUNNING,
+	ENGINE_DONE,
+	ENGINE_FAILED,
+	ENGINE_CANCELLED,
+	ENGINE_STATES
+};
+const char *engine_state_name(enum engine_state state);
+static inline bool engine_settled(enum engine_state state)
+{
+	return state >= ENGINE_DONE || state == ENGINE_NONE;
+}
+
+struct engine_row { /* texts are valid until the next verb */
+	uint64_t id;
+	enum engine_state state;
+	int priority, code, signal;
+	unsigned attempt, retries, crash_retries;
+	uint64_t added_ms, began_ms, ended_ms, wall_us; /* since 1970, by the engine's clock */
+	const char *needs, *host, *label, *title, *message, *after;
+};
+
+struct engine_result {
+	enum engine_state state;
+	int code, signal;
+	unsigned attempt;
+	const char *message;
+	const char *value, *error_output; /* until the next verb */
+	size_t value_bytes, error_bytes;
+};
+
+int engine_result(struct engine *e, uint64_t id, struct engine_result *ret);
+int engine_row(struct engine *e, uint64_t id, struct engine_row *ret);
+/* The tasks from *from on; sets *from to go on, 0 at the end. Returns rows, n at most. */
+int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n);
+
+/* Opens the connection on which ends are told; returns the token of the handle. */
+int engine_watch_open(struct engine *e);
+const char *engine_token(const struct engine *e);
+/* The states of tasks; the ends of those that have not ended will be told. */
+int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret);
+/* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
+int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
+
+struct engine_reason { /* texts are valid until the next verb */
+	enum engine_state state;
+	const char *needs, *host, *message;
+	uint64_t before;             /* tasks of equal needs that come first */
+	uint64_t pause_ms, began_ms; /* until its end; since the begin */
+	unsigned attempt;
+	size_t waits; /* for tasks that are not done */
+};
+int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret);
+/* Task i of engine_reason.waits. */
+uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state);
+
+struct engine_status {
+	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts;
+};
+int engine_status(struct engine *e, struct engine_status *ret);
+
+struct engine_host { /* texts are valid until the next verb */
+	const char *member, *name, *state, *order, *runtime, *version, *can;
+	uint64_t seen_ms, claimed, cores, busy, memory_total, memory_used, finished;
+	int pid;
+};
+/* Calls `row` for each host, present or gone. */
+typedef void engine_host_f(void *context, const struct engine_host *host);
+int engine_hosts(struct engine *e, engine_host_f *row, void *context);
+/* order: "drain", "close", or "" to go on. Returns how many hosts have the name. */
+int engine_order(struct engine *e, const char *name, const char *order);
+
+#endif

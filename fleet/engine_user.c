@@ -1,0 +1,342 @@
+/* engine_user.c - the verbs of users: add, cancel, result, watch, and lists for people. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/why.h"
+#include "fleet/engine_redis.h"
+
+/* ---- add ---- */
+
+static void user_add_limit(struct engine *e, uint32_t ms)
+{
+	if (ms)
+		engine_number(e, ms);
+	else
+		engine_text(e, "");
+}
+
+static void user_add_after(struct engine *e, const struct engine_task *t)
+{
+	char text[16 * 24], *at = text;
+	char *all = t->afters > 16 ? malloc(t->afters * 24) : text;
+	CHECK(all);
+	at = all;
+	*at = 0;
+	for (size_t i = 0; i < t->afters; i++)
+		at += sprintf(at, i ? " %" PRIu64 : "%" PRIu64, t->after[i]);
+	engine_text(e, all);
+	if (all != text)
+		free(all);
+}
+
+/* In the order of ADDED in fleet.lua. */
+static void user_add_task(struct engine *e, const struct engine_task *t)
+{
+	char identity[40] = "";
+	if (t->identity[0] || t->identity[1])
+		snprintf(identity, sizeof identity, "%016" PRIx64 "%016" PRIx64, t->identity[0],
+		    t->identity[1]);
+	engine_bytes(e, t->words, t->words_bytes);
+	engine_number(e, t->priority);
+	engine_text(e, t->needs);
+	engine_number(e, t->retries);
+	engine_number(e, t->crash_retries);
+	user_add_limit(e, t->queue_ms);
+	user_add_limit(e, t->total_ms);
+	user_add_limit(e, t->backoff_ms);
+	user_add_limit(e, t->backoff_max_ms);
+	engine_text(e, t->label);
+	engine_text(e, t->title);
+	engine_text(e, identity);
+	user_add_after(e, t);
+}
+
+int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
+    const char *token, int64_t *ids)
+{
+	engine_begin(e, "add");
+	engine_text(e, unique ? "1" : "0");
+	engine_text(e, token);
+	for (size_t i = 0; i < n; i++)
+		user_add_task(e, &tasks[i]);
+	int r = engine_call(e);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = r == 0 ? engine_part_number(e, i) : 0;
+	return r;
+}
+
+/* ---- words about many tasks ---- */
+
+static int user_act(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		engine_number(e, (int64_t)ids[i]);
+	int r = engine_call(e);
+	for (size_t i = 0; i < n && r == 0; i++)
+		ret[i] = (int8_t)engine_part_number(e, i);
+	return r;
+}
+
+int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	engine_begin(e, "cancel");
+	return user_act(e, ids, n, ret);
+}
+
+int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	engine_begin(e, "retry");
+	return user_act(e, ids, n, ret);
+}
+
+int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	engine_begin(e, "forget");
+	return user_act(e, ids, n, ret);
+}
+
+int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret)
+{
+	engine_begin(e, "move");
+	engine_number(e, priority);
+	return user_act(e, ids, n, ret);
+}
+
+/* ---- states ---- */
+
+static const char *const state_names[ENGINE_STATES] = { "none", "waiting", "ready", "pause",
+	"running", "done", "failed", "cancelled" };
+
+const char *engine_state_name(enum engine_state state)
+{
+	return state_names[state < ENGINE_STATES ? state : ENGINE_NONE];
+}
+
+static enum engine_state user_state(const char *text)
+{
+	for (int i = ENGINE_NONE + 1; i < ENGINE_STATES; i++)
+		if (strcmp(state_names[i], text) == 0)
+			return (enum engine_state)i;
+	return ENGINE_NONE;
+}
+
+int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret)
+{
+	engine_begin(e, "watch");
+	engine_text(e, e->token);
+	for (size_t i = 0; i < n; i++)
+		engine_number(e, (int64_t)ids[i]);
+	int r = engine_call(e);
+	for (size_t i = 0; i < n && r == 0; i++)
+		ret[i] = user_state(engine_part_text(e, i));
+	return r;
+}
+
+/* ---- result ---- */
+
+int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
+{
+	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, WORDS };
+	char key[sizeof e->prefix + 32];
+	snprintf(key, sizeof key, "%st:%" PRIu64, e->prefix, id);
+	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", "val", "err", "at" };
+	size_t length[COUNT_OF(word)];
+	for (size_t i = 0; i < COUNT_OF(word); i++)
+		length[i] = strlen(word[i]);
+	int r = engine_command(e, word, length, COUNT_OF(word));
+	if (r < 0)
+		return r;
+	const redisReply *value = engine_part(e, VALUE), *errors = engine_part(e, ERRORS);
+	*ret = (struct engine_result){ .state = user_state(engine_part_text(e, STATE)),
+		.code = (int)engine_part_number(e, CODE),
+		.signal = (int)engine_part_number(e, SIGNAL),
+		.attempt = (unsigned)engine_part_number(e, ATTEMPT),
+		.message = engine_part_text(e, MESSAGE),
+		.value = engine_part_text(e, VALUE),
+		.error_output = engine_part_text(e, ERRORS),
+		.value_bytes = value && value->type == REDIS_REPLY_STRING ? value->len : 0,
+		.error_bytes = errors && errors->type == REDIS_REPLY_STRING ? errors->len : 0 };
+	return ret->state != ENGINE_NONE
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
+/* ---- lists ---- */
+
+static void user_row(const struct engine *e, size_t at, struct engine_row *ret)
+{
+	enum {
+		ID,
+		HOST,
+		STATE,
+		PRIORITY,
+		NEEDS,
+		ATTEMPT,
+		OWNER,
+		ADDED,
+		BEGAN,
+		ENDED,
+		LABEL,
+		TITLE,
+		CODE,
+		SIGNAL,
+		MESSAGE,
+		RETRIES,
+		CRASHES,
+		WALL,
+		AFTER
+	};
+	*ret = (struct engine_row){ .id = (uint64_t)engine_part_number(e, at + ID),
+		.state = user_state(engine_part_text(e, at + STATE)),
+		.priority = (int)engine_part_number(e, at + PRIORITY),
+		.code = (int)engine_part_number(e, at + CODE),
+		.signal = (int)engine_part_number(e, at + SIGNAL),
+		.attempt = (unsigned)engine_part_number(e, at + ATTEMPT),
+		.retries = (unsigned)engine_part_number(e, at + RETRIES),
+		.crash_retries = (unsigned)engine_part_number(e, at + CRASHES),
+		.added_ms = (uint64_t)engine_part_number(e, at + ADDED),
+		.began_ms = (uint64_t)engine_part_number(e, at + BEGAN),
+		.ended_ms = (uint64_t)engine_part_number(e, at + ENDED),
+		.wall_us = (uint64_t)engine_part_number(e, at + WALL),
+		.needs = engine_part_text(e, at + NEEDS),
+		.host = engine_part_text(e, at + HOST),
+		.label = engine_part_text(e, at + LABEL),
+		.title = engine_part_text(e, at + TITLE),
+		.message = engine_part_text(e, at + MESSAGE),
+		.after = engine_part_text(e, at + AFTER) };
+}
+
+enum { ROW_PARTS = 19, HOST_PARTS = 16 };
+
+int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n)
+{
+	engine_begin(e, "list");
+	engine_number(e, (int64_t)*from);
+	engine_number(e, (int64_t)n);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	size_t rows = 0;
+	for (size_t at = 1; at + ROW_PARTS <= engine_parts(e) && rows < n; at += ROW_PARTS)
+		user_row(e, at, &ret[rows++]);
+	*from = (uint64_t)engine_part_number(e, 0);
+	return (int)rows;
+}
+
+int engine_row(struct engine *e, uint64_t id, struct engine_row *ret)
+{
+	uint64_t from = id;
+	int r = engine_list(e, &from, ret, 1);
+	if (r < 0)
+		return r;
+	return r == 1 && ret->id == id ? 0
+				       : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
+int engine_status(struct engine *e, struct engine_status *ret)
+{
+	engine_begin(e, "status");
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	*ret = (struct engine_status){
+		.waiting = (uint64_t)engine_part_number(e, 1),
+		.ready = (uint64_t)engine_part_number(e, 3),
+		.pause = (uint64_t)engine_part_number(e, 5),
+		.running = (uint64_t)engine_part_number(e, 7),
+		.done = (uint64_t)engine_part_number(e, 9),
+		.failed = (uint64_t)engine_part_number(e, 11),
+		.cancelled = (uint64_t)engine_part_number(e, 13),
+		.hosts = (uint64_t)engine_part_number(e, 15),
+	};
+	return 0;
+}
+
+int engine_hosts(struct engine *e, engine_host_f *row, void *context)
+{
+	enum {
+		MEMBER,
+		SEEN,
+		CLAIMED,
+		NAME,
+		STATE,
+		ORDER,
+		SEEN_AT,
+		CORES,
+		BUSY,
+		TOTAL,
+		USED,
+		FINISHED,
+		PID,
+		RUNTIME,
+		VERSION,
+		CAN
+	};
+	engine_begin(e, "hosts");
+	int r = engine_call(e);
+	for (size_t at = 0; r == 0 && at + HOST_PARTS <= engine_parts(e); at += HOST_PARTS) {
+		const struct engine_host host = { .member = engine_part_text(e, at + MEMBER),
+			.name = engine_part_text(e, at + NAME),
+			.state = engine_part_text(e, at + STATE),
+			.order = engine_part_text(e, at + ORDER),
+			.runtime = engine_part_text(e, at + RUNTIME),
+			.version = engine_part_text(e, at + VERSION),
+			.can = engine_part_text(e, at + CAN),
+			.seen_ms = (uint64_t)engine_part_number(e, at + SEEN),
+			.claimed = (uint64_t)engine_part_number(e, at + CLAIMED),
+			.cores = (uint64_t)engine_part_number(e, at + CORES),
+			.busy = (uint64_t)engine_part_number(e, at + BUSY),
+			.memory_total = (uint64_t)engine_part_number(e, at + TOTAL),
+			.memory_used = (uint64_t)engine_part_number(e, at + USED),
+			.finished = (uint64_t)engine_part_number(e, at + FINISHED),
+			.pid = (int)engine_part_number(e, at + PID) };
+		row(context, &host);
+	}
+	return r;
+}
+
+int engine_order(struct engine *e, const char *name, const char *order)
+{
+	engine_begin(e, "order");
+	engine_text(e, name);
+	engine_text(e, order);
+	int r = engine_call(e);
+	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER ? (int)e->reply->integer : 0;
+}
+
+/* ---- explain ---- */
+
+enum { REASON_PARTS = 8 };
+
+int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
+{
+	enum { STATE, NEEDS, BEFORE, PAUSE, HOST, BEGAN, ATTEMPT, MESSAGE };
+	engine_begin(e, "explain");
+	engine_number(e, (int64_t)id);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	size_t n = engine_parts(e);
+	*ret = (struct engine_reason){ .state = user_state(engine_part_text(e, STATE)),
+		.needs = engine_part_text(e, NEEDS),
+		.before = (uint64_t)engine_part_number(e, BEFORE),
+		.pause_ms = (uint64_t)engine_part_number(e, PAUSE),
+		.host = engine_part_text(e, HOST),
+		.began_ms = (uint64_t)engine_part_number(e, BEGAN),
+		.attempt = (unsigned)engine_part_number(e, ATTEMPT),
+		.message = engine_part_text(e, MESSAGE),
+		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / 2 : 0 };
+	return ret->state != ENGINE_NONE
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
+uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state)
+{
+	*ret_state = engine_part_text(e, REASON_PARTS + 2 * i + 1);
+	return (uint64_t)engine_part_number(e, REASON_PARTS + 2 * i);
+}

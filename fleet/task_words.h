@@ -1,0 +1,42 @@
+/* task_words.h - a task as bytes that travel: all that a host needs to submit the task to its own
+ * runtime.
+ *
+ * The bytes hold the function, the limits of one attempt, and the arguments; the engine does not
+ * read the bytes. An argument that is a task of the fleet is a number, and the host fetches the
+ * value before the submission. Bytes from another machine are checked before use.
+ * Who: any thread.  Blocks: never. */
+#ifndef PLM_FLEET_TASK_WORDS_H
+#define PLM_FLEET_TASK_WORDS_H
+
+#include "fleet/engine.h"
+
+struct task_words { /* zeroes at the beginning; reused for the next task */
+	char *data;
+	size_t bytes, room;
+	uint64_t after[64]; /* tasks of the fleet among the arguments */
+	size_t afters;
+};
+
+/* 0, -EXDEV (a future of another runtime), -E2BIG (ENGINE_VALUE_MOST), -EINVAL (not for a
+ * fleet: several results of a function, replicas), each with a why. */
+int task_words_write(struct task_words *w, const struct engine *e, const plm_task *task);
+void task_words_free(struct task_words *w);
+
+enum { TASK_WORDS_ARGS = 4096 };
+
+struct task_read {
+	plm_task task;
+	plm_terms terms;
+	char function[64], needs[ENGINE_NEEDS_MOST];
+	plm_arg arg[TASK_WORDS_ARGS];
+	struct {
+		size_t arg;
+		uint64_t id;
+	} after[64]; /* arguments to be fetched */
+	size_t afters;
+};
+
+/* Texts and arguments point into data. 0 or -EBADMSG with a why. */
+int task_words_read(const void *data, size_t bytes, struct task_read *ret);
+
+#endif

@@ -1,0 +1,159 @@
+/* test_map_beside.c - the tables of options in docs/shell.md: each example runs with the program of
+ * the table and with plmctl map, and must give the same output and exit code. A row that says
+ * "same" must have an example. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/map_case.h"
+#include "tests/support/run_suite.h"
+
+enum { TEST_TIMEOUT_S = 120, ROWS_MAX = 256, ROWS_LEAST = 75, TEXT_BYTES = 1024 };
+
+struct example {
+	const char *theirs, *ours; /* what stands for $T */
+	char option[TEXT_BYTES], line[TEXT_BYTES];
+};
+
+static struct example examples[ROWS_MAX];
+static int count;
+
+static const struct {
+	const char *heading, *theirs, *ours;
+} sections[] = {
+	{ "### `parallel`", "parallel", "plmctl map" },
+	{ "### `xargs`", "xargs", "plmctl map --xargs -k" },
+};
+
+/* The text between the next two backticks with $T in it, without the escapes of a table. */
+static bool find_example(const char *cell, char ret[TEXT_BYTES])
+{
+	for (const char *at = cell; (at = strchr(at, '`')) != NULL;) {
+		const char *begin = at + 1, *end = strchr(begin, '`');
+		if (!end)
+			return false;
+		size_t n = 0;
+		for (const char *c = begin; c < end && n + 1 < TEXT_BYTES; c++)
+			if (c[0] != '\\' || c[1] != '|')
+				ret[n++] = *c;
+		ret[n] = 0;
+		if (strstr(ret, "$T"))
+			return true;
+		at = end + 1;
+	}
+	return false;
+}
+
+static void take_row(const char *line, int section)
+{
+	struct example *e = &examples[count];
+	const char *state = strstr(line, "` | ");
+	bool row = line[0] == '|' && (state || strncmp(line, "| no option", 11) == 0);
+	if (!row)
+		return;
+	state = strstr(line + 1, " | ") + 3;
+	bool same = strncmp(state, "same", 4) == 0;
+	bool known = same || strncmp(state, "other", 5) == 0 || strncmp(state, "no ", 3) == 0;
+	if (!known || count == ROWS_MAX) {
+		fprintf(stderr, "docs/shell.md: not same, other or no: %s", line);
+		exit(1);
+	}
+	if (!find_example(state, e->line)) {
+		if (same)
+			fprintf(stderr, "docs/shell.md: no example: %s", line);
+		if (same)
+			exit(1);
+		return;
+	}
+	snprintf(e->option, sizeof e->option, "%.60s", line);
+	e->theirs = sections[section].theirs;
+	e->ours = sections[section].ours;
+	count++;
+}
+
+static void read_page(void)
+{
+	FILE *page = fopen("docs/shell.md", "r");
+	char *line = NULL;
+	size_t room = 0;
+	int section = -1;
+	if (!page) {
+		perror("docs/shell.md");
+		exit(1);
+	}
+	while (getline(&line, &room, page) > 0) {
+		if (line[0] == '#')
+			section = -1;
+		for (int i = 0; i < (int)(sizeof sections / sizeof sections[0]); i++)
+			if (strncmp(line, sections[i].heading, strlen(sections[i].heading)) == 0)
+				section = i;
+		if (section >= 0)
+			take_row(line, section);
+	}
+	free(line);
+	fclose(page);
+}
+
+static bool is_installed(const char *program)
+{
+	struct output_of o = shell("command -v %s", program);
+	bool found = o.code == 0;
+	output_free(&o);
+	return found;
+}
+
+static void prepare(void)
+{
+	map_setup();
+	setenv("PARALLEL_HOME", "home", 1);
+	setenv("PARALLEL_SHELL", "/bin/sh", 1);
+	setenv("LC_ALL", "C", 1);
+}
+
+/* Each run has a directory of its own, with the same files. */
+static struct output_of run_with(const char *tool, const char *line)
+{
+	file_write("line", line);
+	return shell("rm -rf run; mkdir -p run/home; touch run/home/will-cite; cd run; "
+		     "printf 'a\\nb\\nc\\n' > letters; T='%s' exec bash ../line < /dev/null",
+	    tool);
+}
+
+START_TEST(an_example_gives_the_same)
+{
+	const struct example *e = &examples[_i];
+	if (!is_installed(e->theirs)) {
+		printf("skipped: %s is not installed: %s\n", e->theirs, e->line);
+		return;
+	}
+	struct output_of theirs = run_with(e->theirs, e->line), ours = run_with(e->ours, e->line);
+	ck_assert_msg(theirs.code == ours.code, "%s: %s: exit code %d, not %d; %.300s", e->option,
+	    e->line, ours.code, theirs.code, ours.err);
+	ck_assert_msg(
+	    theirs.out_bytes == ours.out_bytes && memcmp(theirs.out, ours.out, ours.out_bytes) == 0,
+	    "%s: %s: %.500s\nnot %.500s; %.300s", e->option, e->line, ours.out, theirs.out,
+	    ours.err);
+	output_free(&theirs);
+	output_free(&ours);
+}
+END_TEST
+
+START_TEST(the_tables_are_read)
+{
+	ck_assert_int_ge(count, ROWS_LEAST);
+}
+END_TEST
+
+int main(void)
+{
+	read_page();
+	Suite *suite = suite_create("options beside other programs");
+	TCase *tcase = tcase_create("tables");
+	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+	tcase_add_checked_fixture(tcase, prepare, map_teardown);
+	tcase_add_loop_test(tcase, an_example_gives_the_same, 0, count);
+	tcase_add_test(tcase, the_tables_are_read);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

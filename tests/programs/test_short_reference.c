@@ -1,0 +1,106 @@
+/* test_short_reference.c - names of tasks that a person types: the first part of a reference, and
+ * "last"; logs and info by a filter; output in
+ * named files. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/map_case.h"
+#include "tests/support/run_suite.h"
+
+enum { TEST_TIMEOUT_S = 60 };
+
+/* $A and $B are two settled tasks, $a and $b the first parts of their references. */
+#define TWO                                                                                  \
+	"A=$(plmctl submit --detach --label one echo first); plmctl wait $A >w; "            \
+	"B=$(plmctl submit --detach --label two 'echo second; exit 3'); plmctl wait $B >w; " \
+	"a=${A#@}; a=${a%%.*}; b=${B#@}; b=${b%%.*}; "
+
+static void setup(void)
+{
+	map_setup();
+	map_boot("2", "32M");
+}
+
+START_TEST(the_first_part_of_a_reference_names_the_task)
+{
+	check_shell(0, "first\nfirst\nsecond\nfirst\n", "",
+	    TWO "plmctl logs $a; plmctl logs @$a; plmctl logs $b; plmctl get $a; "
+		"plmctl drop $a $b");
+	check_shell(0, "done\nfailed\n", "",
+	    TWO "plmctl wait --no-fail $a $b | grep -o 'done\\|failed'; plmctl drop $a $b");
+	check_shell(0, "value", "",
+	    "X=$(printf value | plmctl put -); x=${X#@}; x=${x%%.*}; "
+	    "plmctl get $x; plmctl drop $x");
+}
+END_TEST
+
+START_TEST(last_is_the_task_submitted_last)
+{
+	check_shell(0, "second\nfirst\n", "",
+	    TWO "plmctl logs last; plmctl drop last; plmctl logs last; plmctl drop @last");
+	check_shell(0, "exit code 3\n", "",
+	    TWO "plmctl explain last | grep -o 'exit code 3'; plmctl drop $a $b");
+	check_shell(0, "", "",
+	    "plmctl submit --detach sleep 60 >w; plmctl cancel last; plmctl wait --no-fail last "
+	    ">w; plmctl drop last");
+}
+END_TEST
+
+START_TEST(logs_and_info_take_filters)
+{
+	check_shell(0, "first\nsecond\nsecond\n", "",
+	    TWO "plmctl logs --label one; plmctl logs --failed; plmctl logs --state done,failed; "
+		"plmctl drop $a $b");
+	check_shell(0, "1\n2\n", "",
+	    TWO "plmctl info --label one | grep -c LABEL; "
+		"plmctl info --state done,failed | grep -c LABEL; plmctl drop $a $b");
+	check_shell(65, "", "no task passes the filter", "plmctl logs --label nobody");
+}
+END_TEST
+
+START_TEST(names_without_a_task_are_refused)
+{
+	check_shell(65, "", "there is no task last", "plmctl logs last");
+	check_shell(65, "", "there is no task ff", "plmctl wait ff");
+	check_shell(65, "", "there is no task ffffffff", "plmctl drop ffffffff");
+	check_shell(65, "", "its first part is enough", "plmctl info nonsense");
+	check_shell(65, "", "its first part is enough", "plmctl get 123456789");
+	check_shell(64, "", "which tasks", "plmctl logs");
+	check_shell(64, "", "not both", "plmctl logs --failed last");
+}
+END_TEST
+
+START_TEST(a_command_writes_into_named_files)
+{
+	check_shell(
+	    0, "a\nb\n", "", "plmctl submit --output o --error e 'echo a; echo b >&2'; cat o e");
+	check_shell(0, "second\n", "",
+	    "plmctl submit --retries 1 --output o 'echo 1; [ $PLM_ATTEMPT = 2 ] && echo second' "
+	    ">w || :; tail -n 1 o");
+	check_shell(0, "1000000\n", "",
+	    "A=$(plmctl submit --detach --output o head -c 1000000 /dev/zero); plmctl wait $A >w; "
+	    "plmctl get $A; plmctl drop $A; wc -c < o");
+	check_shell(125, "", "no/such/file", "plmctl submit --output no/such/file true");
+	check_shell(0, "1\n", NULL,
+	    "A=$(plmctl submit --detach --output o echo x); plmctl wait $A >w; "
+	    "plmctl logs $A 2>&1 | grep -c 'goes to a file'; plmctl drop $A");
+	check_shell(64, "", "cannot be combined", "plmctl submit --output o --replicas 2 true");
+	check_shell(1, "", "No space left", "plmctl submit --output /dev/full echo x");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("short references");
+	TCase *tcase = tcase_create("names");
+	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+	tcase_add_checked_fixture(tcase, setup, map_stop_and_teardown);
+	tcase_add_test(tcase, the_first_part_of_a_reference_names_the_task);
+	tcase_add_test(tcase, last_is_the_task_submitted_last);
+	tcase_add_test(tcase, logs_and_info_take_filters);
+	tcase_add_test(tcase, a_command_writes_into_named_files);
+	tcase_add_test(tcase, names_without_a_task_are_refused);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

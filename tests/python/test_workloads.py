@@ -1,0 +1,167 @@
+"""The Python programs of examples/workloads yield what numpy, a loop and sort yield, also while
+workers are killed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+from pathlib import Path
+
+import support
+
+WORKLOADS = support.ROOT / "examples" / "workloads"
+
+
+class Programs(unittest.TestCase):
+    def said(self, *words: str | Path) -> str:
+        done = subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, timeout=300, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "numpy is not installed")
+    def test_matrices_are_those_of_numpy(self) -> None:
+        said = self.said(sys.executable, WORKLOADS / "matrix" / "matrix.py", "check")
+        self.assertIn("all results are right", said)
+
+    def test_words_are_those_of_a_loop_and_of_sort(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder, f"{n}.txt") for n in range(40)]
+            for n, path in enumerate(paths):
+                path.write_text(
+                    "to be or not to be\nthat is the question\n" * (n + 1) + "x" * n + "\n"
+                )
+            program = WORKLOADS / "words" / "words.py"
+            self.assertIn("are right", self.said(sys.executable, program, "check", *paths))
+            counted = self.said(sys.executable, program, "count", *paths)
+            script = WORKLOADS / "words" / "words.sh"
+            self.assertEqual(counted, self.said(script, "sort", *paths))
+            index = self.said(sys.executable, program, "index", *paths[:2])
+            self.assertIn("question 1:1 4097:1 4099:1\n", index)
+
+
+class LanguageModel(unittest.TestCase):
+    """SmolLM2 in Python workers: packages of PyPI in build/rag-venv, made by rag/install.sh."""
+
+    RAG = WORKLOADS / "rag"
+    DOCUMENTS = (support.ROOT / "docs" / "durable.md", support.ROOT / "docs" / "scheduling.md")
+    python = support.ROOT / "build" / "rag-venv" / "bin" / "python"
+
+    def setUp(self) -> None:
+        installed = subprocess.run(
+            [self.RAG / "install.sh", sys.executable],
+            cwd=support.ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        if "left out" in installed.stdout:
+            self.skipTest(installed.stdout.strip())
+        if importlib.util.find_spec("numpy") is None:
+            self.skipTest("numpy is not installed")
+        module = next(
+            path
+            for path in (support.PROGRAMS, support.ROOT / "build" / "release")
+            if (path / "workloads" / "rag.so").exists()
+        )
+        self.environment = {**os.environ, "RAG_MODULE": str(module / "workloads" / "rag.so")}
+
+    def run_rag(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.python), str(self.RAG / "rag.py"), *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+            env=self.environment,
+        )
+
+    def test_an_answer_is_the_same_in_any_worker_and_while_workers_are_killed(self) -> None:
+        done = self.run_rag("check", *self.DOCUMENTS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("all results are right", done.stdout)
+
+    def test_a_model_that_cannot_be_used_is_named_with_the_reason(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            cut = Path(folder, "cut.gguf")
+            cut.write_bytes(b"GGUF" + bytes(1000))
+            text = Path(folder, "text.gguf")
+            text.write_text("no model")
+            for path, words in (
+                (Path(folder, "none.gguf"), "cannot be read"),
+                (text, "no model in the format GGUF"),
+                (cut, "cannot load"),
+            ):
+                self.environment["RAG_MODEL"] = str(path)
+                done = self.run_rag("ask", "Why?", self.DOCUMENTS[0])
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(words, done.stderr)
+                self.assertIn(str(path), done.stderr)
+
+    def test_without_room_for_states_a_question_is_answered_all_the_same(self) -> None:
+        inherited = os.environ["PYTHONPATH"]
+        os.environ["PYTHONPATH"] = f"{self.RAG}:{inherited}"  # workers import llm and library
+        self.addCleanup(os.environ.__setitem__, "PYTHONPATH", inherited)
+        with support.runtime("small", "--store", "24M", python=str(self.python)) as name:
+            self.environment["PLM_NAME"] = name
+            done = self.run_rag("ask", "What is the journal?", self.DOCUMENTS[0])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.strip())
+        self.assertIn("no room", done.stderr)
+
+    def test_a_question_longer_than_the_context_is_refused_with_the_reason(self) -> None:
+        done = self.run_rag("ask", "why and " * 3000, self.DOCUMENTS[0])
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("context", done.stderr)
+
+    def test_an_empty_corpus_is_refused(self) -> None:
+        with tempfile.NamedTemporaryFile() as empty:
+            done = self.run_rag("ask", "Why?", empty.name)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("the corpus is empty", done.stderr)
+
+    def test_the_page_shows_the_answer_and_the_pieces(self) -> None:
+        browser = shutil.which("chromium")
+        page = subprocess.Popen(
+            [str(self.python), str(self.RAG / "page.py"), "--port", "0", *self.DOCUMENTS],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+        assert page.stdout is not None
+        try:
+            address = page.stdout.readline().strip()
+            with urllib.request.urlopen(f"{address}ask?q=What+is+locality", timeout=200) as events:
+                told = events.read().decode()
+            self.assertIn("event: token", told)
+            self.assertIn('"path": "', told.split("event: end")[1])
+            if browser is None:
+                self.skipTest("chromium is not installed")
+            shown = self.said(browser, f"{address}?q=What+is+locality")
+            self.assertIn('data-ended="yes"', shown)
+            self.assertIn("(reused):", shown)
+        finally:
+            page.terminate()
+            page.wait()
+            page.stdout.close()
+
+    def said(self, browser: str, address: str) -> str:
+        """The page as the browser shows it when the answer has come."""
+        with tempfile.TemporaryDirectory() as profile:
+            words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+            words += ["--virtual-time-budget=300000", "--dump-dom", address]
+            done = subprocess.run(
+                [browser, *words], capture_output=True, text=True, timeout=300, check=False
+            )
+        return done.stdout
+
+
+if __name__ == "__main__":
+    support.main()

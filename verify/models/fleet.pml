@@ -1,0 +1,163 @@
+/* fleet.pml - a task of a fleet (fleet/fleet.lua, fleet/bridge.h): claimed, run, committed, taken
+ * over, while hosts die, freeze, and lose the engine, and answers of the engine get lost.
+ *
+ * Each verb of the engine is one atomic step. Time is left out: a lease may end as soon as its host
+ * is dead, frozen, or has fenced itself: the margins of the bridge make that true. A frozen host goes
+ * on later, and is stale until the next look at the clock.
+ *
+ * In each end state the accepted task is settled, was committed at most once, and has the value of
+ * the committed attempt. The task begins no more often than its budget allows, and never while
+ * another host runs the task, unless that host is dead, frozen or stale.
+ *
+ * Each mutation breaks a rule, and the exploration must find an error: BLIND_COMMIT (a commit
+ * ignores owner and attempt), NO_FENCE (a host cut off from the engine goes on), FORGET_CLAIM (a
+ * claim is not returned when its answer was lost), FREE_RETRY (a take-over spends no crash retry),
+ * TWO_STEPS (a take-over makes the task ready before the old owner is gone). */
+#define HOSTS 2
+
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+#define CUTS 1
+#define FREEZES 1
+#define CRASH_RETRIES 1
+
+mtype = { READY, RUNNING, DONE, FAILED };
+
+/* ---- the engine ---- */
+mtype state = READY;
+byte owner;              /* 1 + host; 0: none */
+byte attempt;
+byte crash_retries = CRASH_RETRIES;
+byte value, commits;
+bool member[HOSTS];      /* the engine knows the member */
+
+/* ---- the hosts ---- */
+bool dead[HOSTS], frozen[HOSTS], stale[HOSTS], cut[HOSTS], fenced[HOSTS];
+bool runs[HOSTS];        /* the task runs on the host */
+bool lost[HOSTS];        /* the answer to a claim did not arrive */
+byte begun, deaths, cuts, freezes;
+
+#define AWAKE(h) (!dead[h] && !frozen[h])
+#define RELIABLE(h) (AWAKE(h) && !stale[h])
+#define MEETS(h) (AWAKE(h) && !cut[h])
+#define OURS(h, mine) (state == RUNNING && owner == 1 + h && attempt == mine)
+
+/* end_attempt() with kind x */
+inline crash() {
+	if
+	:: crash_retries > 0 ->
+#ifndef FREE_RETRY
+		crash_retries--;
+#endif
+		state = READY; owner = 0
+	:: else -> state = FAILED; owner = 0
+	fi
+}
+
+proctype host(byte h) /* fleet/bridge.c */
+{
+	byte mine;
+end:	do
+	:: atomic { MEETS(h) && !member[h] && mine == 0 -> /* a new member: join */
+		member[h] = true; fenced[h] = false; lost[h] = false }
+	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && !lost[h] &&
+		state == READY -> /* claim */
+		state = RUNNING; owner = 1 + h; attempt++;
+		if
+		:: mine = attempt
+		:: cuts < CUTS -> cuts++; lost[h] = true
+		fi }
+#ifndef FORGET_CLAIM
+	:: atomic { MEETS(h) && lost[h] -> /* member_return_unknown() */
+		if
+		:: member[h] && state == RUNNING && owner == 1 + h -> state = READY; owner = 0
+		:: else
+		fi;
+		lost[h] = false }
+#else
+	:: atomic { MEETS(h) && lost[h] -> lost[h] = false }
+#endif
+	:: atomic { AWAKE(h) && mine > 0 && !runs[h] && !fenced[h] -> /* plm_submit() */
+		assert(stale[h] || !(runs[1 - h] && RELIABLE(1 - h)));
+		assert(begun < 1 + CRASH_RETRIES);
+		begun++; runs[h] = true }
+	:: atomic { MEETS(h) && mine > 0 && runs[h] -> /* commit */
+		runs[h] = false;
+		if
+#ifdef BLIND_COMMIT
+		:: state != FAILED ->
+#else
+		:: OURS(h, mine) ->
+#endif
+			state = DONE; value = mine; commits++; assert(attempt == mine)
+		:: else /* void */
+		fi;
+		mine = 0; stale[h] = false }
+#ifndef NO_FENCE
+	:: atomic { AWAKE(h) && cut[h] && !fenced[h] -> /* bridge_fence() */
+		runs[h] = false; mine = 0; lost[h] = false; fenced[h] = true }
+#endif
+	:: atomic { MEETS(h) && mine > 0 && !member[h] -> /* -ESTALE: fenced too late */
+		runs[h] = false; mine = 0; stale[h] = false }
+	:: atomic { AWAKE(h) && stale[h] -> /* the clock says that the lease is over */
+		if
+		:: member[h] -> stale[h] = false /* not frozen for long */
+		:: !member[h] -> runs[h] = false; mine = 0; lost[h] = false; stale[h] = false
+		fi }
+	:: dead[h] -> break
+	od
+}
+
+proctype lease(byte h) /* take_over(), called by the next host or user */
+{
+end:	do
+	:: atomic { member[h] && (dead[h] || frozen[h] || fenced[h]
+#ifdef NO_FENCE
+		|| cut[h]
+#endif
+		) ->
+#ifdef TWO_STEPS
+		if
+		:: state == RUNNING && owner == 1 + h -> state = READY
+		:: else
+		fi }
+		atomic {
+		if
+		:: owner == 1 + h -> crash()
+		:: else
+		fi;
+#else
+		if
+		:: state == RUNNING && owner == 1 + h -> crash()
+		:: else
+		fi;
+#endif
+		member[h] = false }
+	od
+}
+
+proctype nature(byte h)
+{
+end:	do
+	:: atomic { deaths < DEATHS && !dead[0] && !dead[1] -> /* one host stays */
+		deaths++; dead[h] = true; runs[h] = false }
+	:: atomic { freezes < FREEZES && AWAKE(h) -> freezes++; frozen[h] = true }
+	:: atomic { frozen[h] -> frozen[h] = false; stale[h] = true }
+	:: atomic { cuts < CUTS && AWAKE(h) && !cut[h] -> cuts++; cut[h] = true }
+#ifdef NO_FENCE
+	:: atomic { cut[h] -> cut[h] = false }
+#else
+	:: atomic { cut[h] && (fenced[h] || dead[h]) -> cut[h] = false }
+#endif
+	od
+}
+
+init
+{
+	atomic { run host(0); run host(1); run lease(0); run lease(1); run nature(0); run nature(1) }
+	timeout; /* nothing can move any more */
+	assert(state == DONE || state == FAILED);
+	assert(commits <= 1);
+	assert(state != DONE || (commits == 1 && value > 0))
+}
