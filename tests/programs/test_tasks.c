@@ -147,7 +147,8 @@ START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 		{ 64, "finished", { "move", "--failed", "--to", "finished" } },
 		{ 64, "which tasks", { "move", "--to", "todo" } },
 		{ 65, "not a reference", { "forget", "x1" } },
-		{ 65, "not a reference", { "requeue", "@1f" } },
+		{ 65, "not a reference", { "requeue", "@1g" } },
+		{ 65, "there is no task @1f", { "requeue", "@1f" } },
 		{ 65, "another runtime", { "retry", "@1.1.1" } },
 		{ 65, "another runtime", { "move", "--to", "todo", "@1.1.1" } },
 	};
