@@ -128,6 +128,15 @@ static int events_open(struct followed *f, bool follow)
 	return r < 0 ? failed(r, "events") : EXIT_FINE;
 }
 
+/* A log that is not followed is read without a connection, so also that of a dead runtime. */
+static int events_look(struct context *context, bool follow)
+{
+	int r = follow ? -ENOENT : plm_inspect_open(&context->in, context->name);
+	if (r == -ENOENT)
+		return look_open(context); /* or says how to start a runtime */
+	return r < 0 ? failed(r, "events") : EXIT_FINE;
+}
+
 static int events_run(struct context *context, int argc, char **argv)
 {
 	struct event_filter filter = { .kinds = 0 };
@@ -138,7 +147,7 @@ static int events_run(struct context *context, int argc, char **argv)
 			usage_error(context, "%s", plm_why());
 	struct followed f = { .context = context, .filter = &filter };
 	context->stays = asked.follow;
-	int code = look_open(context);
+	int code = events_look(context, asked.follow);
 	if (code == EXIT_FINE)
 		code = events_open(&f, asked.follow);
 	if (code != EXIT_FINE)
@@ -166,7 +175,7 @@ const struct command cmd_events = {
 	    "freed sealed read name born idle busy blocked unblocked dead memory-short\n"
 	    "memory-enough lock-recovered journal. plm_inspect.h tells what each means.\n"
 	    "--follow goes on when a new manager adopts the runtime, and ends with code 69 when\n"
-	    "the runtime stops. `plmdump events` shows the log of a runtime that is dead.\n"
+	    "the runtime stops. Without --follow also the log of a dead runtime is shown.\n"
 	    "A client writes after the worker has its task, so submitted may follow started.\n",
 	.run = events_run,
 	.visits = true,

@@ -10,7 +10,8 @@
 # the first difference; exit code 1 if there is any.
 set -u
 export LC_ALL=C
-folders='base shm heap store spec tables events client scheduler worker command journal fleet manager'
+folders='base shm heap store spec tables events client scheduler worker command journal fleet
+	manager'
 objects=build/release
 copy=build/bare
 : "${COMPILE:?how the ordinary objects were compiled: run make bare}"

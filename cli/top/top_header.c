@@ -39,8 +39,9 @@ static void header_title(
 	ms_print(r->uptime_ms, up, sizeof up);
 	at = canvas_put(
 	    canvas, row, at + 2, strcmp(state, "up") == 0 ? PAINT_GOOD : PAINT_WARN, state);
-	canvas_putf(canvas, row, at + 1, PAINT_PLAIN, "for %s  %u clients  %llu restarts", up,
-	    facts->model.clients, (unsigned long long)r->restarts);
+	canvas_putf(canvas, row, at + 1, PAINT_PLAIN, "for %s  %u client%s  %llu restarts", up,
+	    facts->model.clients, facts->model.clients == 1 ? "" : "s",
+	    (unsigned long long)r->restarts);
 }
 
 /* ---- meters ---- */

@@ -162,6 +162,8 @@ static void csv_windows(struct trace_file *file, const struct series *series)
 	csv_line(file, "from_s,to_s,ended,not_done,ended_per_s");
 	static const char *const levels[SERIES_LEVELS] = { "queued", "waiting", "running",
 		"store_bytes", "memory_free_bytes" };
+	static const uint32_t known[SERIES_LEVELS] = { COUNTER_TASKS, COUNTER_TASKS, COUNTER_TASKS,
+		COUNTER_STORE, COUNTER_MEMORY };
 	for (int i = 0; i < SERIES_LEVELS; i++)
 		csv_line(file, ",%s_mean,%s_most", levels[i], levels[i]);
 	csv_line(file, "\n");
@@ -171,8 +173,11 @@ static void csv_windows(struct trace_file *file, const struct series *series)
 		csv_line(file, "%.9f,%.9f,%" PRIu64 ",%" PRIu64 ",%.6g", from, from + length,
 		    series->ended[w], series->failed[w], (double)series->ended[w] / length);
 		for (int i = 0; i < SERIES_LEVELS; i++)
-			csv_line(
-			    file, ",%.6g,%" PRIu64, series->mean[i][w], series->greatest[i][w]);
+			if (series->known & known[i])
+				csv_line(file, ",%.6g,%" PRIu64, series->mean[i][w],
+				    series->greatest[i][w]);
+			else
+				csv_line(file, ",,");
 		csv_line(file, "\n");
 	}
 }
