@@ -19,25 +19,27 @@
 
 #include "base/clock.h"
 #include "base/rmtree.h"
+#include "events/eventlog_segment.h"
 #include "manager/manager.h"
 #include "manager/watching.h"
 #include "tables/segment_plan.h"
 #include "tests/sweeps/standin.h"
 #include "tests/support/world.h"
 
-enum { UNUSED = 40, IMAGE_BYTES = 1 << 17, PAGE = 4096, FILES = 2, PIECES = 2 };
+enum { UNUSED = 40, IMAGE_BYTES = 1 << 17, PAGE = 4096, FILES = 3, PIECES = 2 };
 
 static struct manager dying, next, *playing;
 static struct options options = { .kinds = 1,
 	.jobserver = JOBSERVER_NONE,
 	.policy = 1,
+	.event_ring = EVENT_RING_MIN,
 	.kind[0] = { .count = 1, .generation = 1, .cpus = 1, .amount[RESOURCE_CPUS] = AMOUNT_UNIT },
 	.limits = {
 	    .processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20 } };
 static char directory[] = "/tmp/sweep-boot-XXXXXX";
 static struct plan plan;
 
-/* The files in /dev/shm: the control segment and the store. */
+/* The files in /dev/shm: the control segment, the store and the event log. */
 static struct image {
 	bool there[FILES], ready[FILES];
 	uint64_t bytes[FILES];
@@ -86,7 +88,8 @@ void __wrap_notify_say(int socket, const char *format, ...)
 
 static void segment_name(int i, char ret[SEGMENT_NAME_BYTES])
 {
-	tables_segment_name(options.name, i ? "store" : "control", ret);
+	static const char *const whats[FILES] = { "control", "store", "events" };
+	tables_segment_name(options.name, whats[i], ret);
 }
 
 /* The stand-in counts as dead, whatever start time is recorded. */
@@ -216,6 +219,9 @@ static void make_image(void)
 	piece[0][0] = (struct piece){ 0, plan.registry + PAGE };
 	piece[0][1] = (struct piece){ plan.worker_heap, plan.total - plan.worker_heap };
 	piece[1][0] = (struct piece){ 0, SEGMENT_HEADER_BYTES };
+	struct eventlog_plan log;
+	eventlog_plan_make(options.limits.processes, EVENT_RING_MIN, &log);
+	piece[2][0] = (struct piece){ 0, log.ring }; /* nobody writes into the rings */
 	SWEEP_REQUIRE(piece[0][0].bytes + plan.total - plan.worker_heap <= IMAGE_BYTES);
 	image =
 	    mmap(NULL, sizeof *image, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -343,6 +349,10 @@ static const char *judge_page(void)
 		return "the policy is not the one that was asked for";
 	if (process_state(sh_load(&t->process[SLOT_MANAGER].state)) != PROCESS_LIVE)
 		return "the manager's slot is not its own";
+	struct segment log;
+	if (eventlog_segment_open(t, false, &log) < 0)
+		return "the runtime has no event log";
+	segment_detach(&log);
 	for (int i = 0; i < FILES; i++) {
 		segment_name(i, name);
 		snprintf(path, sizeof path, "/dev/shm%s.aside", name);
