@@ -1,4 +1,4 @@
-"""graphs.py - the part `graphs` of the bench: task graphs on plm, OpenMP, StarPU and MPI.
+"""graphs.py - the parts `graphs` and `crowd` of the bench: task graphs on plm, OpenMP, StarPU and MPI.
 
 A sweep shortens the tasks of a graph step by step. The efficiency of a run is the useful work over
 the work that the machine can do in the same time on both cores; the machine is calibrated in the
@@ -230,29 +230,54 @@ class Graphs:
                 process.wait()
 
 
-def part(options, rows, contestants, crowds, present):
-    running, crowds = present(contestants, rows), present(crowds, rows)
+def measure_graphs(graphs, rows):
+    rows.title("graphs", "graphs: METG(50 %), own peak, and of the machine's peak")
+    for width in WIDTHS:
+        for pattern in AIMED:
+            graphs.metg(pattern, width, SWEEPS)
+    for width in () if graphs.quick else WIDTHS[:2]:
+        for pattern in FURTHER:
+            graphs.metg(pattern, width, 1)
+
+
+def measure_crowd(graphs, rows, crowds):
+    rows.title("crowd", f"crowd: core time beyond the work, {CURVE}, width 8")
+    graphs.overhead(8)
+    rows.title("crowd", "crowd: wall time of a task, more workers than cores")
+    graphs.crowd(crowds)
+    rows.title("crowd", f"crowd: the same, {BUSY_PROCESSES} other processes busy")
+    graphs.beside_busy_processes()
+
+
+def run_part(name, contestants, measure):
     try:
-        for contestant in running + crowds:
+        for contestant in contestants:
             contestant.start()
-        graphs = Graphs(options, rows, running)
-        rows.title("graphs", "graphs: METG(50 %), own peak, and of the machine's peak")
-        for width in WIDTHS:
-            for pattern in AIMED:
-                graphs.metg(pattern, width, SWEEPS)
-        for width in () if options.quick else WIDTHS[:2]:
-            for pattern in FURTHER:
-                graphs.metg(pattern, width, 1)
-        rows.title("graphs", f"graphs: core time beyond the work, {CURVE}, width 8")
-        graphs.overhead(8)
-        rows.title("graphs", "graphs: wall time of a task, more workers than cores")
-        graphs.crowd(crowds)
-        rows.title("graphs", f"graphs: the same, {BUSY_PROCESSES} other processes busy")
-        graphs.beside_busy_processes()
+        measure()
     except (RuntimeError, OSError) as error:
-        print(f"bench: graphs: {error}", file=sys.stderr)
+        print(f"bench: {name}: {error}", file=sys.stderr)
         return 1
     finally:
-        for contestant in running + crowds:
+        for contestant in contestants:
             contestant.stop()
     return 0
+
+
+def part(options, rows, contestants, present):
+    """METG of task graphs."""
+    running = present(contestants, rows)
+    return run_part(
+        "graphs",
+        running,
+        lambda: measure_graphs(Graphs(options, rows, running), rows),
+    )
+
+
+def part_crowd(options, rows, contestants, crowds, present):
+    """The core time of a task, more workers than cores, other programs on the machine."""
+    running, crowds = present(contestants, rows), present(crowds, rows)
+    return run_part(
+        "crowd",
+        running + crowds,
+        lambda: measure_crowd(Graphs(options, rows, running), rows, crowds),
+    )

@@ -176,7 +176,7 @@ def overhead(run, way):
     return [
         (float(key[len(prefix) : -3]), float(row["value"]))
         for (program, key), row in run.rows.items()
-        if program == "graphs" and key.startswith(prefix)
+        if program == "crowd" and key.startswith(prefix)
     ]
 
 
@@ -194,13 +194,13 @@ def table_crowd(run):
     rows = [
         [
             f"{pattern} of {us} us",
-            *(figure(run.value("graphs", f"{way}: {pattern} of {us} us, crowd")) for way in ways),
+            *(figure(run.value("crowd", f"{way}: {pattern} of {us} us, crowd")) for way in ways),
             "-",
         ]
         for pattern, us in CROWDS
     ]
     name = "stencil of 16 us, beside busy processes"
-    busy = [run.value("graphs", f"{way}: {name}") for way in ("plm", "OpenMP")]
+    busy = [run.value("crowd", f"{way}: {name}") for way in ("plm", "OpenMP")]
     rows.append([name, figure(busy[0]), "-", "-", figure(busy[1])])
     return table(["us a task", "2 workers", "16 workers", "64 workers", "OpenMP"], rows)
 
@@ -374,8 +374,12 @@ def table_idle(run):
 TABLES = {name[6:]: of for name, of in list(globals().items()) if name.startswith("table_")}
 
 
-GRAPH_TABLES = ("graphs", "graphs_machine", "machine_targets", "overhead", "crowd")
-PROGRAMS = dict.fromkeys(GRAPH_TABLES, "graphs") | {
+PROGRAMS = {
+    "graphs": "graphs",
+    "graphs_machine": "graphs",
+    "machine_targets": "graphs",
+    "overhead": "crowd",
+    "crowd": "crowd",
     "python": "python",
     "python_targets": "python",
     "python_where": "python",

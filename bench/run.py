@@ -3,9 +3,9 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place locks fleet peers python commands streams objects graphs targets. What is compared
-is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value, their
-least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
+Parts, in this order: limits plm place locks fleet peers python commands streams objects graphs crowd targets.
+What is compared is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value,
+their least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
 """
 
@@ -43,6 +43,7 @@ PARTS = (
     "streams",
     "objects",
     "graphs",
+    "crowd",
     "targets",
 )
 
@@ -379,7 +380,10 @@ def main():
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "streams": lambda: streams.part(options, rows, present, in_turn),
         "objects": lambda: part_objects(options, rows),
-        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), graph_crowds(options), present),
+        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), present),
+        "crowd": lambda: graphs.part_crowd(
+            options, rows, graph_contestants(options), graph_crowds(options), present
+        ),
         "targets": lambda: part_targets(options, rows),
     }
     codes = [parts[name]() for name in PARTS if not options.only or name in options.only]

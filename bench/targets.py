@@ -239,17 +239,17 @@ def machine_targets(run):
     yield Target(name, alone, "us", "", None, None, "<=", ALONE_MOST_US, "value")
     for us in OVERHEAD_AT:
         row = f"overhead of a task of {us} us"
-        value, openmp = run.value("graphs", f"plm: {row}"), run.value("graphs", f"OpenMP: {row}")
+        value, openmp = run.value("crowd", f"plm: {row}"), run.value("crowd", f"OpenMP: {row}")
         yield Target(row, value, "us", "OpenMP", openmp, None, "<=", OVERHEAD_MOST_US, "value")
     for pattern, us in CROWDS:
         row = f"{pattern} of {us} us, crowd"
-        few = run.value("graphs", f"plm: {row}")
+        few = run.value("crowd", f"plm: {row}")
         for workers in (16, 64):
-            many = run.value("graphs", f"plm, {workers} workers: {row}")
+            many = run.value("crowd", f"plm, {workers} workers: {row}")
             name = f"{pattern} of {us} us, {workers} workers"
             yield Target(name, many, "us", "2 workers", few, ratio(many, few), "<=", CROWD_MOST)
     row = "stencil of 16 us, beside busy processes"
-    value, openmp = run.value("graphs", f"plm: {row}"), run.value("graphs", f"OpenMP: {row}")
+    value, openmp = run.value("crowd", f"plm: {row}"), run.value("crowd", f"OpenMP: {row}")
     yield Target(row, value, "us", "OpenMP", openmp, ratio(value, openmp), "<=", 1.0)
 
 

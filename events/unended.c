@@ -47,23 +47,21 @@ struct starts { /* found so far */
 	struct ends ends;
 	struct eventlog_start *start;
 	uint32_t n, room;
-	bool any; /* a later start was seen */
 };
 
 static void unended_see(const struct logged_event *e, struct starts *starts)
 {
 	if (unended_is_end(e))
 		unended_push(&starts->ends, e);
-	if (e->kind != EVENT_STARTED)
+	if (e->kind != EVENT_STARTED || unended_pop(&starts->ends, e) || starts->n == starts->room)
 		return;
-	if (!unended_pop(&starts->ends, e) && starts->n < starts->room)
-		starts->start[starts->n++] = (struct eventlog_start){ .ref = e->subject,
-			.time_ns = e->time_ns,
-			.attempt = e->attempt,
-			.worker = e->worker,
-			.function = e->function,
-			.last = !starts->any };
-	starts->any = true;
+	starts->start[starts->n] = (struct eventlog_start){ .ref = e->subject,
+		.time_ns = e->time_ns,
+		.attempt = e->attempt,
+		.worker = e->worker,
+		.function = e->function,
+		.innermost = starts->n == 0 };
+	starts->n++;
 }
 
 uint32_t eventlog_unended(

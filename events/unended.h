@@ -17,7 +17,7 @@ enum { EVENT_STARTS_MAX = 64 }; /* tasks of a process that run in place of each 
 struct eventlog_start { /* an attempt without an end */
 	uint64_t ref, time_ns;
 	uint32_t process, attempt, worker, function;
-	bool last; /* nothing was started after it */
+	bool innermost; /* all attempts begun later have ended */
 };
 
 /* The attempts that the process has begun since it joined and not ended, the innermost first.

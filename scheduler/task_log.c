@@ -109,7 +109,7 @@ static bool task_log_ended_already(struct scheduler *s, struct unended_attempt *
 		open->argument = open->end == EVENT_RETURNED
 		    ? (uint64_t)task_log_reason_of(word)
 		    : tables_ms_between(r->start_ms, r->end_ms) * NS_PER_MS + 1;
-	} else if (open->start.last) { /* freed at once: nobody holds the result, or a failure */
+	} else if (open->start.innermost) { /* freed at once: nobody holds the result or failure */
 		open->end = EVENT_DONE;
 		open->argument = task_log_since(open->start.time_ns);
 	}

@@ -404,10 +404,11 @@ START_TEST(attempts_that_a_dead_worker_left_open_are_found)
 	ck_assert_uint_eq(eventlog_unended(&tables, OTHER, start, EVENT_STARTS_MAX), 2);
 	ck_assert_uint_eq(start[0].ref, record_ref(3, 1));
 	ck_assert_uint_eq(start[0].attempt, 2);
-	ck_assert(start[0].last && !start[1].last);
+	ck_assert(start[0].innermost && !start[1].innermost);
 	ck_assert_uint_eq(start[1].ref, record_ref(2, 1));
 	eventlog_end_unended(&tables, &start[0], EVENT_RETURNED, clock_ns(), 1);
 	ck_assert_uint_eq(eventlog_unended(&tables, OTHER, start, EVENT_STARTS_MAX), 1);
+	ck_assert(start[0].innermost); /* though an attempt was started and ended in its place */
 	eventlog_end_unended(&tables, &start[0], EVENT_FAILED, clock_ns(), 1);
 	ck_assert_uint_eq(eventlog_unended(&tables, OTHER, start, EVENT_STARTS_MAX), 0);
 	put_task(&worker, EVENT_STARTED, 4, 1);
