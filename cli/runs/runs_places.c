@@ -73,6 +73,8 @@ void runs_close_top(struct runs *runs, struct run_slot *slot, struct run_end end
 	slot->depth--;
 	if (open.start_unknown && end.counted_ns && end.counted_ns < end.ns)
 		runs_correct_start(slot, &open, end.ns - end.counted_ns);
+	if (end.ns < open.start_ns) /* the runs before end later than this run began */
+		end.ns = open.start_ns;
 	slot_raise_floor(slot, end.ns);
 	/* A look was late if no event knows its run. */
 	if (!open.waits && !(open.seeded && end.ending == RUN_LOST))
