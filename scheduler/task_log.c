@@ -116,28 +116,41 @@ static bool task_log_ended_already(struct scheduler *s, struct unended_attempt *
 	return true;
 }
 
+/* A process may be met twice, and what is known of an end is kept: the record may be freed since.
+ */
 void task_log_meet_dead(struct scheduler *s, uint32_t process)
 {
 	struct eventlog_start start[EVENT_STARTS_MAX];
-	task_log_forget(s, process);
-	uint32_t n = eventlog_unended(s->t, process, start, EVENT_STARTS_MAX);
-	for (uint32_t i = 0; i < n && s->unended.n < EVENT_STARTS_MAX; i++) {
+	struct unended_attempt met[EVENT_STARTS_MAX];
+	uint32_t n = eventlog_unended(s->t, process, start, EVENT_STARTS_MAX), found = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct unended_attempt *known =
+		    task_log_find(s, start[i].ref, start[i].attempt);
 		struct unended_attempt open = { .start = start[i] };
-		if (!task_log_ended_already(s, &open) || open.end)
-			s->unended.attempt[s->unended.n++] = open;
+		if (known && known->end)
+			met[found++] = *known;
+		else if (!task_log_ended_already(s, &open) || open.end)
+			met[found++] = open;
 	}
+	task_log_forget(s, process);
+	for (uint32_t i = 0; i < found && s->unended.n < EVENT_STARTS_MAX; i++)
+		s->unended.attempt[s->unended.n++] = met[i];
 }
 
+/* The attempts of a process stand together, the innermost first: an outer one waits for the end of
+ * those inside. */
 void task_log_flush(struct scheduler *s)
 {
-	uint32_t left = 0;
+	uint32_t left = 0, waits = EVENT_NOBODY;
 	uint64_t now_ns = clock_ns();
 	for (uint32_t i = 0; i < s->unended.n; i++) {
 		struct unended_attempt *open = &s->unended.attempt[i];
-		if (open->end)
+		if (open->end && open->start.process != waits) {
 			eventlog_end_unended(s->t, &open->start, open->end, now_ns, open->argument);
-		else
-			s->unended.attempt[left++] = *open;
+			continue;
+		}
+		waits = open->start.process;
+		s->unended.attempt[left++] = *open;
 	}
 	s->unended.n = left;
 }
