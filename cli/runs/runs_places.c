@@ -41,7 +41,7 @@ void runs_tell(struct runs *runs, const struct open_run *open, const struct run_
 		.ready_ns = open->ready_ns,
 		.placed_ns = open->placed_ns,
 		.start_ns = open->start_ns,
-		.end_ns = end->ns,
+		.end_ns = end->ns > open->start_ns ? end->ns : open->start_ns, /* wild times */
 		.counted_ns = end->counted_ns,
 		.reason = end->reason,
 		.function_name = names_of(&runs->names, open->function) };
