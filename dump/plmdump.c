@@ -232,9 +232,10 @@ static const struct subject *plmdump_find_subject(int argc, char **argv)
 	plmdump_usage_error("unknown subject", words);
 }
 
-static int plmdump_refused(const struct dump *dump, int error)
+static int plmdump_refused(struct dump *dump, int error)
 {
 	fprintf(stderr, "plmdump: %s\n", plm_why());
+	plm_inspect_close(&dump->in); /* open, if the event file alone was refused */
 	switch (-error) {
 	case ENOENT: return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
 	case EINVAL: return EXIT_USAGE;
