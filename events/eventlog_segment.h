@@ -14,7 +14,7 @@
 #include "events/eventlog.h"
 
 enum {
-	EVENT_RING_DEFAULT = 1 << 16, /* events: 2 MiB a process */
+	EVENT_RING_DEFAULT = 1 << 14, /* events: 512 KiB a process, which a cache holds */
 	EVENT_RING_MIN = 1 << 9,      /* four pages, more than any batch */
 	EVENT_RING_MAX = 1 << 22,
 };

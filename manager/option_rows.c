@@ -323,7 +323,7 @@ const struct option_row option_rows[] = {
 		    "events, trace, top); on: always, so that the last events of each process can "
 		    "be read after a crash (plmdump events)",
 	    OPTION_FIELD(struct options, events) },
-	{ "event-ring", NULL, "PLM_EVENT_RING", OPTION_NUMBER, .word = "N", .standard = "65536",
+	{ "event-ring", NULL, "PLM_EVENT_RING", OPTION_NUMBER, .word = "N", .standard = "16384",
 	    .help = "events kept of each process, a power of two; each takes 32 bytes of "
 		    "/dev/shm, from the first event of the process on",
 	    OPTION_FIELD(struct options, event_ring), .least = EVENT_RING_MIN,
