@@ -3,6 +3,7 @@
 #include "workload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -130,6 +131,26 @@ void workload_get(const struct workload *w, plm_ref ref, plm_view *ret)
 	if (r == -PLM_EFAILED && plm_error(w->rt, ref, &failure) == 0)
 		workload_fail("%s failed: %s", failure.function, failure.message);
 	workload_must(r, "plm_get");
+}
+
+plm_ref workload_put_file(const struct workload *w, const char *path)
+{
+	plm_ref ref;
+	void *data;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	off_t bytes = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	if (bytes < 0)
+		workload_fail("%s: %s", path, strerror(errno));
+	workload_must(plm_create(w->rt, (size_t)bytes, &data, &ref), path);
+	for (off_t at = 0; at < bytes;) {
+		ssize_t n = pread(fd, (char *)data + at, (size_t)(bytes - at), at);
+		if (n <= 0)
+			workload_fail("%s: %s", path, n < 0 ? strerror(errno) : "became shorter");
+		at += n;
+	}
+	close(fd);
+	workload_must(plm_seal(w->rt, ref), path);
+	return ref;
 }
 
 void workload_wait(const struct workload *w, const plm_ref *refs, size_t n, size_t want)

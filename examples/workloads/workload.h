@@ -35,6 +35,8 @@ _Noreturn __attribute__((format(printf, 1, 2))) void workload_fail(const char *f
 void workload_must(int r, const char *what);
 /* The value of a future. A failed task ends the program with the message of the task. */
 void workload_get(const struct workload *w, plm_ref ref, plm_view *ret);
+/* A file as an object of the store, read straight into the store. */
+plm_ref workload_put_file(const struct workload *w, const char *path);
 void workload_wait(const struct workload *w, const plm_ref *refs, size_t n, size_t want);
 
 /* Kills a worker process that runs a task; if none does, any worker process. */

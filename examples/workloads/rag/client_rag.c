@@ -175,7 +175,7 @@ static void open_files(struct workload *w, const struct workload_options *option
 		workload_fail("which documents? Give files");
 	workload_boot(w, options);
 	for (size_t i = 0; i < n; i++)
-		documents[i] = corpus_file(w, paths[i]);
+		documents[i] = workload_put_file(w, paths[i]);
 	corpus_open(c, w, documents, n, PIECE_BYTES, MODEL_SEED);
 	free(documents);
 }

@@ -12,26 +12,6 @@
 
 enum { FOREGROUND = 100, SEED_LISTS = 5, LIST_ROUNDS = 6 };
 
-plm_ref corpus_file(const struct workload *w, const char *path)
-{
-	plm_ref ref;
-	void *data;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	off_t bytes = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-	if (bytes < 0)
-		workload_fail("%s: %s", path, strerror(errno));
-	workload_must(plm_create(w->rt, (size_t)bytes, &data, &ref), path);
-	for (off_t at = 0; at < bytes;) {
-		ssize_t n = pread(fd, (char *)data + at, (size_t)(bytes - at), at);
-		if (n <= 0)
-			workload_fail("%s: %s", path, n < 0 ? strerror(errno) : "became shorter");
-		at += n;
-	}
-	close(fd);
-	workload_must(plm_seal(w->rt, ref), path);
-	return ref;
-}
-
 plm_ref corpus_seeded(const struct workload *w, uint64_t seed, uint32_t bytes)
 {
 	plm_ref ref;

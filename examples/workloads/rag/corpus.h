@@ -19,8 +19,7 @@ struct corpus {
 	plm_view view;
 };
 
-/* A document in the store: of a file, or a seeded text of so many bytes. */
-plm_ref corpus_file(const struct workload *w, const char *path);
+/* A document in the store: a seeded text of so many bytes. */
 plm_ref corpus_seeded(const struct workload *w, uint64_t seed, uint32_t bytes);
 /* Takes over the references of the documents, and drops them when the pieces are made. */
 void corpus_open(struct corpus *ret, const struct workload *w, const plm_ref *documents, size_t n,

@@ -72,7 +72,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self, port: int, states: rag.States) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.states = states
-        self.seen = rag.Seen(states.library)
+        self.seen = rag.Seen(states.collection)
         self.turn = threading.Lock()  # one question at a time
 
 
@@ -116,9 +116,9 @@ class Handler(BaseHTTPRequestHandler):
             tokens.close()
         pieces = [
             {
-                "path": states.library.pieces[n].path,
-                "offset": states.library.pieces[n].offset,
-                "text": states.library.pieces[n].text[:80],
+                "path": states.collection.pieces[n].path,
+                "offset": states.collection.pieces[n].offset,
+                "text": states.collection.pieces[n].text[:80],
                 "state": state,
             }
             for n, state in zip(answer.way, answer.ready[1:], strict=False)

@@ -64,13 +64,13 @@ class Figures:
 class States:
     """The tree of states: which are in the store, and which leave."""
 
-    library: Library
+    collection: Library
     most: int = 64
     known: dict[Way, State] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
 
     def text(self, way: Way) -> str:
-        return SYSTEM + "".join(f"{self.library.pieces[n].text.strip()}\n\n" for n in way)
+        return SYSTEM + "".join(f"{self.collection.pieces[n].text.strip()}\n\n" for n in way)
 
     def _make(self, way: Way, priority: int) -> plm.Ref:
         above = (len(self.text(way[:-1])), self.known[way[:-1]].ref) if way else ()
@@ -180,7 +180,7 @@ def ask(
     """The answer, token by token. A caller that stops listening cancels the rest. Where the store
     has no room for a state, the answer is read anew, without states."""
     began = time.perf_counter()
-    answer.way = tuple(states.library.search(question, HITS))
+    answer.way = tuple(states.collection.search(question, HITS))
     try:
         state = states.want(answer.way, answer.ready) if reuse else None
         yield from tokens_behind(states, question, answer, state, tokens, began)
@@ -225,7 +225,7 @@ def tokens_behind(
 
 @dataclass
 class Seen:
-    library: Library
+    collection: Library
     last: dict[int, Way] = field(default_factory=dict)
     after: dict[int, Counter[Way]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -243,8 +243,8 @@ PREDICTORS: dict[str, Predictor] = {
         way for way, _ in seen.after[seen.last[session][0]].most_common(2)
     ],
     "neighbours": lambda seen, session, _: [
-        (n, seen.library.neighbours(n, 1)[0])
-        for n in seen.library.neighbours(seen.last[session][0], 2)
+        (n, seen.collection.neighbours(n, 1)[0])
+        for n in seen.collection.neighbours(seen.last[session][0], 2)
     ],
     "oracle": lambda seen, session, following: [following] if following else [],
 }
@@ -294,10 +294,10 @@ LEARNED = 5  # times as many earlier questions, known to the predictors
 def measure(states: States, count: int) -> None:
     questions = sessions((LEARNED + 1) * count)
     first = LEARNED * count
-    found = {text: tuple(states.library.search(text, HITS)) for _, text in questions}
+    found = {text: tuple(states.collection.search(text, HITS)) for _, text in questions}
     for name, predict in [("no reuse", PREDICTORS["none"]), *PREDICTORS.items()]:
         states.clear()
-        seen = Seen(states.library)
+        seen = Seen(states.collection)
         for session, text in questions[:first]:
             seen.add(session, found[text])
         firsts, rates = [], []
@@ -326,7 +326,7 @@ def show(name: str, figures: Figures, firsts: list[float], rates: list[float]) -
 
 def measure_one(states: States) -> None:
     """One question with the states there, and without."""
-    question = states.library.pieces[len(states.library.pieces) // 2].text[:60]
+    question = states.collection.pieces[len(states.collection.pieces) // 2].text[:60]
     cold, warm = [], []
     for _ in range(5):
         answer = Answer()
@@ -405,7 +405,7 @@ def main(words: Sequence[str]) -> None:
             print(token, end="", flush=True)
         print()
         for n, state in zip(answer.way, answer.ready[1:], strict=True):
-            piece = states.library.pieces[n]
+            piece = states.collection.pieces[n]
             print(f"  from {piece.path}, byte {piece.offset} (state: {state})", file=sys.stderr)
     elif mode == "check" and len(words) > 1:
         check(open_states(words[1:]))

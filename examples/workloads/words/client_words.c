@@ -364,27 +364,6 @@ static void write_text(const char *directory, const struct job *job)
 	free(all);
 }
 
-/* A file as an object of the store, read straight into the store. */
-static plm_ref put_file(const struct workload *w, const char *path)
-{
-	plm_ref ref;
-	void *data;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	off_t bytes = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-	if (bytes < 0)
-		workload_fail("%s: %s", path, strerror(errno));
-	workload_must(plm_create(w->rt, (size_t)bytes, &data, &ref), path);
-	for (off_t at = 0; at < bytes;) {
-		ssize_t n = pread(fd, (char *)data + at, (size_t)(bytes - at), at);
-		if (n <= 0)
-			workload_fail("%s: %s", path, n < 0 ? strerror(errno) : "became shorter");
-		at += n;
-	}
-	close(fd);
-	workload_must(plm_seal(w->rt, ref), path);
-	return ref;
-}
-
 static void count_files(char **paths, unsigned n, bool index)
 {
 	struct workload w;
@@ -392,7 +371,7 @@ static void count_files(char **paths, unsigned n, bool index)
 	plm_ref *text = memory(n, sizeof *text), part[PARTITIONS];
 	workload_boot(&w, &(struct workload_options){ .module = "words" });
 	for (unsigned i = 0; i < n; i++)
-		text[i] = put_file(&w, paths[i]);
+		text[i] = workload_put_file(&w, paths[i]);
 	run_job(&w, &job, text, part);
 	char *lines = join(&w, part);
 	fputs(lines, stdout);
