@@ -3,7 +3,7 @@
 --
 -- Redis runs a function without interruption, so a claim, a commit, a return, a renewal and a
 -- take-over happen as a whole or not at all. README.md lists the keys; each function gets the
--- prefix of the queue as the single key. The first argument is the epoch of the queue: a queue that
+-- prefix of the queue as the single key (P). The first argument is the epoch of the queue: a queue that
 -- was replaced by an empty one has another epoch, and refuses the words of hosts of the former.
 --
 -- A task is owned by the member (host) that claimed it, in one attempt. A commit names both; when a
@@ -443,12 +443,8 @@ end
 
 -- EPOCH UNIQUE TOKEN, then the fields of each task. Returns an id a task; of a task that was there
 -- already (UNIQUE) the negative id.
-local function add(keys, args)
-	local P, width = keys[1], #ADDED
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function add(P, args)
+	local width = #ADDED
 	local l, n, ids, ready, named = ledger(P, now()), (#args - 3) / width, {}, {}, {}
 	for i = 1, n do
 		for _, dep in ipairs(ids_of(args[3 + (i - 1) * width + DP_AT])) do
@@ -528,12 +524,8 @@ end
 -- EPOCH MEMBER N, then pairs NEEDS MOST. Returns the milliseconds until the next moment, then five
 -- values a task: id, attempt, words, milliseconds left of its total limit ('': no limit), and the
 -- tasks that it waited for.
-local function claim(keys, args)
-	local P, member, n = keys[1], args[2], tonumber(args[3])
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function claim(P, args)
+	local member, n = args[2], tonumber(args[3])
 	if not call('ZSCORE', P .. 'lease', member) then
 		return redis.error_reply('PLMLOST')
 	end
@@ -575,12 +567,8 @@ end
 
 -- EPOCH MEMBER, then for each attempt: ID ATTEMPT KIND CODE SIGNAL MESSAGE STDERR WALL_US VALUE.
 -- KIND d: done; f, x, c, b as in end_attempt(). Returns 1 (accepted) or 0 (void) for each.
-local function commit(keys, args)
-	local P, member, width = keys[1], args[2], 9
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function commit(P, args)
+	local member, width = args[2], 9
 	local l, taken, gone = ledger(P, now()), {}, {}
 	for at = 3, #args, width do
 		local id, kind = args[at], args[at + 2]
@@ -621,12 +609,8 @@ local function commit(keys, args)
 end
 
 -- EPOCH MEMBER, then pairs of facts of the host. A new member gets a lease.
-local function join(keys, args)
-	local P, member = keys[1], args[2]
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function join(P, args)
+	local member = args[2]
 	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'state', 'up', 'joined', l.t, 'seen', l.t, 'finished', 0,
@@ -644,12 +628,8 @@ end
 -- EPOCH MEMBER, then pairs of facts. PLMLOST: the member was taken over. Returns the order of the
 -- operator ('': none), the milliseconds until the next moment, the classes of needs as one text,
 -- then the ids of tasks to be ended.
-local function renew(keys, args)
-	local P, member = keys[1], args[2]
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function renew(P, args)
+	local member = args[2]
 	if not call('ZSCORE', P .. 'lease', member) then
 		return redis.error_reply('PLMLOST')
 	end
@@ -668,12 +648,8 @@ local function renew(keys, args)
 end
 
 -- EPOCH MEMBER: the claims of the member, as ids and attempts, for a host whose connection broke.
-local function mine(keys, args)
-	local P, member, reply = keys[1], args[2], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function mine(P, args)
+	local member, reply = args[2], {}
 	if not call('ZSCORE', P .. 'lease', member) then
 		return redis.error_reply('PLMLOST')
 	end
@@ -685,12 +661,8 @@ local function mine(keys, args)
 end
 
 -- EPOCH MEMBER: the member has ended all its attempts and goes; what it left behind goes back.
-local function leave(keys, args)
-	local P, member = keys[1], args[2]
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function leave(P, args)
+	local member = args[2]
 	if not call('ZSCORE', P .. 'lease', member) then
 		return 0
 	end
@@ -711,12 +683,8 @@ local function leave(keys, args)
 end
 
 -- EPOCH ID...: returns for each 1 (cancelled, or its host was told), 0 (settled before), -1 (none).
-local function cancel(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function cancel(P, args)
+	local reply = {}
 	local l = ledger(P, now())
 	for i = 2, #args do
 		local id = args[i]
@@ -743,12 +711,8 @@ end
 
 -- EPOCH ID...: failed and cancelled tasks are queued again under their ids, with fresh budgets.
 -- Returns for each 1, 0 (the task has not failed), -1 (none), -2 (a task it needs is not done).
-local function retry(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function retry(P, args)
+	local reply = {}
 	local l = ledger(P, now())
 	for i = 2, #args do
 		local id, task = args[i], P .. 't:' .. args[i]
@@ -782,12 +746,8 @@ local function retry(keys, args)
 end
 
 -- EPOCH ID...: removes settled tasks. Returns for each 1, 0 (not settled), -1 (none).
-local function forget(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function forget(P, args)
+	local reply = {}
 	for i = 2, #args do
 		local id, task = args[i], P .. 't:' .. args[i]
 		local f = call('HMGET', task, 'st', 'us')
@@ -806,12 +766,8 @@ local function forget(keys, args)
 end
 
 -- EPOCH PRIORITY ID...: returns for each 1, 0 (settled or running), -1 (none).
-local function move(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function move(P, args)
+	local reply = {}
 	for i = 3, #args do
 		local id, task = args[i], P .. 't:' .. args[i]
 		local f = call('HMGET', task, 'st', 'ne')
@@ -829,12 +785,8 @@ end
 
 -- EPOCH TOKEN ID...: returns the state of each task ('': none). Of tasks that have not ended the
 -- ids are published to n:TOKEN later.
-local function watch(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function watch(P, args)
+	local reply = {}
 	local l = ledger(P, now())
 	sweep(l)
 	for i = 3, #args do
@@ -857,12 +809,8 @@ local SHOWN = { 'st', 'pr', 'ne', 'at', 'ow', 'su', 'be', 'en', 'lb', 'ti', 'cod
 
 -- EPOCH FROM COUNT: up to COUNT tasks from id FROM on. Returns the next id to ask for (0: the end),
 -- then for each task its id, the name of its host, and the fields SHOWN.
-local function list(keys, args)
-	local P, from, count = keys[1], tonumber(args[2]), tonumber(args[3])
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function list(P, args)
+	local from, count = tonumber(args[2]), tonumber(args[3])
 	local last, reply, looked = tonumber(call('HGET', P .. 'meta', 'next')), { 0 }, 0
 	while from <= last and looked < count do
 		local f = call('HMGET', P .. 't:' .. string.format('%.0f', from), unpack(SHOWN))
@@ -882,12 +830,8 @@ local function list(keys, args)
 end
 
 -- EPOCH: the numbers of the queue, as pairs.
-local function status(keys, args)
-	local P, l, ready, running = keys[1], nil, 0, 0
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function status(P, args)
+	local l, ready, running = nil, 0, 0
 	l = ledger(P, now())
 	sweep(l)
 	close(l)
@@ -910,12 +854,8 @@ local HOST = { 'name', 'state', 'order', 'seen', 'cores', 'busy', 'mem_total', '
 
 -- EPOCH: for each host, present or gone: member, milliseconds since its last sign of life, claims,
 -- and the fields HOST.
-local function hosts(keys, args)
-	local P, reply = keys[1], {}
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function hosts(P, args)
+	local reply = {}
 	local l = ledger(P, now())
 	sweep(l)
 	close(l)
@@ -936,12 +876,8 @@ end
 -- EPOCH ID: why a task has not ended: state, needs, tasks before it in its queue, milliseconds until its
 -- pause ends, its host, milliseconds since its begin, attempt, message, then the tasks that it waits
 -- for and that are not done, each with its state.
-local function explain(keys, args)
-	local P, id, task = keys[1], args[2], keys[1] .. 't:' .. args[2]
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function explain(P, args)
+	local id, task = args[2], P .. 't:' .. args[2]
 	local l = ledger(P, now())
 	sweep(l)
 	close(l)
@@ -962,12 +898,8 @@ local function explain(keys, args)
 end
 
 -- EPOCH NAME ORDER: drain, close, or '' to take an order back. Returns how many hosts heard.
-local function order(keys, args)
-	local P, heard = keys[1], 0
-	local bad = refuse(P, args[1])
-	if bad then
-		return bad
-	end
+local function order(P, args)
+	local heard = 0
 	for _, member in ipairs(call('ZRANGE', P .. 'lease', 0, -1)) do
 		if call('HGET', P .. 'h:' .. member, 'name') == args[2] then
 			heard = heard + 1
@@ -989,12 +921,17 @@ end
 
 -- When memory is full, Redis refuses a function before it begins. No task is added then; what starts
 -- or ends work goes on. (A library that is being loaded has no loops over tables.)
-redis.register_function('plm1_add', add)
-local function register(name, callback)
-	redis.register_function{ function_name = 'plm1_' .. name, callback = callback,
+local function guarded(verb) -- works on the queue of the epoch alone
+	return function(keys, args)
+		return refuse(keys[1], args[1]) or verb(keys[1], args)
+	end
+end
+local function register(name, verb)
+	redis.register_function{ function_name = 'plm1_' .. name, callback = guarded(verb),
 		flags = { 'allow-oom' } }
 end
-register('open', open)
+redis.register_function{ function_name = 'plm1_open', callback = open, flags = { 'allow-oom' } }
+redis.register_function('plm1_add', guarded(add))
 register('claim', claim)
 register('commit', commit)
 register('join', join)
