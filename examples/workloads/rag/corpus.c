@@ -1,11 +1,8 @@
 /* corpus.c - documents as values of the store. */
 #include "corpus.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "search.h"
 #include "text.h"

@@ -9,12 +9,10 @@
  *
  * A wrong result ends the program with exit code 1. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mapped.h"
 #include "table.h"
