@@ -79,7 +79,7 @@ static const struct option_row rows[] = {
 	    OPTION_FIELD(struct list, unsorted) },
 	{ "columns", NULL, NULL, OPTION_TEXT, .word = "NAME,...",
 	    .help =
-		"these columns, in this order: id ref state function priority attempt worker submitted "
+		"these columns, in this order: ref id state function priority attempt worker submitted "
 		"age queued ran args pending held kept fails returns exit output label command "
 		"(with --json all of them, unless some are named)",
 	    .take = tasks_take_columns },

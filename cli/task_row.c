@@ -84,8 +84,8 @@ static const struct {
 	unsigned traits;
 	struct column column;
 } all[] = {
-	{ "id", USUAL, { "ID", "id", -2, PLAIN(plm_task_row, ref), .cell = task_row_id } },
 	{ "ref", USUAL | BARE, { "REF", "ref", -27, PLAIN(plm_task_row, ref) } },
+	{ "id", USUAL, { "ID", "id", -2, PLAIN(plm_task_row, ref), .cell = task_row_id } },
 	{ "state", USUAL | BARE, { "STATE", "state", -9, .cell = task_row_state_cell } },
 	{ "function", BARE, { "FUNCTION", "function", -20, TEXT_IF_ANY(plm_task_row, function) } },
 	{ "priority", USUAL | BARE, { "PRIO", "priority", 6, PLAIN(plm_task_row, priority) } },
