@@ -52,15 +52,13 @@ static int words_put_task(struct task_words *w, const struct engine *e, plm_ref 
 static int words_judge(const plm_task *task)
 {
 	const plm_terms *terms = task->terms;
-	unsigned most = strcmp(task->function, PLM_COMMAND_FUNCTION) == 0 ? PLM_COMMAND_RESULTS : 1;
-	if (task->results > most)
-		return why(-EINVAL,
-		    "a task of a fleet has one result: neither --results nor --out can be used");
 	if (terms && terms->replicas > 1)
 		return why(-EINVAL, "a fleet runs no --replicas of a task");
 	if (terms && terms->needs && strlen(terms->needs) >= ENGINE_NEEDS_MOST)
 		return why(-E2BIG, "the needs of a task of a fleet have %d bytes at most",
 		    ENGINE_NEEDS_MOST - 1);
+	if (task->results > TASK_WORDS_RESULTS)
+		return why(-E2BIG, "a task has %d results at most", TASK_WORDS_RESULTS);
 	if (task->nargs > TASK_WORDS_ARGS)
 		return why(-E2BIG, "a task of a fleet has %d arguments at most", TASK_WORDS_ARGS);
 	return 0;
@@ -161,7 +159,7 @@ int task_words_read(const void *data, size_t bytes, struct task_read *ret)
 	ret->afters = 0;
 	bool good = words_take(&rest, &head, sizeof head) &&
 	    memcmp(head.magic, magic, sizeof magic) == 0 && head.nargs <= TASK_WORDS_ARGS &&
-	    head.results <= PLM_COMMAND_RESULTS &&
+	    head.results <= TASK_WORDS_RESULTS &&
 	    words_take_text(&rest, ret->function, head.function_bytes, sizeof ret->function) &&
 	    words_take_text(&rest, ret->needs, head.needs_bytes, sizeof ret->needs);
 	for (size_t i = 0; i < head.nargs && good; i++)
