@@ -131,7 +131,9 @@ struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
 	enum engine_ending kind;
 	int code, signal;
 	const char *message;
-	const void *value, *error_output; /* the result, or stdout; stderr */
+	/* The result, stdout, or what a function attached to its failure (plm_fail_detail()); and
+	 * stderr. */
+	const void *value, *error_output;
 	size_t value_bytes, error_bytes;
 	const struct engine_value *more;
 	size_t mores;
@@ -231,6 +233,9 @@ int engine_watch_open(struct engine *e);
 const char *engine_token(const struct engine *e);
 /* The states of tasks; the ends of those that have not ended will be told. */
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret);
+/* The same, and the ends are told to another handle, which has the token. */
+int engine_watch_for(
+    struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret);
 /* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
 int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
 

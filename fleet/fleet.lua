@@ -599,10 +599,12 @@ local function commit(P, args)
 		if ours then
 			gone[#gone + 1] = id
 			local fields = args[at + 7] ~= '0' and { 'wall', args[at + 7] } or {}
-			if args[at + 6] ~= '' then
+			-- A former attempt may have left its output.
+			local again = args[at + 1] ~= '1'
+			if args[at + 6] ~= '' or again then
 				fields[#fields + 1], fields[#fields + 2] = 'err', args[at + 6]
 			end
-			if args[at + 8] ~= '' then
+			if args[at + 8] ~= '' or again then
 				fields[#fields + 1], fields[#fields + 2] = 'val', args[at + 8]
 			end
 			for i = at + 10, next_at - 1 do
