@@ -56,16 +56,26 @@ static void says_with(int code, const char *text, const char *const *words)
 
 /* ---- the log ---- */
 
+/* Runs plmctl, and compares the number of dependencies. */
+#define expect_flows(n, ...) expect_flows_of((n), (const char *const[]){ __VA_ARGS__, NULL })
+static void expect_flows_of(uint64_t n, const char *const *words)
+{
+	char *out = program_expect(&host, 0, words), *field = json_field(out, "dependencies");
+	ck_assert_uint_eq(strtoull(field, NULL, 10), n);
+	free(field);
+	free(out);
+}
+
 START_TEST(a_mixed_load_with_a_killed_worker_becomes_a_true_trace)
 {
 	char path[PATH_BYTES];
 	trace_mixed_load();
 	scratch_path(&host, "mixed.plmrec", path, sizeof path);
-	free(ctl_expect(&host, 0, "trace", path));
-	trace_expect_true(path);
+	expect_flows(TRACE_MIXED_FLOWS, "trace", "--json", path);
+	trace_expect_all(path);
 	scratch_path(&host, "mixed.plmrec.gz", path, sizeof path);
-	free(ctl_expect(&host, 0, "trace", "--last", "1h", path));
-	trace_expect_true(path);
+	expect_flows(TRACE_MIXED_FLOWS, "trace", "--json", "--last", "1h", path);
+	trace_expect_all(path);
 }
 END_TEST
 
