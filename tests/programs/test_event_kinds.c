@@ -124,8 +124,7 @@ static void die_inside_the_arena(void *unused)
 {
 	plm *other;
 	(void)unused;
-	if (plm_connect(&other, host.name) < 0 ||
-	    lock_acquire(&other->tables.arena[0].lock) < 0)
+	if (plm_connect(&other, host.name) < 0 || lock_acquire(&other->tables.arena[0].lock) < 0)
 		_exit(2);
 	raise(SIGKILL);
 }
@@ -201,6 +200,6 @@ int main(void)
 		a_lock_taken_from_a_dead_holder_is_an_event_of_the_taker,
 		groups_of_the_journal_are_events_with_the_tasks_they_hold,
 	};
-	return run_tests("event_kinds", TEST_TIMEOUT_S, NULL, NULL, tests,
-	    sizeof tests / sizeof tests[0]);
+	return run_tests(
+	    "event_kinds", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -247,12 +247,53 @@ void trace_expect_all(const char *recording)
 
 /* ---- plmctl beside the test ---- */
 
+static bool log_is(bool on)
+{
+	plm_inspect *in;
+	plm_events *events;
+	plm_events_state state = { .on = !on };
+	ck_assert_int_eq(plm_inspect_open(&in, host.name), 0);
+	ck_assert_int_eq(plm_events_open(&events, in, PLM_EVENTS_NOW), 0);
+	plm_events_state_get(events, &state, sizeof state);
+	plm_events_close(&events);
+	plm_inspect_close(&in);
+	return state.on == on;
+}
+
+static bool log_is_on(void *unused)
+{
+	(void)unused;
+	return log_is(true);
+}
+
+static bool log_is_off(void *unused)
+{
+	(void)unused;
+	return log_is(false);
+}
+
+void trace_await_log_off(const char *what)
+{
+	until(log_is_off, NULL, what);
+}
+
+pid_t trace_record(const char *path, size_t bytes)
+{
+	const char *const words[] = { "plmctl", "trace", "--record", path, NULL };
+	pid_t pid = trace_start(bytes, words);
+	until(log_is_on, NULL, "the recording switches the log on");
+	return pid;
+}
+
 pid_t trace_start(size_t bytes, const char *const *words)
 {
 	char path[PATH_BYTES];
 	const char *bin = getenv("PLM_BIN");
+	scratch_path(&host, "stderr", path, sizeof path);
 	pid_t pid = fork();
 	if (pid == 0) {
+		if (!freopen(path, "w", stderr))
+			_exit(98);
 		const struct rlimit limit = { bytes, bytes };
 		signal(SIGXFSZ, SIG_IGN);
 		setenv("PLM_NAME", host.name, 1);

@@ -32,7 +32,11 @@ void trace_judge(const char *program, const char *arguments);
 /* What Python prints for a program text with these arguments; the caller frees. */
 char *trace_python(const char *program, const char *argument);
 
-/* Starts plmctl, with a limit for the size of files as on a full disk (0: none); exit_of() ends. */
+/* Starts plmctl, with a limit for the size of files (0: none), and stderr in the scratch file
+ * "stderr"; exit_of() ends. */
 pid_t trace_start(size_t bytes, const char *const *words);
+/* The same for a recording; returns when the log is on. */
+pid_t trace_record(const char *path, size_t bytes);
+void trace_await_log_off(const char *what);
 
 #endif
