@@ -13,6 +13,7 @@ many runs as it counted itself. Exit code 1 and a line for each finding.
 
 import collections
 import csv
+import glob
 import gzip
 import json
 import os
@@ -191,11 +192,12 @@ def of_perfetto(data):
 
 def official(path):
     """Perfetto's own classes read the trace, where PyPI's package perfetto is installed."""
+    sys.path += glob.glob("build/web-tools/venv/lib/python*/site-packages")
     try:
         from google.protobuf.unknown_fields import UnknownFieldSet
         from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
     except ImportError:
-        return "skipped: Perfetto's own classes, since PyPI's package perfetto is not installed"
+        return "skipped: Perfetto's own classes: PyPI's package perfetto, tools/web_tools.sh gets it"
     trace = Trace()
     trace.ParseFromString(read(path))
     for packet in trace.packet:
