@@ -155,7 +155,7 @@ static void live_look(struct web *web)
 		return;
 	}
 	sample_look(&web->sample, web->look.in);
-	look_judge(&web->look, web->sample.manager_pid, web->sample.scheduler_pid);
+	look_judge(&web->look);
 }
 
 static void live_count(struct web *web, uint64_t ns)

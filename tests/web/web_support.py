@@ -29,12 +29,14 @@ __all__ = [
     "SANITIZED",
     "Live",
     "Server",
+    "call",
     "ctl",
     "main",
     "resident",
     "runtime",
     "segments",
     "serve",
+    "tasks",
     "touch",
     "until",
     "world",
@@ -163,6 +165,26 @@ def world(name: str, *options: str) -> Iterator[tuple[str, Server, Path]]:
         serve(full) as server,
     ):
         yield full, server, Path(directory)
+
+
+def call(name: str, *words: str) -> str:
+    """Submits a function or, behind `--`, a command; returns the reference."""
+    verb = "submit" if "--" in words else "call"
+    printed = ctl(verb, "--detach", *words, name=name).strip()
+    if not printed.startswith("@"):
+        raise AssertionError(printed)
+    return printed.split()[0]
+
+
+def tasks(server: Server, **query: object) -> Iterator[Any]:
+    """All tasks that the API lists, page by page."""
+    cursor = 0
+    while True:
+        page = server.get("tasks", cursor=cursor, **query)
+        yield from page["tasks"]
+        cursor = page["cursor"]
+        if page["end"]:
+            return
 
 
 class Live:
