@@ -313,6 +313,7 @@ struct MHD_Response *live_route(struct request *request)
 	if (!page)
 		return NULL;
 	stream_keep(request->web);
+	peers_keep_short(request->connection);
 	struct MHD_Response *response = MHD_create_response_from_callback(
 	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, live_read, page, live_close);
 	if (!response) {

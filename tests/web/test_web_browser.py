@@ -264,6 +264,19 @@ class Page(unittest.TestCase):
             page.context.close()
             until(lambda: again.end() == 0, "the server ends")
 
+    def test_a_silent_server_is_noticed(self) -> None:
+        state = "document.querySelector('#state').textContent"
+        with world("silent") as (_, server, _):
+            page = self.open(server)
+            when(page, f"{state} === 'up'")
+            os.kill(server.process.pid, signal.SIGSTOP)
+            when(page, f"{state} === 'no connection'")
+            self.assertIn("silent", page.inner_text("#notice"))
+            os.kill(server.process.pid, signal.SIGCONT)
+            when(page, f"{state} === 'up'")
+            when(page, "document.querySelector('#notice').hidden")
+            page.context.close()
+
 
 if __name__ == "__main__":
     main()

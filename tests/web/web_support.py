@@ -190,8 +190,13 @@ def tasks(server: Server, **query: object) -> Iterator[Any]:
 class Live:
     """The events of /api/live."""
 
-    def __init__(self, server: Server, *, stream: bool = False, **headers: str) -> None:
+    def __init__(
+        self, server: Server, *, stream: bool = False, small: bool = False, **headers: str
+    ) -> None:
         self.socket = server.connect()
+        if small:  # the kernel keeps little for us
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.sequence = 0  # of the last event that has a number
         lines = [f"GET /api/live?stream={int(stream)} HTTP/1.0", f"Host: {server.host}"]
         lines += [f"{key.replace('_', '-')}: {value}" for key, value in headers.items()]
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -204,7 +209,9 @@ class Live:
         event = "message"
         while line := self.file.readline():
             text = line.decode().rstrip("\n")
-            if text.startswith("event: "):
+            if text.startswith("id: "):
+                self.sequence = int(text.rpartition(".")[2])
+            elif text.startswith("event: "):
                 event = text[7:]
             elif text.startswith("data: "):
                 if event == kind:
