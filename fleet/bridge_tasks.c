@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { REST_MS = 500, PACE_MS = 50 };
+enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000 };
 
 /* ---- how many ---- */
 
@@ -152,6 +152,19 @@ static void tasks_drop_values(struct bridge *b, const struct task_read *read)
 			plm_drop(b->rt, read->arg[read->after[i].arg].future);
 }
 
+/* When the bridge dies, the runtime ends the tasks with the grace of their terms; the lease may end
+ * soon then. A longer grace holds for the cancel of a user alone. */
+static void tasks_limit_grace(
+    const struct bridge *b, struct task_read *read, struct bridge_task *task)
+{
+	uint32_t wanted = read->terms.grace_ms ? read->terms.grace_ms : GRACE_USUAL_MS;
+	task->cancel_ms = wanted;
+	if (wanted <= bridge_grace_ms(b))
+		return;
+	read->terms.grace_ms = bridge_grace_ms(b);
+	read->task.terms = &read->terms;
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
@@ -164,6 +177,7 @@ static int tasks_submit(
 		read.terms.total_ms = (uint32_t)claim->left_ms;
 		read.task.terms = &read.terms;
 	}
+	tasks_limit_grace(b, &read, task);
 	r = tasks_fetch(b, &read);
 	if (r == 0)
 		r = plm_submit(b->rt, &read.task, refs);
