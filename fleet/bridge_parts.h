@@ -20,8 +20,9 @@ enum {
 struct bridge_task { /* claimed, and not yet committed */
 	uint64_t id, attempt;
 	plm_ref ref;
-	plm_ref more[PLM_COMMAND_RESULTS - 1]; /* further results; PLM_NONE */
-	int class;                             /* index of its needs; -1: none */
+	plm_ref *more; /* further results; NULL: none */
+	unsigned mores;
+	int class; /* index of its needs; -1: none */
 	bool command, begun, cancelled;
 	bool back;             /* cancelled while it waited here, to be sent back into the queue */
 	uint32_t back_attempt; /* how often the runtime had started it then */

@@ -165,11 +165,22 @@ static void tasks_limit_grace(
 	read->task.terms = &read->terms;
 }
 
+static void tasks_take_references(struct bridge_task *task, const plm_ref *refs, unsigned n)
+{
+	task->ref = refs[0];
+	if (n <= 1)
+		return;
+	task->mores = n - 1;
+	task->more = malloc(task->mores * sizeof *task->more);
+	CHECK(task->more);
+	memcpy(task->more, refs + 1, task->mores * sizeof *task->more);
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
 	static struct task_read read;
-	plm_ref refs[PLM_COMMAND_RESULTS] = { PLM_NONE };
+	static plm_ref refs[TASK_WORDS_RESULTS];
 	int r = task_words_read(claim->words, claim->words_bytes, &read);
 	if (r < 0)
 		return r;
@@ -184,8 +195,7 @@ static int tasks_submit(
 	tasks_drop_values(b, &read);
 	if (r < 0)
 		return r;
-	task->ref = refs[0];
-	task->more[0] = refs[1];
+	tasks_take_references(task, refs, read.task.results);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
 	task->class = read.needs[0] ? tasks_class(b, read.needs) : -1;
 	return 0;
