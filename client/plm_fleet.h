@@ -39,6 +39,8 @@ int plm_fleet_connect(plm_fleet **ret, const char *address, int timeout_ms);
 void plm_fleet_disconnect(plm_fleet **fleet);
 /* The sentence of the calling thread's last failed call. Never NULL. */
 const char *plm_fleet_why(void);
+/* What references of the fleet have as their `runtime`: a number of this queue, at random. */
+uint64_t plm_fleet_epoch(const plm_fleet *fleet);
 
 /* Submits tasks, up to 512 in one step of the engine. Each returned reference is a hold of the
  * handle. When the call returns 0, all tasks are accepted, as safe as Redis keeps its file. On an
@@ -49,9 +51,10 @@ int plm_fleet_submit_many(plm_fleet *fleet, const plm_task *tasks, size_t n, plm
 
 /* Takes one more hold, also on a task of another program. -ESTALE: no such task any more. */
 int plm_fleet_hold(plm_fleet *fleet, plm_ref ref);
-/* Ends one hold. When the last hold of a task that this handle submitted ends, the engine forgets
- * the task as soon as the task has ended, and no task needs the value; a task with PLM_KEEP stays,
- * and so does a task that has not ended when the handle is disconnected (?keep=TIME). */
+/* Ends one hold, and returns at once. When the last hold of a task that this handle submitted ends,
+ * the engine forgets the task as soon as the task has ended, and no task needs the value; a task
+ * with PLM_KEEP stays, and so does a task that has not ended when the handle is disconnected
+ * (?keep=TIME). */
 void plm_fleet_drop(plm_fleet *fleet, plm_ref ref);
 
 /* As plm_wait(), without its care for waits inside of tasks. */
@@ -84,6 +87,9 @@ int plm_fleet_error(plm_fleet *fleet, plm_ref ref, plm_failure *ret, plm_fleet_v
 /* Cancels a task; a host that runs the task ends it with the grace of the task. -EALREADY: the task
  * has ended. -ESTALE. */
 int plm_fleet_cancel(plm_fleet *fleet, plm_ref ref);
+
+/* Why a task has not ended, or what became of it: one sentence, cut to `size` bytes. */
+int plm_fleet_explain(plm_fleet *fleet, plm_ref ref, char *text, size_t size);
 
 /* Numbers of the queue. `size` as of plm_status_get_sized(). */
 typedef struct plm_fleet_status {
