@@ -6,7 +6,8 @@
  * plm_command_task(), plm_identify(), plm_ref_print() and plm_ref_parse() make no difference.
  *
  * What is missing beside plm.h: objects (a task of a fleet takes bytes, or results of other tasks),
- * several results of a task, replicas, PLM_TIED, keep_ms. Each is refused with -EINVAL.
+ * replicas, PLM_TIED. Each is refused with -EINVAL. keep_ms is how long a result stays after its
+ * end, in place of the time of the queue.
  *
  * Results. As in plm.h: 0, a count or a descriptor, and -errno on failure with a sentence of
  * plm_fleet_why(). Errors of every call: -EINVAL (a missing pointer), -ECHILD (a handle from before

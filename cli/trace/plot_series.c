@@ -175,13 +175,16 @@ static void series_add_function(struct series *series, const struct run *run)
 		histogram_add(&f->run, run->end_ns - run->start_ns);
 }
 
+/* A task that was submitted before the window, or whose submission was lost, has a length alone. */
 static void series_add_latency(struct series *series, const struct run *run)
 {
 	if (run->ending != RUN_DONE)
 		return;
 	histogram_add(&series->latency[LATENCY_RUN], run->end_ns - run->start_ns);
-	if (run->submitted_ns == 0 || run->submitted_ns > run->start_ns)
+	if (run->submitted_ns == 0 || run->submitted_ns > run->start_ns) {
+		series->unsubmitted++;
 		return;
+	}
 	histogram_add(&series->latency[LATENCY_START], run->start_ns - run->submitted_ns);
 	histogram_add(&series->latency[LATENCY_END], run->end_ns - run->submitted_ns);
 }

@@ -179,21 +179,33 @@ static int library_add_all(struct engine *e, void *argument)
 	return r;
 }
 
+static unsigned library_results(const plm_task *task)
+{
+	return task->results ? task->results : 1;
+}
+
+/* How many references n tasks have. */
+static size_t library_references(const plm_task *tasks, size_t n)
+{
+	size_t all = 0;
+	for (size_t i = 0; i < n; i++)
+		all += library_results(&tasks[i]);
+	return all;
+}
+
 /* The end of a task may have been heard before its number was known here. */
 static void library_note(struct plm_fleet *f, const struct library_add *a, int r, plm_ref *ret)
 {
 	pthread_mutex_lock(&f->hearing);
 	f->submitting--;
-	for (size_t i = 0; i < a->n; i++) {
-		ret[i] = PLM_NONE;
-		if (r < 0)
-			continue;
+	for (size_t i = 0; i < a->n && r == 0; i++) {
 		struct held *h = library_enter(f, (uint64_t)a->ids[i]);
-		h->holds = 1;
+		h->holds = library_results(&a->tasks[i]);
 		h->submitted = true;
 		h->forgettable = !(a->tasks[i].flags & PLM_KEEP);
 		f->pending += h->state == HELD_OPEN;
-		ret[i] = engine_ref(f->ears, (uint64_t)a->ids[i]);
+		for (unsigned part = 0; part < library_results(&a->tasks[i]); part++)
+			*ret++ = engine_ref(f->ears, engine_value_id((uint64_t)a->ids[i], part));
 	}
 	pthread_mutex_unlock(&f->hearing);
 }
@@ -204,7 +216,8 @@ int plm_fleet_submit_many(plm_fleet *f, const plm_task *tasks, size_t n, plm_ref
 	int r = library_mine(f);
 	if (r == 0 && n && (!tasks || !ret))
 		r = why(-EINVAL, "no tasks, or no place for their references");
-	for (size_t i = 0; ret && i < n; i++)
+	size_t all = r == 0 ? library_references(tasks, n) : 0;
+	for (size_t i = 0; i < all; i++)
 		ret[i] = PLM_NONE;
 	for (size_t from = 0; from < n && r == 0; from += ENGINE_ADD_MOST) {
 		size_t left = n - from;
@@ -215,7 +228,8 @@ int plm_fleet_submit_many(plm_fleet *f, const plm_task *tasks, size_t n, plm_ref
 		f->submitting++;
 		pthread_mutex_unlock(&f->hearing);
 		r = library_ask_once(f, library_add_all, &a);
-		library_note(f, &a, r, ret + from);
+		library_note(f, &a, r, ret);
+		ret += library_references(a.tasks, a.n);
 	}
 	if (r == -ENOENT)
 		r = why(-ESTALE, "%s", plm_fleet_why());
@@ -228,6 +242,13 @@ int plm_fleet_submit(plm_fleet *f, const plm_task *task, plm_ref *ret)
 }
 
 /* ---- holds ---- */
+
+int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret)
+{
+	int r = engine_id(f->ears, ref, ret);
+	*ret = engine_task_id(*ret);
+	return r;
+}
 
 struct library_watch {
 	uint64_t id;
@@ -291,14 +312,14 @@ int plm_fleet_hold(plm_fleet *f, plm_ref ref)
 	uint64_t id;
 	int r = library_mine(f);
 	if (r == 0)
-		r = engine_id(f->ears, ref, &id);
+		r = library_task(f, ref, &id);
 	return r < 0 ? r : library_hold(f, id);
 }
 
 void plm_fleet_drop(plm_fleet *f, plm_ref ref)
 {
 	uint64_t id;
-	if (ref.id && library_mine(f) == 0 && engine_id(f->ears, ref, &id) == 0)
+	if (ref.id && library_mine(f) == 0 && library_task(f, ref, &id) == 0)
 		library_drop(f, id);
 }
 

@@ -57,6 +57,8 @@ struct plm_fleet {
 /* ---- library.c ---- */
 
 int library_mine(const struct plm_fleet *f); /* 0, -EINVAL or -ECHILD */
+/* The task of a reference to any of its results. 0 or -EXDEV. */
+int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret);
 /* Does verbs of the engine, which is no one else's meanwhile. library_ask() is for verbs that may
  * be done twice: a broken connection is made anew, until the deadline. */
 typedef int library_verb(struct engine *e, void *argument);

@@ -42,7 +42,7 @@ static int rule_ask(struct plm_fleet *f, plm_ref ref, library_verb *verb, struct
 {
 	int r = library_mine(f);
 	if (r == 0)
-		r = engine_id(f->ears, ref, &ruled->id);
+		r = library_task(f, ref, &ruled->id);
 	return r < 0 ? r : library_ask(f, verb, ruled, 0);
 }
 

@@ -274,19 +274,42 @@ START_TEST(a_queue_that_was_replaced_ends_waits)
 }
 END_TEST
 
+START_TEST(each_result_has_a_reference)
+{
+	plm_fleet *fleet = connected();
+	const plm_arg text = PLM_BYTES("all", 3);
+	const plm_task tasks[] = {
+		{ .function = "probe.echo", .args = &text, .nargs = 1, .results = 3 },
+		{ .function = "probe.echo", .args = &text, .nargs = 1 }
+	};
+	plm_fleet_value value;
+	plm_ref refs[4];
+	fleet_host_up(0, "1");
+	ck_assert_int_eq(plm_fleet_submit_many(fleet, tasks, 2, refs), 0);
+	static const size_t bytes[4] = { 3, 0, 0, 3 };
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(plm_fleet_get(fleet, refs[i], &value, DEADLINE_MS), 0);
+		ck_assert_uint_eq(value.len, bytes[i]);
+		plm_fleet_release(&value);
+		plm_fleet_drop(fleet, refs[i]);
+	}
+	FAILS(-ESTALE, "no such task", plm_fleet_hold(fleet, refs[1]));
+	plm_fleet_disconnect(&fleet);
+}
+END_TEST
+
 START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	plm_fleet *fleet = connected(), *none = NULL;
 	plm *runtime;
 	plm_ref refs[2];
-	const plm_terms kept = { .keep_ms = 5 };
-	FAILS(-EINVAL, "one result",
-	    plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop", .results = 2 }, refs));
+	const plm_terms replicas = { .replicas = 5 };
 	FAILS(-EINVAL, "PLM_TIED",
 	    plm_fleet_submit(
 		fleet, &(plm_task){ .function = "probe.noop", .flags = PLM_TIED }, refs));
-	FAILS(-EINVAL, "keep_ms",
-	    plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop", .terms = &kept }, refs));
+	FAILS(-EINVAL, "replicas",
+	    plm_fleet_submit(
+		fleet, &(plm_task){ .function = "probe.noop", .terms = &replicas }, refs));
 	FAILS(-EXDEV, "of another fleet", plm_fleet_hold(fleet, (plm_ref){ 1UL << 32 | 1, 7 }));
 	FAILS(-EINVAL, "wants redis://", plm_fleet_connect(&none, "http://x", -1));
 	FAILS(-ENOTCONN, "cannot be reached", plm_fleet_connect(&none, "redis://127.0.0.1:1", -1));
@@ -339,6 +362,7 @@ int main(void)
 		threads_share_a_handle,
 		a_wait_goes_on_when_redis_comes_back,
 		a_queue_that_was_replaced_ends_waits,
+		each_result_has_a_reference,
 		what_a_fleet_cannot_do_is_refused_in_words,
 		the_example_runs,
 	};
