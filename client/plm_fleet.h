@@ -5,9 +5,8 @@
  * are those of plm.h, so a task that a program submits to a runtime goes to a fleet unchanged:
  * plm_command_task(), plm_identify(), plm_ref_print() and plm_ref_parse() make no difference.
  *
- * What is missing beside plm.h: objects (a task of a fleet takes bytes, or results of other tasks),
- * replicas, PLM_TIED. Each is refused with -EINVAL. keep_ms is how long a result stays after its
- * end, in place of the time of the queue.
+ * What is missing beside plm.h: replicas and PLM_TIED, which are refused with -EINVAL. keep_ms is
+ * how long a result stays after its end, in place of the time of the queue.
  *
  * Results. As in plm.h: 0, a count or a descriptor, and -errno on failure with a sentence of
  * plm_fleet_why(). Errors of every call: -EINVAL (a missing pointer), -ECHILD (a handle from before
@@ -49,6 +48,10 @@ uint64_t plm_fleet_epoch(const plm_fleet *fleet);
  * -ENOTCONN the first of these may have been accepted all the same. -ENOSPC: Redis is full. */
 int plm_fleet_submit(plm_fleet *fleet, const plm_task *task, plm_ref *ret);
 int plm_fleet_submit_many(plm_fleet *fleet, const plm_task *tasks, size_t n, plm_ref *ret);
+
+/* Puts up to 8 MiB into the queue, as the value of a task that is done: an argument of any number
+ * of tasks. The reference is a hold of the handle. -E2BIG; -ENOSPC. */
+int plm_fleet_put(plm_fleet *fleet, const void *data, size_t len, plm_ref *ret);
 
 /* Takes one more hold, also on a task of another program. -ESTALE: no such task any more. */
 int plm_fleet_hold(plm_fleet *fleet, plm_ref ref);

@@ -241,6 +241,40 @@ int plm_fleet_submit(plm_fleet *f, const plm_task *task, plm_ref *ret)
 	return plm_fleet_submit_many(f, task, 1, ret);
 }
 
+struct library_put {
+	const void *data;
+	size_t bytes;
+	uint64_t id;
+};
+
+static int library_put_value(struct engine *e, void *argument)
+{
+	struct library_put *p = argument;
+	return engine_put(e, "put", p->data, p->bytes, &p->id);
+}
+
+int plm_fleet_put(plm_fleet *f, const void *data, size_t len, plm_ref *ret)
+{
+	struct library_put p = { data, len, 0 };
+	int r = library_mine(f);
+	if (r == 0 && (!ret || (len && !data)))
+		r = why(-EINVAL, "no bytes, or no place for the reference");
+	if (r == 0 && len > ENGINE_VALUE_MOST)
+		r = why(-E2BIG, "a value of %zu bytes: into the queue of a fleet go %d MiB at most",
+		    len, ENGINE_VALUE_MOST >> 20);
+	if (r == 0)
+		r = library_ask_once(f, library_put_value, &p);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&f->hearing);
+	*library_enter(f, p.id) = (struct held){
+		.id = p.id, .holds = 1, .state = ENGINE_DONE, .submitted = true, .forgettable = true
+	};
+	pthread_mutex_unlock(&f->hearing);
+	*ret = engine_ref(f->ears, p.id);
+	return 0;
+}
+
 /* ---- holds ---- */
 
 int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret)

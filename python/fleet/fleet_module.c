@@ -119,6 +119,25 @@ static PyObject *fleet_submit(PyObject *object, PyObject *args)
 	return ids;
 }
 
+static PyObject *fleet_put(PyObject *object, PyObject *data)
+{
+	Py_buffer buffer;
+	plm_ref ref;
+	int r;
+	if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0)
+		return NULL;
+	plm_fleet *fleet = fleet_begin(object);
+	if (fleet) {
+		Py_BEGIN_ALLOW_THREADS r =
+		    plm_fleet_put(fleet, buffer.buf, (size_t)buffer.len, &ref);
+		Py_END_ALLOW_THREADS fleet_end(object);
+	}
+	PyBuffer_Release(&buffer);
+	if (!fleet)
+		return NULL;
+	return r < 0 ? fleet_raise(r) : PyLong_FromUnsignedLongLong(ref.id);
+}
+
 struct fleet_wait {
 	plm_ref *refs;
 	size_t n, want;
@@ -393,6 +412,7 @@ static PyObject *fleet_get_closed(PyObject *object, void *unused)
 static PyMethodDef fleet_methods[] = {
 	{ "submit", fleet_submit, METH_VARARGS,
 	    "submit(function, rows, options): the numbers of the new tasks." },
+	{ "put", fleet_put, METH_O, "put(data): the number of a value in the queue." },
 	{ "wait", fleet_wait, METH_VARARGS,
 	    "wait(ids, want, timeout_ms): a byte for each, 1: ended." },
 	{ "wait_all", fleet_wait_all, METH_VARARGS,

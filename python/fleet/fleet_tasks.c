@@ -42,9 +42,10 @@ static int tasks_read_options(struct fleet_tasks *t, PyObject *options, plm_task
 {
 	plm_terms *terms = &t->terms;
 	int keep;
-	if (!PyArg_ParseTuple(options, "iIIpzIIIIII", &ret->priority, &ret->retries,
+	if (!PyArg_ParseTuple(options, "iIIpzIIIIIII", &ret->priority, &ret->retries,
 		&ret->crash_retries, &keep, &terms->needs, &terms->queue_ms, &terms->run_ms,
-		&terms->total_ms, &terms->backoff_ms, &terms->backoff_max_ms, &terms->grace_ms))
+		&terms->total_ms, &terms->backoff_ms, &terms->backoff_max_ms, &terms->grace_ms,
+		&terms->keep_ms))
 		return -1;
 	ret->flags = keep ? PLM_KEEP : 0;
 	return 0;

@@ -249,11 +249,9 @@ class Executor(StandardExecutor):
         def submit(row: tuple[Any, ...]) -> Future[Any]:
             with self._lock:
                 self._check_open()
-                try:
-                    args = tuple(once.of(v) if _is_large(v) else v for v in row)
-                    task = self._session.row(text, args, {})
-                except Exception as error:
-                    return _failed(self._session, error)
+                task = self._row_or_error(text, row, once)
+                if isinstance(task, Exception):
+                    return _failed(self._session, task)
                 return self._future(self._session.submit_row(task, options))
 
         return _Ahead(submit, rows, buffersize)
@@ -265,10 +263,12 @@ class Executor(StandardExecutor):
         buffersize: int | None,
         options: _core.Options | None,
     ) -> _Ahead:
+        once = PutOnce(self.put)
+
         def submit(batch: list[tuple[Any, ...]]) -> list[Future[Any]]:
             with self._lock:
                 self._check_open()
-                tasks = [self._row_or_error(text, row) for row in batch]
+                tasks = [self._row_or_error(text, row, once) for row in batch]
                 good = [task for task in tasks if isinstance(task, tuple)]
                 refs = iter(self._session.submit_rows(good, options))
                 return [
@@ -278,9 +278,12 @@ class Executor(StandardExecutor):
 
         return _AheadInBatches(submit, rows, buffersize, self._session.batch)
 
-    def _row_or_error(self, text: bytes | _core.Ref, row: tuple[Any, ...]) -> Any:
+    def _row_or_error(
+        self, text: bytes | _core.Ref, row: tuple[Any, ...], once: PutOnce
+    ) -> tuple[bytes | _core.Ref, ...] | Exception:
         try:
-            return self._session.row(text, row, {})
+            args = tuple(once.of(v) if _is_large(v) else v for v in row)
+            return self._session.row(text, args, {})
         except Exception as error:  # arguments without a pickle fail the task alone
             return error
 

@@ -1,8 +1,8 @@
 """A fleet in place of a runtime: the session of an executor whose tasks run on many machines.
 
 `FleetClient` has the methods of plm._core.Client that sessions, futures and watchers use, on a
-connection to the engine of a fleet (plm._fleet). A fleet has no store: arguments and texts of
-functions travel with each task, and a result comes back as bytes.
+connection to the engine of a fleet (plm._fleet). A fleet has no shared memory: arguments and texts
+of functions travel with each task, unless they are long, and a result comes back as bytes.
 
 The tasks need a Python worker (`python=1`), so a host without one leaves them to other hosts.
 """
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 256  # tasks of one round trip, when many are submitted
 ROOM_AGAIN_S = 0.05
+TEXT_INLINE_MOST = 64 * 1024  # fetching a text costs a host a round trip for each task
 _STATES = {
     0: _core.DONE,
     errno.EAGAIN: _core.READY,
@@ -122,11 +123,11 @@ class FleetClient:
         known, words = self._words
         if known is options:
             return words
-        if options.tied or options.results != 1 or options.replicas > 1 or options.keep_ms:
+        if options.tied or options.results != 1 or options.replicas > 1:
             raise _core.Error(
                 errno.EINVAL,
-                "a task of a fleet has one result, and is neither tied, nor replicated, nor kept "
-                "for a time of its own: leave out tied, results, replicas, keep_for",
+                "a Python task of a fleet has one result, and is neither tied nor replicated: "
+                "leave out tied, results, replicas",
             )
         words = (
             options.priority,
@@ -140,6 +141,7 @@ class FleetClient:
             options.backoff_ms,
             options.backoff_max_ms,
             options.grace_ms,
+            options.keep_ms,
         )
         self._words = (options, words)
         return words
@@ -161,6 +163,10 @@ class FleetClient:
                 if error.errno != errno.ENOSPC or time.monotonic() >= deadline:
                     raise
             time.sleep(ROOM_AGAIN_S)
+
+    def put(self, data: bytes, ref_type: None = None) -> FleetRef:
+        """Writes a value into the queue, for any number of tasks."""
+        return FleetRef(self, self._asked(self.raw.put, data))
 
     def submit(self, function: str, row: Sequence[Any], options: _core.Options) -> FleetRef:
         """Submits one task."""
@@ -251,8 +257,8 @@ class FleetSession(Session):
         super().__init__(FleetClient(address))  # type: ignore[arg-type]
 
     def short(self, text: bytes) -> bytes | _core.Ref:
-        """The text of a function travels with each task."""
-        return text
+        """The text of a function travels with each task; a host fetches a long one."""
+        return text if len(text) <= TEXT_INLINE_MOST else self._object(text)
 
     def write(self, value: bytes | _values.Frame) -> bytes | _core.Ref:
         """Arguments travel with the task."""
@@ -264,12 +270,10 @@ class FleetSession(Session):
         return bool(client.running(ref))
 
     def _object(self, value: bytes | _values.Frame) -> Any:
-        raise _core.Error(
-            errno.ENOTSUP,
-            "a fleet has no store for objects: pass the value itself as an argument, or put the "
-            "data where all hosts see it and pass the path",
-        )
+        return self._patiently(self.core.put, bytes(value))
 
     def put_raw(self, data: Any) -> Any:
-        """A fleet has no store."""
-        return self._object(data)
+        """Bytes as they are have no reader: C functions and commands go through plmctl or C."""
+        raise _core.Error(
+            errno.ENOTSUP, "put(raw=True) is for runtimes: on a fleet, put(value) without raw"
+        )

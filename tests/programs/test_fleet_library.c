@@ -105,6 +105,23 @@ START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
 }
 END_TEST
 
+START_TEST(a_value_that_was_put_is_an_argument_of_tasks)
+{
+	plm_ref value;
+	fleet_host_up(0, "1");
+	plm_fleet *fleet = connected();
+	OK(plm_fleet_put(fleet, "40", 2, &value));
+	expect(fleet, value, "40");
+	expect(fleet, sum(fleet, PLM_FUTURE(value), "2"), "42");
+	char *large = calloc(9, 1 << 20);
+	ck_assert_ptr_nonnull(large);
+	FAILS(-E2BIG, "8 MiB", plm_fleet_put(fleet, large, 9 << 20, &value));
+	free(large);
+	plm_fleet_disconnect(&fleet);
+	ck_assert_str_eq(tasks_left(), "0");
+}
+END_TEST
+
 START_TEST(a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays)
 {
 	fleet_host_up(0, "1");
@@ -354,6 +371,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		tasks_give_values_to_programs_and_to_other_tasks,
+		a_value_that_was_put_is_an_argument_of_tasks,
 		a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays,
 		a_failure_brings_its_words_and_what_the_function_attached,
 		the_output_of_a_failed_attempt_is_not_the_result_of_the_next,
