@@ -144,12 +144,12 @@ static int move_run(struct context *context, int argc, char **argv)
 	if (context->fleet && !move.to_todo)
 		usage_error(context, "in a fleet only --to todo is possible");
 	filter_only(context, &filter,
-	    context->fleet     ? "failed"
+	    context->fleet     ? "in_progress,failed"
 		: move.to_todo ? "in_progress,failed,parked"
 			       : "todo");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE && context->fleet)
-		code = fleet_act(context, &selection, FLEET_RETRY);
+		code = fleet_act(context, &selection, FLEET_MOVE);
 	else if (code == EXIT_FINE && move.to_todo)
 		code = move_move(context, &selection, &filter);
 	else if (code == EXIT_FINE)
