@@ -467,9 +467,7 @@ class Values(Shared):
         self.assertEqual(bytes(plm.get(after)), b"failed 1\n")
         self.assertEqual(bytes(plm.get(plm.start(state, after_any=[good]))), b"done 0\n")
         self.assertEqual(bytes(plm.get(plm.start(state, after_failed=[bad]))), b"failed 1\n")
-        self.assertRaises(
-            plm.CancelledError, plm.get, plm.start(state, after_failed=[good])
-        )
+        self.assertRaises(plm.CancelledError, plm.get, plm.start(state, after_failed=[good]))
 
     @needs_numpy
     def test_a_task_sees_an_array_in_place_and_read_only(self) -> None:
