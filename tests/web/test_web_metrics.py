@@ -178,9 +178,10 @@ class Life(unittest.TestCase):
             for _ in range(3):
                 call(name, "probe.echo", "x")
             until(lambda: values(server)['plm_tasks{state="done"}'] == 3, "the tasks have ended")
-            worker = next(w for w in server.get("workers")["workers"] if not w["done"])
-            os.kill(worker["pid"], signal.SIGKILL)
-            until(lambda: values(server)["plm_restarts_total"] == 1, "the worker is replaced")
+            os.kill(server.get("workers")["workers"][0]["pid"], signal.SIGKILL)
+            idle = 'plm_workers{state="idle"}'
+            until(lambda: values(server)["plm_restarts_total"] == 1, "the death is counted")
+            until(lambda: values(server)[idle] == 2, "the worker is replaced")
             before, started = values(server), values(server)["plm_start_time_seconds"]
             boot()
             after = values(server)
