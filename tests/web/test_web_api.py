@@ -77,6 +77,7 @@ class Tasks(unittest.TestCase):
         child = call(self.name, "probe.echo", root)
         self.assertEqual(self.settled(root)["run"]["exit_code"], 3)
         self.assertEqual(self.settled(child)["state"], "failed")
+        self.assertEqual(self.server.get("task", ref=child)["pending"], 0)
         reasons = self.server.get("task", ref=child)["reasons"]
         self.assertIn(root, [ref for reason in reasons for ref in reason["refs"]])
 

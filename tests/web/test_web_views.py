@@ -9,6 +9,7 @@ from web_page import PageCase, use_browser, when
 from web_support import call, ctl, main, serve, touch, until
 
 ROWS = "[...document.querySelectorAll('#task-table tbody tr[data-open]')]"
+EVENTS = ["submitted", "placed", "started", "name"]
 NOTE = "document.querySelector('#task-note').textContent"
 TITLE = "document.querySelector('#task .state')?.innerText"
 
@@ -44,6 +45,9 @@ class Views(PageCase):
         when(page, shows("#output-note", "live"))
         for event in ("submitted", "placed", "started"):
             when(page, shows("#task table", event))
+        cells = "[...document.querySelectorAll('#task table tbody tr')]"
+        order = page.evaluate(f"{cells}.map((row) => row.children[1].innerText)")
+        self.assertEqual(sorted(order, key=EVENTS.index), order)
         touch(gate)
         when(page, "document.querySelector('#output').textContent === 'begun\\nend\\n'")
         when(page, f"{TITLE} === 'done'")

@@ -94,8 +94,10 @@ function route() {
 		section.hidden = section.id !== view.name;
 	for (const link of document.querySelectorAll("nav a")) {
 		const here = link.hash === "#/" + (view.name === "task" ? "tasks" : view.name);
-		if (here) link.setAttribute("aria-current", "page");
-		else link.removeAttribute("aria-current");
+		if (here) {
+			link.setAttribute("aria-current", "page");
+			link.scrollIntoView({ block: "nearest", inline: "nearest" });
+		} else link.removeAttribute("aria-current");
 	}
 	$("tip").hidden = true;
 	live.open(view.name === "overview" && !document.hidden);

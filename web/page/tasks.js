@@ -223,7 +223,7 @@ const detail = {
 		const facts = this.facts([
 			["history", task.id],
 			["submitted", moment(task.submitted)],
-			["began", moment(task.began)],
+			["began", task.began ? moment(task.began) : undefined],
 			["ended", moment(task.ended)],
 			["ran for", task.run_ms === undefined ? undefined : span(task.run_ms)],
 			["attempts", task.attempts],
@@ -231,7 +231,7 @@ const detail = {
 			["label", task.label],
 			["user", task.user],
 			["exit code", task.exit_code],
-			["signal", task.signal],
+			["signal", task.signal || undefined],
 			["why", task.message],
 		]);
 		$("task").replaceChildren(
@@ -447,6 +447,22 @@ const detail = {
 		}
 		this.following = false;
 	},
+	/* A start has the time of the end before it, so the log may have a start some microseconds
+	 * before its submission: cause goes before effect. */
+	inOrder(list) {
+		const rank = (e) => ["submitted", "depends", "ready", "placed", "started"].indexOf(e.event);
+		const rows = [];
+		for (const event of list) {
+			let at = rows.length;
+			const early = (other) =>
+				rank(event) >= 0 &&
+				Math.abs(other.ago_ms - event.ago_ms) < 10 &&
+				(rank(other) > rank(event) || other.event === "name");
+			while (at > 0 && early(rows[at - 1])) at--;
+			rows.splice(at, 0, event);
+		}
+		return rows;
+	},
 	eventTable(list) {
 		const node = el("table");
 		if (!list.length) return el("div");
@@ -460,7 +476,7 @@ const detail = {
 				{ title: "Process", num: true, cell: (e) => e.process },
 				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : e.detail || "") },
 			],
-			list,
+			this.inOrder(list),
 		);
 		return el("div.scroll", node);
 	},
