@@ -258,8 +258,8 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
-# Addresses and words of a fleet, without a fleet.
-$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
+# Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
+$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_blocks): $(call objects,$(call sources,fleet))
 
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))

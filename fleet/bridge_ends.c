@@ -156,9 +156,12 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	batch->index[n] = i;
 	batch->view[n] = (plm_view){ .data = NULL };
 	message[0] = 0;
-	*end = (struct engine_end){
-		.id = task->id, .attempt = task->attempt, .kind = ENDING_DONE, .message = message
-	};
+	*end = (struct engine_end){ .id = task->id,
+		.attempt = task->attempt,
+		.block = task->block,
+		.from = task->from,
+		.kind = ENDING_DONE,
+		.message = message };
 	if (outcome == -PLM_ECANCELLED)
 		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)

@@ -16,8 +16,8 @@ enum {
 	BRIDGE_HOST_BYTES = 100,
 };
 
-struct bridge_task { /* claimed, and not yet committed */
-	uint64_t id, attempt;
+struct bridge_task {                       /* claimed, and not yet committed */
+	uint64_t id, attempt, block, from; /* of the claim */
 	plm_ref ref;
 	plm_ref more[PLM_COMMAND_RESULTS - 1]; /* further results; PLM_NONE */
 	int class;                             /* index of its needs; -1: none */

@@ -217,6 +217,8 @@ int bridge_claim(struct bridge *b)
 		struct bridge_task *task = tasks_add(b);
 		task->id = claims[i].id;
 		task->attempt = claims[i].attempt;
+		task->block = claims[i].block;
+		task->from = claims[i].from;
 		int error = r < 0 ? -ESHUTDOWN : tasks_submit(b, &claims[i], task);
 		if (error == 0)
 			continue;

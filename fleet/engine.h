@@ -31,6 +31,7 @@ struct engine;
 
 enum {
 	ENGINE_ADD_MOST = 512,       /* tasks of one engine_add() */
+	ENGINE_COMMIT_MOST = 512,    /* ends of one engine_commit() */
 	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
 	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
 	ENGINE_TITLE_MOST = 200,     /* bytes that say what a task does, for lists */
@@ -73,7 +74,8 @@ int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool
 
 struct engine_claim {
 	uint64_t id, attempt;
-	const char *words; /* until the next verb of the handle */
+	uint64_t block, from; /* for engine_end; 0: the task lies in no block */
+	const char *words;    /* until the next verb of the handle */
 	size_t words_bytes;
 	uint64_t left_ms; /* of the total limit; 0: no limit */
 };
@@ -99,8 +101,8 @@ enum engine_ending {
 	ENDING_BACK = 'b',      /* never began, or was sent back: spends nothing */
 };
 
-struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
-	uint64_t id, attempt;
+struct engine_end {                        /* commit (ENDING_DONE) or fail (the others) */
+	uint64_t id, attempt, block, from; /* of the claim */
 	enum engine_ending kind;
 	int code, signal;
 	const char *message;
@@ -201,8 +203,17 @@ int engine_watch_open(struct engine *e);
 const char *engine_token(const struct engine *e);
 /* The states of tasks; the ends of those that have not ended will be told. */
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret);
-/* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
-int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
+struct engine_news {
+	uint64_t id;
+	/* The task is done and this is the value, until the next engine_told(); NULL:
+	 * engine_result() tells. */
+	const char *value;
+	size_t value_bytes;
+};
+
+/* Waits until tasks have ended or the time is over, and gives up to n of them. 0: time; -ENOTCONN.
+ */
+int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_t n);
 
 struct engine_reason { /* texts are valid until the next verb */
 	enum engine_state state;
