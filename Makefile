@@ -90,7 +90,8 @@ WEB     := $(call objects,$(call sources,web) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
-all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a examples
+all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \
+	$(B)/libplm-fleet.so examples
 	@:
 
 .PHONY: help
@@ -113,6 +114,16 @@ $(B)/libplm.a: $(CORE) $(CLIENT)
 $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
+
+# Fleets from C: a library of its own, so that libplm does not need hiredis. Nothing of libplm is in
+# it but base/.
+FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
+	$(addprefix fleet/,url.c fleet_lua.c task_words.c))
+
+$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map
+	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
+	    -Wl,--version-script=fleet/library/libplm-fleet.map
+	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
@@ -147,6 +158,11 @@ $(B)/examples/%.so: examples/mod_%.c client/plm.h
 $(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libplm.so
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
+
+$(B)/examples/fleet: examples/client_fleet.c client/plm_fleet.h client/plm.h \
+	$(B)/libplm.so $(B)/libplm-fleet.so
+	@mkdir -p $(@D)
+	$(OUTSIDE) -o $@ $< -L$(B) -lplm-fleet -lplm -Wl,-rpath,'$$ORIGIN/..'
 
 # ---- Python: the extension plm._core and the package around it -----------------------------------
 
@@ -259,7 +275,11 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
-$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_blocks): $(call objects,$(call sources,fleet))
+TEST_FLEET := $(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_blocks)
+$(TEST_FLEET): $(call objects,$(call sources,fleet))
+
+# The library of fleets, and its example.
+$(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet
 
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
@@ -503,14 +523,15 @@ install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
-	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h $(TO)/include
-	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
-	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
-	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
+	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h client/plm_fleet.h $(TO)/include
+	$(foreach library,plm plm-fleet,$(INSTALL) $(B)/lib$(library).so \
+	        $(TO)/lib/lib$(library).so.$(VERSION) && \
+	    ln -sf lib$(library).so.$(VERSION) $(TO)/lib/lib$(library).so.$(SOVERSION) && \
+	    ln -sf lib$(library).so.$(SOVERSION) $(TO)/lib/lib$(library).so &&) true
 	$(INSTALL) -m 644 $(B)/libplm.a $(TO)/lib
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
-	    > $(TO)/lib/pkgconfig/plm.pc
-	chmod 644 $(TO)/lib/pkgconfig/plm.pc
+	$(foreach pc,client/plm.pc fleet/library/plm-fleet.pc,sed -e 's|@PREFIX@|$(PREFIX)|' \
+	    -e 's|@VERSION@|$(VERSION)|' $(pc).in > $(TO)/lib/pkgconfig/$(notdir $(pc)) &&) true
+	chmod 644 $(TO)/lib/pkgconfig/plm.pc $(TO)/lib/pkgconfig/plm-fleet.pc
 	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
 	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
 	    examples/README.md $(DOC_TO)/examples
@@ -530,9 +551,11 @@ install: all packaging
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/include/plm_inspect.h \
-	    $(TO)/lib/pkgconfig/plm.pc \
-	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) \
+	    $(addprefix $(TO)/include/,plm.h plm_inspect.h plm_fleet.h) \
+	    $(addprefix $(TO)/lib/pkgconfig/,plm.pc plm-fleet.pc) \
+	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION) -fleet.so \
+	        -fleet.so.$(SOVERSION) -fleet.so.$(VERSION)) \
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \

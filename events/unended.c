@@ -92,7 +92,7 @@ void eventlog_end_unended(struct tables *t, const struct eventlog_start *start,
 	struct eventlog_writer ring;
 	if (!unended_ring(t, start->process, &ring))
 		return;
-	eventlog_write(&ring, eventlog_take(&ring, 1),
+	eventlog_write(&ring, sh_add(ring.tail, 1, "tail of the dead"),
 	    &(struct logged_event){ .kind = kind,
 		.attempt = start->attempt,
 		.worker = start->worker,

@@ -127,8 +127,9 @@ static void ends_read_value(struct bridge *b, const struct bridge_task *task, pl
 		ends_too_large(end, message, view->len);
 }
 
-static void ends_read_failure(
-    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+/* What a function attached to its failure, such as an exception, travels as the value. */
+static void ends_read_failure(struct bridge *b, const struct bridge_task *task, plm_view *view,
+    struct engine_end *end, char *message)
 {
 	plm_failure f;
 	if (plm_error(b->rt, task->ref, &f) < 0) {
@@ -141,6 +142,10 @@ static void ends_read_failure(
 	end->code = f.code;
 	end->signal = f.signal;
 	snprintf(message, MESSAGE_BYTES, "%s", f.message);
+	if (task->command || plm_failure_detail(b->rt, task->ref, view) < 0)
+		return;
+	end->value = view->data;
+	end->value_bytes = view->len;
 }
 
 /* False: the task has not ended. */
@@ -165,7 +170,7 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	if (outcome == -PLM_ECANCELLED)
 		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)
-		ends_read_failure(b, task, end, message);
+		ends_read_failure(b, task, &batch->view[n], end, message);
 	if (task->command && outcome != -PLM_ECANCELLED)
 		ends_read_command(b, task, end, message);
 	else if (outcome == 0)

@@ -106,7 +106,9 @@ struct engine_end {                        /* commit (ENDING_DONE) or fail (the 
 	enum engine_ending kind;
 	int code, signal;
 	const char *message;
-	const void *value, *error_output; /* the result, or stdout; stderr */
+	/* The result, stdout, or what a function attached to its failure (plm_fail_detail()); and
+	 * stderr. */
+	const void *value, *error_output;
 	size_t value_bytes, error_bytes;
 	uint64_t wall_us;
 };
@@ -203,6 +205,9 @@ int engine_watch_open(struct engine *e);
 const char *engine_token(const struct engine *e);
 /* The states of tasks; the ends of those that have not ended will be told. */
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret);
+/* The same, and the ends are told to another handle, which has the token. */
+int engine_watch_for(
+    struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret);
 struct engine_news {
 	uint64_t id;
 	/* The task is done and this is the value, until the next engine_told(); NULL:

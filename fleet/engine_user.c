@@ -66,8 +66,14 @@ static enum engine_state user_state(const char *text)
 
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret)
 {
+	return engine_watch_for(e, e->token, ids, n, ret);
+}
+
+int engine_watch_for(
+    struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret)
+{
 	engine_begin(e, "watch");
-	engine_text(e, e->token);
+	engine_text(e, token);
 	for (size_t i = 0; i < n; i++)
 		engine_number(e, (int64_t)ids[i]);
 	int r = engine_call(e);

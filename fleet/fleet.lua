@@ -1027,10 +1027,11 @@ local function commit_one(l, member, id, args, at)
 	l.gone[#l.gone + 1] = id
 	l.finished = l.finished + 1
 	local fields = args[at + 7] ~= '0' and { 'wall', args[at + 7] } or {}
-	if args[at + 6] ~= '' then
+	local again = args[at + 1] ~= '1' -- a former attempt may have left its output
+	if args[at + 6] ~= '' or again then
 		fields[#fields + 1], fields[#fields + 2] = 'err', args[at + 6]
 	end
-	if args[at + 8] ~= '' then
+	if args[at + 8] ~= '' or again then
 		fields[#fields + 1], fields[#fields + 2] = 'val', args[at + 8]
 	end
 	if kind == 'd' then

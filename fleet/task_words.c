@@ -103,6 +103,34 @@ int task_words_write(struct task_words *w, const struct engine *e, const plm_tas
 	return r;
 }
 
+int task_words_prepare(
+    struct task_words *w, const struct engine *e, const plm_task *task, struct engine_task *ret)
+{
+	static const plm_terms none;
+	const plm_terms *terms = task->terms ? task->terms : &none;
+	if (terms->keep_ms)
+		return why(-EINVAL,
+		    "--keep (keep_ms) is for results of a runtime; a fleet keeps all results for "
+		    "the same time (?keep=TIME when its queue is made)");
+	int r = task_words_write(w, e, task);
+	*ret = (struct engine_task){ .words = w->data,
+		.words_bytes = w->bytes,
+		.priority = task->priority,
+		.needs = terms->needs ? terms->needs : "",
+		.retries = task->retries,
+		.crash_retries = task->crash_retries,
+		.queue_ms = terms->queue_ms,
+		.total_ms = terms->total_ms,
+		.backoff_ms = terms->backoff_ms,
+		.backoff_max_ms = terms->backoff_max_ms,
+		.label = "",
+		.title = "",
+		.identity = { task->identity[0], task->identity[1] },
+		.after = w->after,
+		.afters = w->afters };
+	return r;
+}
+
 void task_words_free(struct task_words *w)
 {
 	free(w->data);

@@ -29,29 +29,9 @@ void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYT
 static int fleet_add_prepare(struct context *context, const struct fleet_new *new,
     struct task_words *words, struct engine_task *ret)
 {
-	static const plm_terms none;
-	const plm_task *task = new->task;
-	const plm_terms *terms = task->terms ? task->terms : &none;
-	if (terms->keep_ms)
-		return why(-EINVAL,
-		    "--keep is for results of a runtime; a fleet keeps all results for the same "
-		    "time (?keep=TIME when its queue is made)");
-	int r = task_words_write(words, context->engine, task);
-	*ret = (struct engine_task){ .words = words->data,
-		.words_bytes = words->bytes,
-		.priority = task->priority,
-		.needs = terms->needs ? terms->needs : "",
-		.retries = task->retries,
-		.crash_retries = task->crash_retries,
-		.queue_ms = terms->queue_ms,
-		.total_ms = terms->total_ms,
-		.backoff_ms = terms->backoff_ms,
-		.backoff_max_ms = terms->backoff_max_ms,
-		.label = new->label ? new->label : "",
-		.title = new->title,
-		.identity = { task->identity[0], task->identity[1] },
-		.after = words->after,
-		.afters = words->afters };
+	int r = task_words_prepare(words, context->engine, new->task, ret);
+	ret->label = new->label ? new->label : "";
+	ret->title = new->title;
 	return r;
 }
 

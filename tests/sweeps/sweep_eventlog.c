@@ -1,6 +1,7 @@
 /* sweep_eventlog.c - the event log, its writers, watchers and the scheduler killed at every step:
  * an event is whole or is none, each start has one end in order, and the log is off when no living
  * process watches. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,21 @@ static void write_one(void *image)
 {
 	(void)image;
 	eventlog_put(&world.a.tables, event_of(EVENT_RING_MIN));
+}
+
+static void *sleep_for_ever(void *context)
+{
+	for (;;)
+		pause();
+	return context;
+}
+
+/* A process with threads takes its position by a locked addition. */
+static void write_one_beside_a_thread(void *image)
+{
+	pthread_t thread;
+	SWEEP_REQUIRE(pthread_create(&thread, NULL, sleep_for_ever, NULL) == 0);
+	write_one(image);
 }
 
 static void recover_nothing(void *image)
@@ -369,6 +385,8 @@ static const char *judge_on(void *image)
 
 static const struct sweep_op ops[] = {
 	LOGGED("an event over an old one", setup_full, write_one, recover_nothing, judge_one),
+	LOGGED("an event of a process with threads", setup_full, write_one_beside_a_thread,
+	    recover_nothing, judge_one),
 	LOGGED(
 	    "the first event of a process", setup_first, write_one, recover_nothing, judge_first),
 	LOGGED("run of a task, may be run again", setup_noop, run, recover_worker, judge_worker),
