@@ -195,7 +195,10 @@ static void ends_say_void(struct bridge *b, const struct batch *batch, const uin
 static int ends_send(struct bridge *b, struct batch *batch)
 {
 	uint8_t taken[BRIDGE_COMMIT_MOST];
-	int r = engine_commit(b->engine, b->member, batch->end, batch->n, taken);
+	bool idle;
+	struct engine_room room = bridge_room(b);
+	room.free += batch->n < b->status.workers ? (unsigned)batch->n : b->status.workers;
+	int r = engine_commit(b->engine, b->member, &room, batch->end, batch->n, taken, &idle);
 	for (size_t i = 0; i < batch->n; i++)
 		if (batch->view[i].data)
 			plm_release(b->rt, &batch->view[i]);
@@ -205,7 +208,7 @@ static int ends_send(struct bridge *b, struct batch *batch)
 	for (size_t i = 0; i < batch->n; i++)
 		bridge_forget(b, batch->index[i]);
 	b->pace += (unsigned)batch->n;
-	b->hungry = true;
+	b->hungry |= !idle || b->classes;
 	return 0;
 }
 

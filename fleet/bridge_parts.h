@@ -55,16 +55,22 @@ struct bridge {
 	plm_status status;              /* as of the last renewal */
 	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
 	bool hungry;                    /* there may be something to claim */
-	uint64_t rest_until_ns;         /* the runtime refused a task: claim nothing before */
-	uint64_t moment_ns;             /* a pause or a limit ends in the engine; 0: none */
-	uint64_t pace_began_ns;         /* of the running count */
-	unsigned pace, pace_before;     /* ends in this fifth of a second, and in the last */
+	bool idle;                      /* the engine may give tasks unasked */
+	uint64_t heard, ignored;    /* numbers of tasks that were given so: the last; void up to */
+	uint64_t pushed_before;     /* the last as of the last renewal but one */
+	uint64_t rest_until_ns;     /* the runtime refused a task: claim nothing before */
+	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
+	uint64_t pace_began_ns;     /* of the running count */
+	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
 };
 
 /* ---- bridge_tasks.c: tasks on the way in ---- */
 
 /* Claims and submits. 0, or an error of engine.h. */
 int bridge_claim(struct bridge *b);
+/* Submits a task that came unasked. */
+int bridge_take(struct bridge *b, const struct engine_claim *claim);
+struct engine_room bridge_room(const struct bridge *b);
 void bridge_note_needs(struct bridge *b, const char *lines);
 /* Some claimed task has needs and has not begun: its begin is worth a look soon. */
 bool bridge_awaits_begin(const struct bridge *b);
@@ -89,6 +95,8 @@ int bridge_connect(struct bridge *b);
 /* Ends all tasks of the fleet here and waits for their ends: the lease may end soon. */
 void bridge_fence(struct bridge *b, const char *reason);
 uint64_t bridge_fence_due_ns(const struct bridge *b);
+/* Gets no tasks unasked any more, and gives back those on the way here. */
+int bridge_withdraw(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
 

@@ -120,11 +120,11 @@ static bool commit_taken(const struct engine *e, size_t item, size_t i)
 	return engine_part_number(e, item) == 1;
 }
 
-int engine_commit(
-    struct engine *e, const char *member, const struct engine_end *ends, size_t n, uint8_t *taken)
+int engine_commit(struct engine *e, const char *member, const struct engine_room *room,
+    const struct engine_end *ends, size_t n, uint8_t *taken, bool *ret_idle)
 {
 	struct commit c = { ends, n, calloc(n + 1, sizeof *c.order) };
-	size_t item = 0, group;
+	size_t item = 1, group;
 	CHECK(c.order && n <= ENGINE_COMMIT_MOST);
 	for (size_t i = 0; i < n; i++)
 		c.order[i] = (uint16_t)i;
@@ -132,6 +132,8 @@ int engine_commit(
 	qsort(c.order, n, sizeof *c.order, commit_compare);
 	engine_begin(e, "commit");
 	engine_text(e, member);
+	engine_number(e, room->free);
+	engine_number(e, (int64_t)room->heard);
 	for (size_t i = 0; i < n; i += group) {
 		group = commit_group(&c, i);
 		if (commit_goes_together(&ends[c.order[i]]))
@@ -140,6 +142,7 @@ int engine_commit(
 			commit_single(e, &ends[c.order[i]]);
 	}
 	int r = engine_call(e);
+	*ret_idle = r == 0 && engine_part_number(e, 0) == 1;
 	for (size_t i = 0; i < n; i += group, item++) {
 		group = commit_group(&c, i);
 		for (size_t j = 0; j < group; j++)

@@ -75,23 +75,61 @@ static int hear_read(struct engine *e)
 	return 0;
 }
 
-int engine_bell(struct engine *e)
+static bool hear_is_news(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+	    reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
+/* Keeps the next message that has come as e->news. 1, 0 (none) or -ENOTCONN. */
+static int hear_next(struct engine *e)
 {
 	void *reply;
-	int rung = 0, r = hear_read(e);
-	while (r == 0) {
+	do {
 		reply = NULL;
-		if (redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
+		if (!e->heard || redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
 			return hear_broken(e);
-		if (!reply)
-			return rung;
-		const redisReply *said = reply;
-		bool work = said->type == REDIS_REPLY_ARRAY && said->elements == 3 &&
-		    said->element[2]->type == REDIS_REPLY_STRING && said->element[2]->str[0] == 'w';
-		rung |= work ? BELL_WORK : BELL_ORDER;
-		freeReplyObject(reply);
-	}
-	return r;
+		if (reply && !hear_is_news(reply))
+			freeReplyObject(reply);
+		else
+			break;
+	} while (true);
+	if (e->news)
+		freeReplyObject(e->news);
+	e->news = reply;
+	e->news_at = e->news_in_record = 0;
+	return reply != NULL;
+}
+
+/* "pNUMBER ID;WORDS": push() of fleet.lua. */
+static int hear_pushed(const redisReply *text, struct engine_claim *ret)
+{
+	char *at;
+	uint64_t number = strtoull(text->str + 1, &at, 10), id = strtoull(at, &at, 10);
+	if (*at != ';')
+		return BELL_ORDER;
+	at++;
+	*ret = (struct engine_claim){ .id = id,
+		.attempt = 1,
+		.words = at,
+		.words_bytes = text->len - (size_t)(at - text->str),
+		.pushed = number };
+	return BELL_TASK;
+}
+
+int engine_bell(struct engine *e, struct engine_claim *ret)
+{
+	int r = hear_next(e);
+	if (r == 0)
+		r = hear_read(e);
+	if (r == 0 && !e->news)
+		r = hear_next(e);
+	if (r <= 0)
+		return r;
+	const redisReply *text = e->news->element[2];
+	return text->str[0] == 'p' ? hear_pushed(text, ret)
+	    : text->str[0] == 'w'  ? BELL_WORK
+				   : BELL_ORDER;
 }
 
 /* ---- news: the ends of tasks ---- */
@@ -191,12 +229,6 @@ static size_t hear_rest(struct engine *e, struct engine_news *ret, size_t n)
 	return found;
 }
 
-static bool hear_is_news(const redisReply *reply)
-{
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
-	    reply->element[2]->type == REDIS_REPLY_STRING;
-}
-
 /* Waits for bytes of the second connection. 1, 0 (time), or an error. */
 static int hear_wait(struct engine *e, uint64_t deadline_ns)
 {
@@ -220,20 +252,9 @@ int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_
 		size_t found = e->news ? hear_rest(e, ret, n) : 0;
 		if (found)
 			return (int)found;
-		if (e->news)
-			freeReplyObject(e->news);
-		e->news = NULL;
-		void *reply = NULL;
-		if (!e->heard || redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
-			return hear_broken(e);
-		if (reply && hear_is_news(reply)) {
-			e->news = reply;
-			e->news_at = e->news_in_record = 0;
-			continue;
-		}
-		if (reply)
-			freeReplyObject(reply);
-		int r = reply ? 1 : hear_wait(e, deadline_ns);
+		int r = hear_next(e);
+		if (r == 0)
+			r = hear_wait(e, deadline_ns);
 		if (r <= 0)
 			return r;
 	}

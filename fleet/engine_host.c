@@ -44,7 +44,7 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret)
 {
-	enum { ORDER, NEXT, NEEDS, ENDS };
+	enum { ORDER, NEXT, NEEDS, PUSHED, ENDS };
 	engine_begin(e, "renew");
 	engine_text(e, member);
 	host_add_facts(e, facts);
@@ -61,6 +61,7 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 		.close = strcmp(order, "close") == 0,
 		.next_ms = engine_part_number(e, NEXT),
 		.needs = engine_part_text(e, NEEDS),
+		.pushed = (uint64_t)engine_part_number(e, PUSHED),
 		.end = e->end,
 		.ends = n };
 	return 0;
@@ -111,11 +112,13 @@ static unsigned host_read_block(
 	return (unsigned)n;
 }
 
-int engine_claim(struct engine *e, const char *member, unsigned n, const struct engine_class *class,
-    size_t classes, struct engine_claim *ret, int64_t *ret_ms)
+int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
+    const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms)
 {
 	engine_begin(e, "claim");
 	engine_text(e, member);
+	engine_number(e, room->free);
+	engine_number(e, (int64_t)room->heard);
 	engine_number(e, n);
 	for (size_t i = 0; i < classes; i++) {
 		engine_text(e, class[i].needs);
@@ -148,7 +151,8 @@ void engine_reply_free(void *reply)
 		freeReplyObject(reply);
 }
 
-int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t n)
+int engine_mine(
+    struct engine *e, const char *member, uint64_t (*ret)[2], size_t n, uint64_t *ret_pushed)
 {
 	engine_begin(e, "mine");
 	engine_text(e, member);
@@ -156,9 +160,10 @@ int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t
 	if (r < 0)
 		return r;
 	size_t found = engine_parts(e) / 2;
+	*ret_pushed = (uint64_t)engine_part_number(e, 0);
 	for (size_t i = 0; i < found && i < n; i++) {
-		ret[i][0] = (uint64_t)engine_part_number(e, i * 2);
-		ret[i][1] = (uint64_t)engine_part_number(e, i * 2 + 1);
+		ret[i][0] = (uint64_t)engine_part_number(e, 1 + i * 2);
+		ret[i][1] = (uint64_t)engine_part_number(e, 2 + i * 2);
 	}
 	return (int)found;
 }

@@ -17,6 +17,8 @@ local TAKEN = 4           -- lost hosts that one call takes over
 local PRIORITIES = 32767
 local TURNS = 68719476736 -- 2^36: ids below the priority in a score
 local DAY = 86400
+local PUSHED = 8           -- tasks that one call gives to idle members unasked
+local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
 
@@ -92,13 +94,12 @@ local function close(l)
 		call('HINCRBY', l.P .. 'counts', state, n)
 	end
 	if l.rung > 0 then
-		local n = l.rung
-		if l.rung_all then
-			n = call('SCARD', l.P .. 'idle')
-		end
-		for _, member in ipairs(call('SPOP', l.P .. 'idle', n)) do
+		local idle = l.P .. 'idle'
+		local members = l.rung_all and call('HKEYS', idle) or call('HRANDFIELD', idle, l.rung)
+		for _, member in ipairs(members) do
 			call('PUBLISH', l.P .. 'bell:' .. member, 'w')
 		end
+		call_many('HDEL', idle, members)
 	end
 end
 
@@ -617,7 +618,7 @@ local function take_over(l)
 		end
 		call('DEL', P .. 'c:' .. member, P .. 'x:' .. member)
 		call('ZREM', P .. 'lease', member)
-		call('SREM', P .. 'idle', member)
+		call('HDEL', P .. 'idle', member)
 		call('HSET', P .. 'h:' .. member, 'state', 'lost')
 		call('ZADD', P .. 'gone', l.t, member)
 	end
@@ -666,6 +667,9 @@ local function overdue(l, id)
 		'--queue-limit: the task had not started in time' })
 end
 
+-- When claims swept a queue. Forgotten with the process, which costs a sweep.
+local swept = {}
+
 -- Pauses that are over, limits that are reached, members that are lost.
 local function sweep(l)
 	local P = l.P
@@ -713,7 +717,7 @@ local function open(keys, args)
 		return redis.error_reply('PLMFORMAT ' .. tostring(meta[1]))
 	end
 	for key, wanted in pairs({ lease = 'zset', blocks = 'zset', extra = 'hash',
-		ended = 'zset', idle = 'set', u = 'hash',
+		ended = 'zset', idle = 'hash', u = 'hash',
 		['q:'] = 'zset', later = 'zset', due = 'zset', counts = 'hash', waiting = 'zset' }) do
 		local found = call('TYPE', P .. key).ok
 		if found ~= 'none' and found ~= wanted then
@@ -770,6 +774,36 @@ local function depend(P, id, deps)
 	return missing, lost
 end
 
+-- Gives a new task to an idle member unasked, to save the round trip of a claim: the words go with
+-- the bell. Only when nothing else waits, so that priorities hold. Returns the member, nil: none.
+-- The messages to a member are numbered. A member that has missed one finds the task among its
+-- claims, and gives it back; from then on the member ignores numbers up to that of the look
+-- (mine()).
+local function push(l, id, words)
+	local P, member, free = l.P, nil, 0
+	l.pushed = (l.pushed or 0) + 1
+	local idle = l.pushed <= PUSHED and call('HRANDFIELD', P .. 'idle', 4, 'WITHVALUES') or {}
+	for i = 1, #idle, 2 do
+		if tonumber(idle[i + 1]) > free then
+			member, free = idle[i], tonumber(idle[i + 1])
+		end
+	end
+	if not member or call('EXISTS', P .. 'q:') == 1 or
+	    tonumber(call('ZSCORE', P .. 'lease', member) or 0) <= l.t then
+		return nil
+	end
+	local number = call('HINCRBY', P .. 'h:' .. member, 'pushed', 1)
+	if call('PUBLISH', P .. 'bell:' .. member, 'p' .. number .. ' ' .. id .. ';' .. words) == 0 then
+		call('HDEL', P .. 'idle', member)
+		return nil
+	end
+	if call('HINCRBY', P .. 'idle', member, -1) == 0 then
+		call('HDEL', P .. 'idle', member)
+	end
+	call('SADD', P .. 'c:' .. member, id)
+	return member
+end
+
 -- Fields that have their usual value are not written: most tasks have four.
 local function add_one(l, id, args, at, token)
 	local P, f = l.P, { 'pl', args[at + PL_AT], 'su', l.s, 'st', 'ready' }
@@ -794,21 +828,28 @@ local function add_one(l, id, args, at, token)
 		put('wt', token)
 	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
-	local missing, lost = 0, nil
+	local missing, lost, member = 0, nil, nil
 	if args[at + DP_AT] ~= '' then
 		missing, lost = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
 		put('x', 1)
+	elseif args[at + NE_AT] == '' and args[at + QL_AT] == '' and args[at + TL_AT] == '' then
+		member = push(l, text_of(id), args[at + PL_AT])
 	end
 	if missing > 0 then
 		f[6] = 'waiting'
+	elseif member then
+		f[6] = 'running'
+		put('ow', member)
+		put('at', 1)
+		put('be', l.s)
 	end
 	call('HSET', P .. 't:' .. id, unpack(f))
 	if lost then
 		settle(l, id, 'failed', { 'code', '121', 'msg', lost })
 	elseif missing > 0 then
 		call('ZADD', P .. 'waiting', id, id)
-	else
+	elseif not member then
 		return score(tonumber(args[at + PR_AT]), id)
 	end
 end
@@ -982,29 +1023,43 @@ local function pick(l, member, n, classes, reply)
 	return n - left
 end
 
--- EPOCH MEMBER N, then pairs NEEDS MOST. Returns the milliseconds until the next moment, then
--- items of six values: see claim_one() and block_claim().
+-- A member that can take more than it has is idle: it hears a bell, and gets so many tasks unasked
+-- as it has free workers, without those on the way to it.
+local function be_idle(P, member, free, pushed, heard)
+	free = math.max(0, free - math.max(0, tonumber(pushed or 0) - heard))
+	call('HSET', P .. 'idle', member, free)
+end
+
+-- EPOCH MEMBER FREE HEARD N, then pairs NEEDS MOST. FREE: workers; HEARD: the last number of push()
+-- that arrived; N: 0 to be left alone. Returns the milliseconds until the next moment, then items
+-- of six values: see claim_one() and block_claim().
 local function claim(P, args)
-	local member, n = args[2], tonumber(args[3])
+	local member, n = args[2], tonumber(args[5])
 	if not call('ZSCORE', P .. 'lease', member) then
 		return redis.error_reply('PLMLOST')
 	end
 	local l, classes, found, reply = ledger(P, now()), {}, 0, { 0 }
-	sweep(l)
-	blocks_write(l)
+	local since = l.t - (swept[P] or 0)
+	if since < 0 or since >= SWEPT_MS then
+		swept[P] = l.t
+		sweep(l)
+		blocks_write(l)
+	end
 	l.claims = {}
-	for i = 4, #args, 2 do
+	for i = 6, #args, 2 do
 		classes[#classes + 1] = { needs = args[i], most = tonumber(args[i + 1]), page = {}, at = 1,
 			width = 0, taken = {} }
 	end
-	local ordered = call('HGET', P .. 'h:' .. member, 'order')
-	if not ordered then
+	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed')
+	if not h[1] then
 		found = pick(l, member, n, classes, reply)
 	end
 	call_many('SADD', P .. 'c:' .. member, l.claims)
 	close(l)
-	if n > 0 and found < n and not ordered then
-		call('SADD', P .. 'idle', member)
+	if found < n and not h[1] then
+		be_idle(P, member, tonumber(args[3]) - found, h[2], tonumber(args[4]))
+	else
+		call('HDEL', P .. 'idle', member)
 	end
 	reply[1] = next_moment(P, l.t)
 	return reply
@@ -1114,19 +1169,20 @@ local function commit_block(l, member, first, from, piece)
 	return table.concat(marks)
 end
 
--- EPOCH MEMBER, then items of nine values. An attempt: ID ATTEMPT KIND CODE SIGNAL MESSAGE STDERR
--- WALL_US VALUE; KIND d: done; f, x, c, b as in end_attempt(). Attempts that are done, of one
--- claim of a block: FIRST FROM g '' '' '' '' '' PIECE. Returns for each item 1 (accepted), 0
--- (void) or a text: see commit_block().
+-- EPOCH MEMBER FREE HEARD, as in claim(), then items of nine values. An attempt: ID ATTEMPT KIND
+-- CODE SIGNAL MESSAGE STDERR WALL_US VALUE; KIND d: done; f, x, c, b as in end_attempt(). Attempts
+-- that are done, of one claim of a block: FIRST FROM g '' '' '' '' '' PIECE. Returns 1 if the
+-- member is still idle (0: it has to claim), then for each item 1 (accepted), 0 (void) or a text:
+-- see commit_block().
 local function commit(P, args)
 	local member, width = args[2], 9
-	local l, taken = ledger(P, now()), {}
+	local l, reply = ledger(P, now()), { 0 }
 	l.gone, l.finished = {}, 0
-	for at = 3, #args, width do
+	for at = 5, #args, width do
 		if args[at + 2] == 'g' then
-			taken[#taken + 1] = commit_block(l, member, args[at], args[at + 1], args[at + 8])
+			reply[#reply + 1] = commit_block(l, member, args[at], args[at + 1], args[at + 8])
 		else
-			taken[#taken + 1] = commit_one(l, member, args[at], args, at) and 1 or 0
+			reply[#reply + 1] = commit_one(l, member, args[at], args, at) and 1 or 0
 		end
 	end
 	call_many('SREM', P .. 'c:' .. member, l.gone)
@@ -1135,7 +1191,12 @@ local function commit(P, args)
 		call('HINCRBY', P .. 'h:' .. member, 'finished', l.finished)
 	end
 	close(l)
-	return taken
+	if call('HEXISTS', P .. 'idle', member) == 1 then
+		be_idle(P, member, tonumber(args[3]), call('HGET', P .. 'h:' .. member, 'pushed'),
+			tonumber(args[4]))
+		reply[1] = 1
+	end
+	return reply
 end
 
 -- EPOCH MEMBER, then pairs of facts of the host. A new member gets a lease.
@@ -1157,7 +1218,7 @@ end
 
 -- EPOCH MEMBER, then pairs of facts. PLMLOST: the member was taken over. Returns the order of the
 -- operator ('': none), the milliseconds until the next moment, the classes of needs as one text,
--- then the ids of tasks to be ended.
+-- the number of the last push(), then the ids of tasks to be ended.
 local function renew(P, args)
 	local member = args[2]
 	if not call('ZSCORE', P .. 'lease', member) then
@@ -1169,17 +1230,20 @@ local function renew(P, args)
 	sweep(l)
 	forget_old(l)
 	close(l)
-	local reply = { call('HGET', P .. 'h:' .. member, 'order') or '', next_moment(P, l.t),
-		table.concat(call('SMEMBERS', P .. 'needs'), '\n') }
+	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed')
+	local reply = { h[1] or '', next_moment(P, l.t),
+		table.concat(call('SMEMBERS', P .. 'needs'), '\n'), tonumber(h[2] or 0) }
 	for _, id in ipairs(call('SMEMBERS', P .. 'x:' .. member)) do
 		reply[#reply + 1] = id
 	end
 	return reply
 end
 
--- EPOCH MEMBER: the claims of the member, as ids and attempts, for a host whose connection broke.
+-- EPOCH MEMBER: the number of the last push(), and the claims of the member, as ids and attempts,
+-- for a host whose connection broke.
 local function mine(P, args)
-	local member, reply = args[2], {}
+	local member = args[2]
+	local reply = { tonumber(call('HGET', P .. 'h:' .. member, 'pushed') or 0) }
 	if not call('ZSCORE', P .. 'lease', member) then
 		return redis.error_reply('PLMLOST')
 	end
@@ -1205,7 +1269,7 @@ local function leave(P, args)
 	end
 	call('DEL', P .. 'c:' .. member, P .. 'x:' .. member)
 	call('ZREM', P .. 'lease', member)
-	call('SREM', P .. 'idle', member)
+	call('HDEL', P .. 'idle', member)
 	call('HSET', P .. 'h:' .. member, 'state', 'left')
 	call('ZADD', P .. 'gone', l.t, member)
 	close(l)
@@ -1534,6 +1598,7 @@ local function order(P, args)
 				call('HDEL', P .. 'h:' .. member, 'order')
 			else
 				call('HSET', P .. 'h:' .. member, 'order', args[3])
+				call('HDEL', P .. 'idle', member)
 			end
 			call('PUBLISH', P .. 'bell:' .. member, 'x')
 		end

@@ -20,7 +20,7 @@ static bool hear_pause(struct plm_fleet *f, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* States of tasks, at most a page. Tasks that have ended and nobody holds any more are forgotten. */
+/* The states of tasks, a page at most. Ended tasks that no program holds are forgotten. */
 static int hear_states(
     struct plm_fleet *f, const uint64_t *ids, const enum engine_state *state, size_t n)
 {
@@ -67,7 +67,7 @@ static int hear_look(struct plm_fleet *f, bool everything)
 	return r;
 }
 
-/* A task that is told with its value is done; of others the state is asked for. */
+/* A task told with a value is done; the engine tells the states of the others. */
 static int hear_news(struct plm_fleet *f, const struct engine_news *news, size_t n)
 {
 	uint64_t done[LIBRARY_PAGE], ended[LIBRARY_PAGE];

@@ -22,6 +22,8 @@ static struct engine *user, *engine;
 static int64_t ids[MOST];
 static struct engine_claim claims[MOST];
 static uint8_t taken[MOST];
+static bool idle;
+static struct engine_room room;
 
 static const struct engine_facts facts = { .name = "played", .runtime = "none", .can = "" };
 
@@ -110,7 +112,7 @@ static unsigned claim_of(const char *member, unsigned n, const char *needs)
 {
 	const struct engine_class class = { needs, n };
 	int64_t ms;
-	int found = engine_claim(engine, member, n, &class, 1, claims, &ms);
+	int found = engine_claim(engine, member, &room, n, &class, 1, claims, &ms);
 	ck_assert_msg(found >= 0, "%s", why_text());
 	for (int i = 0; i < found; i++) {
 		char words[24] = "";
@@ -153,7 +155,7 @@ static unsigned commit(
 	unsigned good = 0;
 	for (size_t i = 0; i < n; i++)
 		ends[i] = end_of(&c[n - 1 - i], kind);
-	GOOD(engine_commit(engine, member, ends, n, taken));
+	GOOD(engine_commit(engine, member, &room, ends, n, taken, &idle));
 	for (size_t i = 0; i < n; i++)
 		good += taken[i];
 	return good;
@@ -246,7 +248,7 @@ START_TEST(large_values_are_told_without_their_bytes)
 		ends[i].value = large;
 		ends[i].value_bytes = sizeof large - i;
 	}
-	GOOD(engine_commit(engine, "anna", ends, 8, taken));
+	GOOD(engine_commit(engine, "anna", &room, ends, 8, taken, &idle));
 	ck_assert_int_eq(engine_told(user, ANSWER_MS, news, 16), 8);
 	for (size_t i = 0; i < 8; i++) {
 		ck_assert_ptr_null(news[i].value);
@@ -360,7 +362,7 @@ START_TEST(priorities_and_needs_of_blocks_and_single_tasks_hold)
 	ck_assert_uint_eq(claim("anna", 0), 0);
 	int64_t ms;
 	const struct engine_class classes[] = { { "", 100 }, { "gpus=1", 3 } };
-	ck_assert_int_eq(engine_claim(engine, "bert", 100, classes, 2, claims, &ms), 3 + 6);
+	ck_assert_int_eq(engine_claim(engine, "bert", &room, 100, classes, 2, claims, &ms), 3 + 6);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_uint_eq(claims[i].id, (uint64_t)ids[i]);
 	ck_assert_uint_eq(counts().ready, 7);
@@ -375,7 +377,9 @@ START_TEST(a_lost_member_loses_its_part_of_a_block_alone)
 	add(40, (struct engine_task){ .crash_retries = 1 });
 	ck_assert_uint_eq(claim("anna", 20), 20);
 	memcpy(annas, claims, sizeof annas);
-	ck_assert_int_eq(engine_mine(engine, "anna", mine, MOST), 20);
+	uint64_t pushed;
+	ck_assert_int_eq(engine_mine(engine, "anna", mine, MOST, &pushed), 20);
+	ck_assert_uint_eq(pushed, 0);
 	ck_assert_uint_eq(mine[19][0], (uint64_t)ids[19]);
 	ck_assert_uint_eq(mine[19][1], 1);
 	ck_assert_uint_eq(commit("anna", annas, 5, ENDING_DONE), 5);
@@ -497,6 +501,117 @@ START_TEST(what_a_member_leaves_behind_goes_to_others)
 }
 END_TEST
 
+/* ---- tasks that come unasked ---- */
+
+static void idles(const char *member, unsigned free_workers)
+{
+	room = (struct engine_room){ .free = free_workers, .heard = room.heard };
+	ck_assert_uint_eq(claim(member, 9), 0);
+}
+
+/* The next message, which may need a moment. */
+static int bell(struct engine_claim *ret)
+{
+	int rung = 0;
+	uint64_t deadline_ns = deadline_after_ms(ANSWER_MS);
+	while (rung == 0 && clock_ns() < deadline_ns)
+		rung = engine_bell(engine, ret);
+	return rung;
+}
+
+START_TEST(an_idle_host_gets_tasks_unasked_as_many_as_it_has_free_workers)
+{
+	struct engine_claim pushed[2];
+	room = (struct engine_room){ .free = 0 };
+	GOOD(engine_bell_open(engine, "anna"));
+	idles("anna", 2);
+	add(1, (struct engine_task){ .priority = 0 });
+	ck_assert_int_eq(bell(&pushed[0]), BELL_TASK);
+	ck_assert_uint_eq(pushed[0].id, (uint64_t)ids[0]);
+	ck_assert_uint_eq(pushed[0].attempt, 1);
+	ck_assert_uint_eq(pushed[0].pushed, 1);
+	ck_assert_uint_eq(counts().running, 1);
+	add(1, (struct engine_task){ .priority = 0 });
+	ck_assert_int_eq(bell(&pushed[1]), BELL_TASK);
+	ck_assert_uint_eq(pushed[1].pushed, 2);
+	add(1, (struct engine_task){ .priority = 0 }); /* no worker is free */
+	ck_assert_uint_eq(counts().ready, 1);
+	room = (struct engine_room){ .free = 1, .heard = 2 };
+	ck_assert_uint_eq(commit("anna", pushed, 1, ENDING_DONE), 1);
+	ck_assert(!idle); /* a task waits */
+	ck_assert_uint_eq(commit("bert", pushed + 1, 1, ENDING_DONE), 0);
+	ck_assert_uint_eq(claim("anna", 1), 1);
+	ck_assert_uint_eq(commit("anna", claims, 1, ENDING_DONE), 1);
+	ck_assert(!idle); /* it has not been told that there is no more */
+	idles("anna", 1);
+	ck_assert_uint_eq(commit("anna", pushed + 1, 1, ENDING_DONE), 1);
+	ck_assert(idle);
+	ck_assert_uint_eq(counts().done, 3);
+}
+END_TEST
+
+START_TEST(tasks_on_the_way_count_as_taken)
+{
+	struct engine_claim pushed;
+	room = (struct engine_room){ .free = 0 };
+	GOOD(engine_bell_open(engine, "anna"));
+	idles("anna", 2);
+	add(1, (struct engine_task){ .priority = 0 });
+	idles("anna", 1); /* said before the first had come */
+	add(1, (struct engine_task){ .priority = 0 });
+	ck_assert_int_eq(bell(&pushed), BELL_TASK);
+	ck_assert_int_eq(bell(&pushed), BELL_WORK);
+	ck_assert_uint_eq(counts().ready, 1);
+}
+END_TEST
+
+START_TEST(nothing_comes_unasked_past_waiting_tasks_or_to_those_who_do_not_listen)
+{
+	struct engine_claim pushed;
+	room = (struct engine_room){ .free = 0 };
+	idles("anna", 1);
+	add(1, (struct engine_task){ .priority = 0 }); /* no bell is open */
+	ck_assert_uint_eq(counts().ready, 1);
+	GOOD(engine_bell_open(engine, "bert"));
+	REDIS("hset", "plm:{test}:idle", "bert", "5");
+	add(1, (struct engine_task){ .priority = 7 });
+	ck_assert_int_eq(bell(&pushed), BELL_WORK);
+	ck_assert_uint_eq(claim("bert", 1), 1);
+	ck_assert_uint_eq(claims[0].id, (uint64_t)ids[0]);
+	ids[0]--;
+	ck_assert_uint_eq(claim("bert", 1), 1);
+	idles("bert", 1);
+	ck_assert_uint_eq(claim("bert", 0), 0); /* wants to be left alone */
+	add(1, (struct engine_task){ .priority = 0 });
+	ck_assert_uint_eq(counts().ready, 1);
+}
+END_TEST
+
+START_TEST(a_task_that_got_lost_on_its_way_is_found_and_goes_back)
+{
+	struct engine_claim late;
+	struct engine_orders orders;
+	uint64_t mine[MOST][2], pushed;
+	room = (struct engine_room){ .free = 0 };
+	GOOD(engine_bell_open(engine, "anna"));
+	idles("anna", 1);
+	add(1, (struct engine_task){ .priority = 0 });
+	GOOD(engine_renew(engine, "anna", &facts, &orders));
+	ck_assert_uint_eq(orders.pushed, 1);
+	ck_assert_int_eq(engine_mine(engine, "anna", mine, MOST, &pushed), 1);
+	ck_assert_uint_eq(pushed, 1);
+	claims[0] = (struct engine_claim){ .id = mine[0][0], .attempt = mine[0][1] };
+	ck_assert_uint_eq(commit("anna", claims, 1, ENDING_BACK), 1);
+	ck_assert_uint_eq(claim("bert", 1), 1);
+	/* The number says that the message is not to be obeyed any more, and a commit would be
+	 * void. */
+	ck_assert_int_eq(bell(&late), BELL_TASK);
+	ck_assert_uint_le(late.pushed, pushed);
+	ck_assert_uint_eq(commit("anna", &late, 1, ENDING_DONE), 0);
+	ck_assert_uint_eq(commit("bert", claims, 1, ENDING_DONE), 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -512,6 +627,10 @@ int main(void)
 		a_forgotten_block_leaves_nothing,
 		another_user_waits_for_tasks_of_a_block,
 		what_a_member_leaves_behind_goes_to_others,
+		an_idle_host_gets_tasks_unasked_as_many_as_it_has_free_workers,
+		tasks_on_the_way_count_as_taken,
+		nothing_comes_unasked_past_waiting_tasks_or_to_those_who_do_not_listen,
+		a_task_that_got_lost_on_its_way_is_found_and_goes_back,
 	};
 	if (!fleet_redis_there())
 		return 0;
