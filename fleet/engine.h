@@ -45,7 +45,23 @@ void engine_close(struct engine **ep);
 uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 
-/* A task of the queue as a reference, and back; *ret_id is 0 for a reference of another queue. */
+/* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
+ * All verbs but engine_result() mean the task. */
+#define ENGINE_TASK_BITS 36
+static inline uint64_t engine_value_id(uint64_t id, unsigned part)
+{
+	return id | (uint64_t)part << ENGINE_TASK_BITS;
+}
+static inline uint64_t engine_task_id(uint64_t id)
+{
+	return id & ((UINT64_C(1) << ENGINE_TASK_BITS) - 1);
+}
+static inline unsigned engine_part_of(uint64_t id)
+{
+	return (unsigned)(id >> ENGINE_TASK_BITS);
+}
+
+/* An id as a reference, and back; *ret_id is 0 for a reference of another queue. */
 plm_ref engine_ref(const struct engine *e, uint64_t id);
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id); /* 0, or -EXDEV */
 
@@ -58,6 +74,7 @@ struct engine_task {
 	const char *needs; /* "": none */
 	unsigned retries, crash_retries;
 	uint32_t queue_ms, total_ms, backoff_ms, backoff_max_ms; /* 0: none */
+	uint64_t keep_ms;                                        /* 0: as long as the queue says */
 	const char *label, *title;                               /* "": none */
 	uint64_t identity[2];
 	const uint64_t *after; /* tasks that it waits for */
@@ -69,6 +86,10 @@ struct engine_task {
  * told of their ends, or "". */
 int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
     const char *token, int64_t *ids);
+
+/* Adds a value that no task has made, as a task that is done. */
+int engine_put(
+    struct engine *e, const char *title, const void *value, size_t bytes, uint64_t *ret_id);
 
 /* ---- claim, renew, commit, fail: a host ---- */
 
@@ -110,6 +131,12 @@ enum engine_ending {
 	ENDING_BACK = 'b',      /* never began, or was sent back: spends nothing */
 };
 
+struct engine_value {  /* a further result */
+	unsigned part; /* its number */
+	const void *data;
+	size_t bytes;
+};
+
 struct engine_end {                        /* commit (ENDING_DONE) or fail (the others) */
 	uint64_t id, attempt, block, from; /* of the claim */
 	enum engine_ending kind;
@@ -119,6 +146,8 @@ struct engine_end {                        /* commit (ENDING_DONE) or fail (the 
 	 * stderr. */
 	const void *value, *error_output;
 	size_t value_bytes, error_bytes;
+	const struct engine_value *more;
+	size_t mores;
 	uint64_t wall_us;
 };
 
@@ -169,6 +198,7 @@ int engine_bell(struct engine *e, struct engine_claim *ret);
 
 /* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task it needs is not done. */
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret);

@@ -20,6 +20,15 @@ static void add_limit(struct engine *e, uint32_t ms)
 		engine_text(e, "");
 }
 
+/* The engine counts the tasks that a task waits for, each once. */
+static bool add_named_before(const struct engine_task *t, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (engine_task_id(t->after[j]) == engine_task_id(t->after[i]))
+			return true;
+	return false;
+}
+
 static void add_after(struct engine *e, const struct engine_task *t)
 {
 	char text[16 * 24], *at = text;
@@ -28,7 +37,9 @@ static void add_after(struct engine *e, const struct engine_task *t)
 	at = all;
 	*at = 0;
 	for (size_t i = 0; i < t->afters; i++)
-		at += sprintf(at, i ? " %" PRIu64 : "%" PRIu64, t->after[i]);
+		if (!add_named_before(t, i))
+			at +=
+			    sprintf(at, i ? " %" PRIu64 : "%" PRIu64, engine_task_id(t->after[i]));
 	engine_text(e, all);
 	if (all != text)
 		free(all);
@@ -61,15 +72,17 @@ static void add_single(struct engine *e, const struct engine_task *t)
 	engine_text(e, t->title);
 	engine_text(e, identity);
 	add_after(e, t);
+	engine_number(e, (int64_t)t->keep_ms);
 }
 
 /* ---- a block ---- */
 
-/* Limits of time, an identity and tasks to wait for are kept for each task alone. */
+/* Limits of time, an identity, a time to keep and tasks to wait for are kept for each task alone.
+ */
 static bool add_fits_block(const struct engine_task *t)
 {
 	return !t->queue_ms && !t->total_ms && !t->identity[0] && !t->identity[1] && !t->afters &&
-	    t->words_bytes <= BLOCK_BYTES && strlen(t->title) <= TITLE_BYTES_MOST;
+	    !t->keep_ms && t->words_bytes <= BLOCK_BYTES && strlen(t->title) <= TITLE_BYTES_MOST;
 }
 
 static bool add_alike(const struct engine_task *a, const struct engine_task *b)
@@ -138,6 +151,7 @@ static void add_block(struct engine *e, const struct engine_task *tasks, size_t 
 	add_titles(e, tasks, n);
 	engine_text(e, "");
 	engine_text(e, "");
+	engine_number(e, 0);
 }
 
 int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,

@@ -2,6 +2,7 @@
  *
  * Ends of tasks that lie in one claim of a block go together, as a row of bytes that the engine
  * keeps as they are (result_of() in fleet.lua reads them). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ struct commit { /* one call */
 
 static bool commit_goes_together(const struct engine_end *end)
 {
-	return end->block && end->kind == ENDING_DONE && end->error_bytes == 0 &&
+	return end->block && end->kind == ENDING_DONE && end->error_bytes == 0 && end->mores == 0 &&
 	    end->wall_us <= UINT32_MAX;
 }
 
@@ -56,6 +57,17 @@ static size_t commit_group(const struct commit *c, size_t at)
 
 /* ---- words ---- */
 
+static void commit_more(struct engine *e, const struct engine_end *end)
+{
+	engine_number(e, (int64_t)end->mores);
+	for (size_t i = 0; i < end->mores; i++) {
+		char field[16];
+		snprintf(field, sizeof field, "v%u", end->more[i].part);
+		engine_text(e, field);
+		engine_bytes(e, end->more[i].data, end->more[i].bytes);
+	}
+}
+
 static void commit_single(struct engine *e, const struct engine_end *end)
 {
 	const char kind[2] = { (char)end->kind, 0 };
@@ -68,6 +80,7 @@ static void commit_single(struct engine *e, const struct engine_end *end)
 	engine_bytes(e, end->error_output, end->error_bytes);
 	engine_number(e, (int64_t)end->wall_us);
 	engine_bytes(e, end->value, end->value_bytes);
+	commit_more(e, end);
 }
 
 /* How many, the index of each, then, unless all are empty, microseconds, places and values. */
@@ -109,6 +122,7 @@ static void commit_together(struct engine *e, const struct commit *c, size_t at,
 	for (int i = 0; i < 5; i++)
 		engine_text(e, "");
 	commit_pack(e, c, at, (uint16_t)n);
+	engine_number(e, 0);
 }
 
 /* An item is accepted as a whole (1), void (0), or a text has a 0 or 1 for each end. */

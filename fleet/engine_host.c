@@ -1,5 +1,6 @@
 /* engine_host.c - the verbs of a host: join, claim, renew, leave. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,12 +9,26 @@
 #include "base/why.h"
 #include "fleet/engine_redis.h"
 
+/* ---- values of users ---- */
+
+int engine_put(
+    struct engine *e, const char *title, const void *value, size_t bytes, uint64_t *ret_id)
+{
+	engine_begin(e, "put");
+	engine_text(e, title);
+	engine_bytes(e, value, bytes);
+	int r = engine_call(e);
+	*ret_id =
+	    r == 0 && e->reply->type == REDIS_REPLY_STRING ? strtoull(e->reply->str, NULL, 10) : 0;
+	return r;
+}
+
 /* ---- words about many tasks ---- */
 
 static int user_act(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
 {
 	for (size_t i = 0; i < n; i++)
-		engine_number(e, (int64_t)ids[i]);
+		engine_number(e, (int64_t)engine_task_id(ids[i]));
 	int r = engine_call(e);
 	for (size_t i = 0; i < n && r == 0; i++)
 		ret[i] = (int8_t)engine_part_number(e, i);
@@ -24,6 +38,12 @@ static int user_act(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
 {
 	engine_begin(e, "cancel");
+	return user_act(e, ids, n, ret);
+}
+
+int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	engine_begin(e, "requeue");
 	return user_act(e, ids, n, ret);
 }
 
@@ -75,7 +95,7 @@ int engine_watch_for(
 	engine_begin(e, "watch");
 	engine_text(e, token);
 	for (size_t i = 0; i < n; i++)
-		engine_number(e, (int64_t)ids[i]);
+		engine_number(e, (int64_t)engine_task_id(ids[i]));
 	int r = engine_call(e);
 	for (size_t i = 0; i < n && r == 0; i++)
 		ret[i] = user_state(engine_part_text(e, i));
@@ -87,8 +107,13 @@ int engine_watch_for(
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 {
 	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT };
+	char field[16] = "val";
+	unsigned part = engine_part_of(id);
+	if (part)
+		snprintf(field, sizeof field, "v%u", part);
 	engine_begin(e, "result");
-	engine_number(e, (int64_t)id);
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, field);
 	int r = engine_call(e);
 	if (r < 0)
 		return r;
@@ -102,9 +127,11 @@ int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 		.error_output = engine_part_text(e, ERRORS),
 		.value_bytes = value && value->type == REDIS_REPLY_STRING ? value->len : 0,
 		.error_bytes = errors && errors->type == REDIS_REPLY_STRING ? errors->len : 0 };
-	return ret->state != ENGINE_NONE
+	if (ret->state == ENGINE_NONE)
+		return why(-ENOENT, "%s has no such task any more", e->url.shown);
+	return ret->state != ENGINE_DONE || part == 0 || value->type == REDIS_REPLY_STRING
 	    ? 0
-	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+	    : why(-ENOENT, "the task has no result of number %u", part);
 }
 
 /* ---- lists ---- */
@@ -171,12 +198,13 @@ int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t
 
 int engine_row(struct engine *e, uint64_t id, struct engine_row *ret)
 {
-	uint64_t from = id;
+	uint64_t task = engine_task_id(id), from = task;
 	int r = engine_list(e, &from, ret, 1);
 	if (r < 0)
 		return r;
-	return r == 1 && ret->id == id ? 0
-				       : why(-ENOENT, "%s has no such task any more", e->url.shown);
+	return r == 1 && ret->id == task
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
 }
 
 int engine_status(struct engine *e, struct engine_status *ret)
@@ -258,7 +286,7 @@ int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 {
 	enum { STATE, NEEDS, BEFORE, PAUSE, HOST, BEGAN, ATTEMPT, MESSAGE };
 	engine_begin(e, "explain");
-	engine_number(e, (int64_t)id);
+	engine_number(e, (int64_t)engine_task_id(id));
 	int r = engine_call(e);
 	if (r < 0)
 		return r;

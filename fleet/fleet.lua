@@ -162,7 +162,7 @@ local function block_of(l, first)
 	return b
 end
 
-local function put(b, name, value)
+local function block_put(b, name, value)
 	local n = #b.put
 	b.put[n + 1], b.put[n + 2] = name, value
 	b.dirty = true
@@ -223,7 +223,7 @@ end
 local function claims_write(l, b)
 	for from, c in pairs(b.claims) do
 		if c and c.changed and c.rest > 0 then
-			put(b, 'c' .. from, c.to .. ' ' .. c.rest .. ' ' .. c.began .. ' ' .. c.owner)
+			block_put(b, 'c' .. from, c.to .. ' ' .. c.rest .. ' ' .. c.began .. ' ' .. c.owner)
 		elseif c and c.changed then
 			b.gone[#b.gone + 1] = 'c' .. from
 			call('SREM', l.P .. 'c:' .. c.owner, b.name .. '.' .. from)
@@ -361,7 +361,7 @@ local function take_out(l, b, i)
 			call('SADD', P .. 'c:' .. c.owner, id)
 		else
 			add('st', 'ready')
-			put(b, 'o', 1)
+			block_put(b, 'o', 1)
 			-- The place of the block, where a digit comes before a letter: the task does not lose its turn.
 			call('ZADD', P .. 'q:' .. needs, score(tonumber(b.pr or 0), b.first), id)
 			call('HINCRBY', P .. 'extra', needs, -1)
@@ -473,9 +473,9 @@ end
 -- never written is 0 or ''. Most tasks lack the field x: nobody waits for such a task but its
 -- submitter, and it has neither limits nor tasks to wait for, so a look at a few fields is enough.
 local READ = { 'ow', 'at', 'st', 're', 'cr', 'cx', 'pr', 'ne', 'bo', 'bm', 'ro', 'wt', 'wa', 'dn', 'dp',
-	'du' }
-local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-	12, 13, 14, 15, 16
+	'du', 'kp' }
+local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU, KP = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+	11, 12, 13, 14, 15, 16, 17
 
 local BRIEF = { 'ow', 'at', 'st', 'wt', 'x' }
 local BRIEF_WT, BRIEF_X = 4, 5
@@ -494,6 +494,15 @@ local function tell(l, token, record)
 		l.told[token] = records
 	end
 	records[#records + 1] = record
+end
+
+-- The moment from which the time to keep counts: an earlier or later one for a task that asked for
+-- another time than the queue (--keep).
+local function kept_from(l, keep)
+	if not keep then
+		return l.s
+	end
+	return string.format('%.0f', l.t + keep - call('HGET', l.P .. 'meta', 'keep_ms'))
 end
 
 local settle
@@ -527,7 +536,7 @@ settle = function(l, id, state, fields, f)
 		fields[n + 5], fields[n + 6] = 'pl', '' -- a failed task keeps its words for a retry
 	end
 	call('HSET', task, unpack(fields))
-	l.ended[#l.ended + 1] = l.s
+	l.ended[#l.ended + 1] = kept_from(l, f[KP])
 	l.ended[#l.ended + 1] = id
 	count(l, state, 1)
 	if f[WT] or f[WA] then
@@ -582,9 +591,10 @@ local function end_attempt(l, id, f, kind, fields)
 	if f[CX] == 't' then
 		settle(l, id, 'failed', { 'code', '110', 'msg',
 			'--total-limit: the task was not done in time' }, f)
-	elseif f[CX] or kind == 'c' then
+	elseif f[CX] == 'c' or (kind == 'c' and f[CX] ~= 'r') then
 		settle(l, id, 'cancelled', {}, f)
-	elseif kind == 'b' then
+	elseif kind == 'b' or f[CX] == 'r' then
+		call('HDEL', task, 'cx')
 		call('HSET', task, 'st', 'ready', 'ow', '')
 		enqueue(l, id, f[PR], f[NE])
 	elseif kind == 'x' and crashes > 0 then
@@ -686,6 +696,14 @@ local function sweep(l)
 	take_over(l)
 end
 
+-- A claim or a renewal may have waited in a stopped engine until the lease was over. Its host has
+-- fenced itself meanwhile, so neither may bring the member back. Asked after sweep(), which may have
+-- taken the member's tasks away.
+local function lives(l, member)
+	local ends = call('ZSCORE', l.P .. 'lease', member)
+	return ends and tonumber(ends) > l.t
+end
+
 -- Milliseconds until a pause or a limit ends; -1: none.
 local function next_moment(P, t)
 	local best = -1
@@ -728,8 +746,9 @@ local function open(keys, args)
 end
 
 -- What the fields of a task in `add` are, in order.
-local ADDED = { 'pl', 'pr', 'ne', 're', 'cr', 'ql', 'tl', 'bo', 'bm', 'lb', 'ti', 'un', 'dp' }
-local PL_AT, PR_AT, NE_AT, RE_AT, CR_AT, QL_AT, TL_AT, UN_AT, DP_AT = 1, 2, 3, 4, 5, 6, 7, 12, 13
+local ADDED = { 'pl', 'pr', 'ne', 're', 'cr', 'ql', 'tl', 'bo', 'bm', 'lb', 'ti', 'un', 'dp', 'kp' }
+local PL_AT, PR_AT, NE_AT, RE_AT, CR_AT, QL_AT, TL_AT, UN_AT, DP_AT, KP_AT = 1, 2, 3, 4, 5, 6, 7, 12,
+	13, 14
 
 local function known(P, identity)
 	local id = identity ~= '' and call('HGET', P .. 'u', identity)
@@ -827,13 +846,16 @@ local function add_one(l, id, args, at, token)
 	if token ~= '' then
 		put('wt', token)
 	end
+	if args[at + KP_AT] ~= '0' then
+		put('x', 1)
+	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
 	local missing, lost, member = 0, nil, nil
 	if args[at + DP_AT] ~= '' then
 		missing, lost = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
 		put('x', 1)
-	elseif args[at + NE_AT] == '' and args[at + QL_AT] == '' and args[at + TL_AT] == '' then
+	elseif args[at + NE_AT] == '' and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and args[at + TL_AT] == '' then
 		member = push(l, text_of(id), args[at + PL_AT])
 	end
 	if missing > 0 then
@@ -1035,15 +1057,16 @@ end
 -- of six values: see claim_one() and block_claim().
 local function claim(P, args)
 	local member, n = args[2], tonumber(args[5])
-	if not call('ZSCORE', P .. 'lease', member) then
-		return redis.error_reply('PLMLOST')
-	end
 	local l, classes, found, reply = ledger(P, now()), {}, 0, { 0 }
 	local since = l.t - (swept[P] or 0)
 	if since < 0 or since >= SWEPT_MS then
 		swept[P] = l.t
 		sweep(l)
 		blocks_write(l)
+	end
+	if not lives(l, member) then
+		close(l)
+		return redis.error_reply('PLMLOST')
 	end
 	l.claims = {}
 	for i = 6, #args, 2 do
@@ -1089,6 +1112,9 @@ local function commit_one(l, member, id, args, at)
 	if args[at + 8] ~= '' or again then
 		fields[#fields + 1], fields[#fields + 2] = 'val', args[at + 8]
 	end
+	for i = at + 10, at + 9 + 2 * args[at + 9] do
+		fields[#fields + 1] = args[i]
+	end
 	if kind == 'd' then
 		settle(l, id, 'done', fields, f)
 	else
@@ -1110,7 +1136,8 @@ local function commit_left(l, member, id, piece, n, j)
 		local stop = struct.unpack('<I4', piece, ends + 4 * (j - 1))
 		value = string.sub(piece, 3 + 10 * n + begin, 2 + 10 * n + stop)
 	end
-	return commit_one(l, member, id, { id, '1', 'd', '0', '0', '', '', text_of(wall), value }, 1)
+	return commit_one(l, member, id, { id, '1', 'd', '0', '0', '', '', text_of(wall),
+		value, 0 }, 1)
 end
 
 local function tell_block(l, b, record)
@@ -1147,7 +1174,7 @@ local function commit_block(l, member, first, from, piece)
 		end
 	end
 	if good > 0 then
-		put(b, 'r' .. b.k, l.s .. ' ' .. c.began .. ' ' .. member .. '\n' ..
+		block_put(b, 'r' .. b.k, l.s .. ' ' .. c.began .. ' ' .. member .. '\n' ..
 			(#piece > 2 + 2 * n and piece or ''))
 		b.k, b.left = b.k + 1, b.left - good
 		claim_shrink(b, c, good)
@@ -1169,21 +1196,22 @@ local function commit_block(l, member, first, from, piece)
 	return table.concat(marks)
 end
 
--- EPOCH MEMBER FREE HEARD, as in claim(), then items of nine values. An attempt: ID ATTEMPT KIND
--- CODE SIGNAL MESSAGE STDERR WALL_US VALUE; KIND d: done; f, x, c, b as in end_attempt(). Attempts
--- that are done, of one claim of a block: FIRST FROM g '' '' '' '' '' PIECE. Returns 1 if the
--- member is still idle (0: it has to claim), then for each item 1 (accepted), 0 (void) or a text:
+-- EPOCH MEMBER FREE HEARD, as in claim(), then items. An attempt: ID ATTEMPT KIND CODE SIGNAL
+-- MESSAGE STDERR WALL_US VALUE N, and N further results as pairs of a field and its value (v1,
+-- v2...); KIND d: done; f, x, c, b as in end_attempt(). Attempts that are done, of one claim of a
+-- block: FIRST FROM g '' '' '' '' '' PIECE 0. Returns 1 if the member is still idle (0: it has to claim), then for each item 1 (accepted), 0 (void) or a text:
 -- see commit_block().
 local function commit(P, args)
-	local member, width = args[2], 9
+	local member, at = args[2], 5
 	local l, reply = ledger(P, now()), { 0 }
 	l.gone, l.finished = {}, 0
-	for at = 5, #args, width do
+	while at <= #args do
 		if args[at + 2] == 'g' then
 			reply[#reply + 1] = commit_block(l, member, args[at], args[at + 1], args[at + 8])
 		else
 			reply[#reply + 1] = commit_one(l, member, args[at], args, at) and 1 or 0
 		end
+		at = at + 10 + 2 * args[at + 9]
 	end
 	call_many('SREM', P .. 'c:' .. member, l.gone)
 	call_many('SREM', P .. 'x:' .. member, l.gone)
@@ -1221,13 +1249,14 @@ end
 -- the number of the last push(), then the ids of tasks to be ended.
 local function renew(P, args)
 	local member = args[2]
-	if not call('ZSCORE', P .. 'lease', member) then
+	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
+	sweep(l)
+	if not lives(l, member) then
+		close(l)
 		return redis.error_reply('PLMLOST')
 	end
-	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
-	sweep(l)
 	forget_old(l)
 	close(l)
 	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed')
@@ -1302,6 +1331,37 @@ local function cancel(P, args)
 	end
 	close(l)
 	return reply
+end
+
+-- EPOCH ID...: running tasks go back into the queue and spend no retry. Returns for each 1 (its host
+-- was told, or it waits anyway), 0 (it has ended, or is being ended), -1 (none).
+local function requeue(P, args)
+	local l, reply = ledger(P, now()), {}
+	for i = 2, #args do
+		local id, task = args[i], P .. 't:' .. args[i]
+		own(l, id)
+		local f = call('HMGET', task, 'st', 'ow', 'cx')
+		reply[i - 1] = not f[1] and -1 or 1
+		if f[1] == 'running' and not f[3] then
+			call('HSET', task, 'cx', 'r')
+			call('SADD', P .. 'x:' .. f[2], id)
+			call('PUBLISH', P .. 'bell:' .. f[2], 'x')
+		elseif f[3] or f[1] == 'done' or f[1] == 'failed' or f[1] == 'cancelled' then
+			reply[i - 1] = 0
+		end
+	end
+	close(l)
+	return reply
+end
+
+-- EPOCH TITLE VALUE: a value that no task has made. Returns its id.
+local function put(P, args)
+	local l = ledger(P, now())
+	local id = string.format('%.0f', call('HINCRBY', P .. 'meta', 'next', 1))
+	call('HSET', P .. 't:' .. id, 'su', l.s, 'ti', args[2], 'val', args[3])
+	settle(l, id, 'done', {}, {})
+	close(l)
+	return id
 end
 
 -- EPOCH ID...: failed and cancelled tasks are queued again under their ids, with fresh budgets.
@@ -1408,7 +1468,7 @@ local function watch(P, args)
 		reply[i - 2] = f[1] or ''
 		local ended = not f[1] or f[1] == 'done' or f[1] == 'failed' or f[1] == 'cancelled'
 		if b and not ended and f[2] ~= args[2] and b.wa ~= args[2] then
-			put(b, 'wa', 1)
+			block_put(b, 'wa', 1)
 			b.wa = args[2] -- in this call one look at the set is enough
 			call('SADD', P .. 'w:b' .. b.name, args[2])
 			call('EXPIRE', P .. 'w:b' .. b.name, DAY)
@@ -1540,15 +1600,16 @@ local function before(l, needs, id, b, i)
 	return n
 end
 
--- EPOCH ID: the state of a task, its code, signal, message, value, errors and attempt.
+-- EPOCH ID FIELD: the state of a task, its code, signal, message, value (FIELD: val, v1, v2...),
+-- errors and attempt.
 local function result(P, args)
 	local id = args[2]
-	local f = call('HMGET', P .. 't:' .. id, 'st', 'code', 'sig', 'msg', 'val', 'err', 'at')
+	local f = call('HMGET', P .. 't:' .. id, 'st', 'code', 'sig', 'msg', args[3], 'err', 'at')
 	local l = ledger(P, 0)
 	if not f[1] then
 		local b, i = inside(l, id)
 		local state = b and state_in(b, i) or ''
-		local value = state == 'done' and result_of(b, i).value or ''
+		local value = state == 'done' and args[3] == 'val' and result_of(b, i).value or ''
 		return { state, '', '', '', value, '', (state == 'done' or state == 'running') and 1 or 0 }
 	end
 	return f
@@ -1624,6 +1685,7 @@ local function register(name, verb)
 end
 redis.register_function{ function_name = 'plm2_open', callback = open, flags = { 'allow-oom' } }
 redis.register_function('plm2_add', guarded(add))
+redis.register_function('plm2_put', guarded(put))
 register('claim', claim)
 register('commit', commit)
 register('join', join)
@@ -1631,6 +1693,7 @@ register('renew', renew)
 register('mine', mine)
 register('leave', leave)
 register('cancel', cancel)
+register('requeue', requeue)
 register('retry', retry)
 register('forget', forget)
 register('move', move)

@@ -77,7 +77,7 @@ int plm_fleet_wait(
 		r = why(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && r == 0; i++) {
 		w.open[i] = (uint32_t)i;
-		r = engine_id(f->ears, refs[i], &ids[i]);
+		r = library_task(f, refs[i], &ids[i]);
 		if (r == 0)
 			r = library_hold(f, ids[i]);
 		held += r == 0;
@@ -145,7 +145,7 @@ int plm_fleet_outcome(plm_fleet *f, plm_ref ref)
 	uint64_t id;
 	int r = library_mine(f);
 	if (r == 0)
-		r = engine_id(f->ears, ref, &id);
+		r = library_task(f, ref, &id);
 	if (r < 0)
 		return r;
 	int state = wait_state(f, id);
@@ -219,7 +219,7 @@ int plm_fleet_error(plm_fleet *f, plm_ref ref, plm_failure *ret, plm_fleet_value
 	struct fetched got = { .id = 0 };
 	int r = library_mine(f);
 	if (r == 0)
-		r = engine_id(f->ears, ref, &got.id);
+		r = library_task(f, ref, &got.id);
 	if (r == 0)
 		r = library_ask(f, wait_fetch, &got, 0);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/plm_fleet.h"
 #include "tests/support/fleet_case.h"
 #include "tests/support/run_suite.h"
@@ -76,6 +77,14 @@ static const char *tasks_left(void)
 	return REDIS("EVAL", "return #redis.call('KEYS','plm:{test}:t:*')", "0");
 }
 
+/* A handle forgets a little later. */
+static void tasks_left_until(const char *n)
+{
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	while (strcmp(tasks_left(), n) != 0)
+		ck_assert_msg(clock_ns() < deadline, "%s tasks are left, not %s", tasks_left(), n);
+}
+
 /* ---- values ---- */
 
 START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
@@ -96,6 +105,23 @@ START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
 }
 END_TEST
 
+START_TEST(a_value_that_was_put_is_an_argument_of_tasks)
+{
+	plm_ref value;
+	fleet_host_up(0, "1");
+	plm_fleet *fleet = connected();
+	OK(plm_fleet_put(fleet, "40", 2, &value));
+	expect(fleet, value, "40");
+	expect(fleet, sum(fleet, PLM_FUTURE(value), "2"), "42");
+	char *large = calloc(9, 1 << 20);
+	ck_assert_ptr_nonnull(large);
+	FAILS(-E2BIG, "8 MiB", plm_fleet_put(fleet, large, 9 << 20, &value));
+	free(large);
+	plm_fleet_disconnect(&fleet);
+	ck_assert_str_eq(tasks_left(), "0");
+}
+END_TEST
+
 START_TEST(a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays)
 {
 	fleet_host_up(0, "1");
@@ -103,7 +129,7 @@ START_TEST(a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays)
 	plm_ref done = call(fleet, "probe.noop", NULL, 0), kept;
 	OK(plm_fleet_wait(fleet, &done, 1, 1, DEADLINE_MS, NULL));
 	plm_fleet_drop(fleet, done);
-	ck_assert_str_eq(tasks_left(), "0");
+	tasks_left_until("0");
 	char line[PATH_BYTES];
 	snprintf(line, sizeof line, "until [ -e %s ]; do sleep 0.01; done", fleet_ledger());
 	plm_ref runs = shell(fleet, line, 0);
@@ -233,7 +259,7 @@ START_TEST(threads_share_a_handle)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_of_tasks, fleet), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-	ck_assert_str_eq(tasks_left(), "0");
+	tasks_left_until("0");
 	plm_fleet_disconnect(&fleet);
 }
 END_TEST
@@ -265,19 +291,42 @@ START_TEST(a_queue_that_was_replaced_ends_waits)
 }
 END_TEST
 
+START_TEST(each_result_has_a_reference)
+{
+	plm_fleet *fleet = connected();
+	const plm_arg text = PLM_BYTES("all", 3);
+	const plm_task tasks[] = {
+		{ .function = "probe.echo", .args = &text, .nargs = 1, .results = 3 },
+		{ .function = "probe.echo", .args = &text, .nargs = 1 }
+	};
+	plm_fleet_value value;
+	plm_ref refs[4];
+	fleet_host_up(0, "1");
+	ck_assert_int_eq(plm_fleet_submit_many(fleet, tasks, 2, refs), 0);
+	static const size_t bytes[4] = { 3, 0, 0, 3 };
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(plm_fleet_get(fleet, refs[i], &value, DEADLINE_MS), 0);
+		ck_assert_uint_eq(value.len, bytes[i]);
+		plm_fleet_release(&value);
+		plm_fleet_drop(fleet, refs[i]);
+	}
+	FAILS(-ESTALE, "no such task", plm_fleet_hold(fleet, refs[1]));
+	plm_fleet_disconnect(&fleet);
+}
+END_TEST
+
 START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	plm_fleet *fleet = connected(), *none = NULL;
 	plm *runtime;
 	plm_ref refs[2];
-	const plm_terms kept = { .keep_ms = 5 };
-	FAILS(-EINVAL, "one result",
-	    plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop", .results = 2 }, refs));
+	const plm_terms replicas = { .replicas = 5 };
 	FAILS(-EINVAL, "PLM_TIED",
 	    plm_fleet_submit(
 		fleet, &(plm_task){ .function = "probe.noop", .flags = PLM_TIED }, refs));
-	FAILS(-EINVAL, "keep_ms",
-	    plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop", .terms = &kept }, refs));
+	FAILS(-EINVAL, "replicas",
+	    plm_fleet_submit(
+		fleet, &(plm_task){ .function = "probe.noop", .terms = &replicas }, refs));
 	FAILS(-EXDEV, "of another fleet", plm_fleet_hold(fleet, (plm_ref){ 1UL << 32 | 1, 7 }));
 	FAILS(-EINVAL, "wants redis://", plm_fleet_connect(&none, "http://x", -1));
 	FAILS(-ENOTCONN, "cannot be reached", plm_fleet_connect(&none, "redis://127.0.0.1:1", -1));
@@ -322,6 +371,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		tasks_give_values_to_programs_and_to_other_tasks,
+		a_value_that_was_put_is_an_argument_of_tasks,
 		a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays,
 		a_failure_brings_its_words_and_what_the_function_attached,
 		the_output_of_a_failed_attempt_is_not_the_result_of_the_next,
@@ -330,6 +380,7 @@ int main(void)
 		threads_share_a_handle,
 		a_wait_goes_on_when_redis_comes_back,
 		a_queue_that_was_replaced_ends_waits,
+		each_result_has_a_reference,
 		what_a_fleet_cannot_do_is_refused_in_words,
 		the_example_runs,
 	};
