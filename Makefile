@@ -117,8 +117,8 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c \
-	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
+FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
+	$(addprefix fleet/,url.c explain.c fleet_lua.c task_words.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
@@ -283,8 +283,10 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
-# Addresses and words of a fleet, without a fleet.
-$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
+# Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
+TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
+$(B)/tests/unit/test_fleet_words $(TEST_PLAYED): $(call objects,$(call sources,fleet))
+$(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
 $(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet

@@ -209,6 +209,8 @@ void engine_close(struct engine **ep)
 		return;
 	if (e->reply)
 		freeReplyObject(e->reply);
+	if (e->news)
+		freeReplyObject(e->news);
 	if (e->verbs)
 		redisFree(e->verbs);
 	if (e->heard)
