@@ -119,7 +119,7 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 # Fleets from C: a library of its own, so that libplm does not need hiredis. Nothing of libplm is in
 # it but base/.
 FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c \
-	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
+	fleet_lua.c task_words.c tls.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \

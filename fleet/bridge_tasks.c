@@ -152,6 +152,17 @@ static void tasks_drop_values(struct bridge *b, const struct task_read *read)
 			plm_drop(b->rt, read->arg[read->after[i].arg].future);
 }
 
+static void tasks_take_references(struct bridge_task *task, const plm_ref *refs, unsigned n)
+{
+	task->ref = refs[0];
+	if (n <= 1)
+		return;
+	task->mores = n - 1;
+	task->more = malloc(task->mores * sizeof *task->more);
+	CHECK(task->more);
+	memcpy(task->more, refs + 1, task->mores * sizeof *task->more);
+}
+
 /* When the bridge dies, the runtime ends the tasks with the grace of their terms; the lease may end
  * soon then. A longer grace holds for the cancel of a user alone. */
 static void tasks_limit_grace(
@@ -163,17 +174,6 @@ static void tasks_limit_grace(
 		return;
 	read->terms.grace_ms = bridge_grace_ms(b);
 	read->task.terms = &read->terms;
-}
-
-static void tasks_take_references(struct bridge_task *task, const plm_ref *refs, unsigned n)
-{
-	task->ref = refs[0];
-	if (n <= 1)
-		return;
-	task->mores = n - 1;
-	task->more = malloc(task->mores * sizeof *task->more);
-	CHECK(task->more);
-	memcpy(task->more, refs + 1, task->mores * sizeof *task->more);
 }
 
 static int tasks_submit(

@@ -133,7 +133,8 @@ class Scenes(unittest.TestCase):
             began = world.directory / "began"
             eats = (
                 "x=$(head -c 120000000 /dev/zero | tr '\\0' x); "
-                f"echo ${{XDG_RUNTIME_DIR##*/}} >>{began}; until [ -e {began}.go ]; do sleep 0.1; done"
+                f"echo ${{XDG_RUNTIME_DIR##*/}} >>{began}; "
+                f"until [ -e {began}.go ]; do sleep 0.1; done"
             )
             ref = world.ctl("submit", "--detach", "--shell", eats).strip()
             until(lambda: lines(began) == ["host1"], "the task has begun", 60.0)
