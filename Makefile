@@ -116,13 +116,13 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
-# Fleets from C: a library of its own, so that libplm does not need hiredis. Nothing of libplm is in
-# it but base/.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c \
+# Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
+FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c \
 	fleet_lua.c task_words.c tls.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
 
-$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map
+$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
+	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -177,6 +177,7 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_pat
 	2>/dev/null)
 PY      := $(B)/python/plm
 PY_CORE := $(call objects,$(call sources,python/core))
+PY_FLEET := $(call objects,$(call sources,python/fleet))
 PY_LIBS := $(call objects,$(call sources,worker command)) $(CLIENT) $(CORE)
 PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/plm/*.pyi \
 	python/plm/py.typed python/plm/*/*.py))
@@ -187,14 +188,18 @@ python:
 	    $(AGAIN) python-package)
 
 .PHONY: python-package
-python-package: $(PY)/_core.abi3.so $(PY_FILES)
+python-package: $(PY)/_core.abi3.so $(PY)/_fleet.abi3.so $(PY_FILES)
 	@:
 
-$(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
+$(PY_CORE) $(PY_FLEET): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
 
 $(PY)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -Wl,--version-script=python/core/core.map
+
+$(PY)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map
 
 $(PY_FILES): $(PY)/%: python/plm/%
 	@mkdir -p $(@D)
@@ -204,7 +209,8 @@ $(PY_FILES): $(PY)/%: python/plm/%
 # it can be used where nothing is installed and nothing can be compiled. DT_RPATH, since libraries
 # in the wheel load each other.
 PARTS   := $(B)/wheel-parts/plm
-PARTED  := $(PARTS)/_core.abi3.so $(addprefix $(PARTS)/bin/,plm plmctl plmdump)
+PARTED  := $(addprefix $(PARTS)/,_core.abi3.so _fleet.abi3.so \
+	$(addprefix bin/,plm plmctl plmdump))
 OWN     := -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN
 .PHONY: wheel wheel-parts
 wheel-parts: $(PARTED)
@@ -215,6 +221,8 @@ $(PARTS)/bin:
 	@mkdir -p $@
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
+$(PARTS)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
