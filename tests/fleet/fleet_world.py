@@ -20,7 +20,17 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 from network import Machine, Network, Wire, free_port, why_no_spaces  # noqa: E402
 from support import PACKAGE, PROGRAMS, main, until  # noqa: E402
 
-__all__ = ["LEASE_S", "PATIENCE_S", "Host", "Server", "World", "main", "redis_program", "until"]
+__all__ = [
+    "LEASE_S",
+    "PATIENCE_S",
+    "PROGRAMS",
+    "Host",
+    "Server",
+    "World",
+    "main",
+    "redis_program",
+    "until",
+]
 
 LEASE_S = 2.0
 PATIENCE_S = 90.0
