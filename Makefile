@@ -250,7 +250,7 @@ demo: deps deps-python
 .PHONY: demo-fleet
 demo-fleet: deps
 	$(AGAIN) VARIANT=release all
-	@python3 tests/fleet/demo.py
+	@python3 tests/fleet/fleet_demo.py
 
 comma   := ,
 

@@ -1,8 +1,8 @@
-"""demo.py - a fleet on one machine (`make demo-fleet`): a Redis, three hosts, 10,000 tasks.
+"""fleet_demo.py - a fleet on one machine (`make demo-fleet`): a Redis, three hosts, 10,000 tasks.
 
-One host is killed and another cut off for three leases meanwhile, and the count is right at the end.
-Each host and the Redis have network, process and mount namespaces of their own; without leave for
-these they are processes with plain ports. Exit code 1: a task was lost, or ended twice.
+One host is killed and another cut off for three leases meanwhile, and the count is right at the
+end. Each host and the Redis have network, process and mount namespaces of their own; without
+leave for these they are processes with plain ports. Exit code 1: a task was lost, or ended twice.
 """
 
 from __future__ import annotations
