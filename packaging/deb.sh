@@ -99,7 +99,7 @@ END
 build plm <<END
 Section: utils
 Depends: $needed_by_programs
-Recommends: libhwloc-plugins
+Recommends: libhwloc-plugins, libssl3
 Suggests: libplm-dev, gnuplot-nox
 Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
