@@ -12,11 +12,12 @@
 ## make crash          kill every operation at every step; a survivor judges (6 min)
 ## make explore        the whole runtime, SEEDS=15000 schedules for each scenario
 ## make soak           MINUTES=10 of mixed load while processes are killed
+## make fleet-chaos    MINUTES=10: hosts and Redis die, stop, lose each other; a ledger
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
 ## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
 ## make faults | model   failing system calls (FAULT_SECONDS=N) | four protocols in Spin
 ## make mutants        apply each line of tests/sweeps/mutants; its test must notice
-## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
+## make nightly        sweeps, faults, fuzz, soak, chaos, explorer: NIGHT_MINUTES=480
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
@@ -307,6 +308,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
 PYTESTS := $(wildcard tests/python/test_*.py)
 WEBTESTS := $(wildcard tests/web/test_*.py)
+FLEETTESTS := $(wildcard tests/fleet/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -335,7 +337,7 @@ check: deps deps-python workload-deps
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(WEBTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(FLEETTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -433,11 +435,17 @@ soak: deps
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
 	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
+# CHAOS_SEED=N repeats a run.
+.PHONY: fleet-chaos
+fleet-chaos: deps
+	$(AGAIN) VARIANT=release all test-programs
+	$(Q)python3 tests/fleet/chaos.py --minutes $(MINUTES) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
-	$(AGAIN) VARIANT=release all
+	$(AGAIN) VARIANT=release all test-programs
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 

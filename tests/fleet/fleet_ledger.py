@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import json
 import random
+from collections.abc import Sequence
 
 from fleet_world import World, until
 
@@ -23,6 +24,7 @@ class Task:
     seconds: float
     ref: str = ""
     dies: bool = False  # kills its worker each time
+    before: str = ""  # what its shell does first
 
 
 @dataclasses.dataclass
@@ -52,14 +54,22 @@ class Ledger:
         """The task as a line of a task file. Its output names the attempt."""
         end = "kill -9 $PPID; sleep 9" if task.dies else f"sleep {task.seconds:.3f}"
         shell = (
-            f"exec 9>>{self.locks}/{task.name}; H=${{XDG_RUNTIME_DIR##*/}}; "
+            f"{task.before}exec 9>>{self.locks}/{task.name}; H=${{XDG_RUNTIME_DIR##*/}}; "
             f"flock -n 9 || echo {task.name} beside $H >>{self.path}; "
             f"echo {task.name} begin $H $$ >>{self.path}; {end}; "
             f"echo {task.name} end $H $$ >>{self.path}; echo {task.name} $H $$"
         )
         return json.dumps({"shell": shell, "label": task.name, "crash_retries": task.crash_retries})
 
-    def load(self, n: int, seconds: float, crash_retries: int = 9, dies: bool = False) -> None:
+    def load(
+        self,
+        n: int,
+        seconds: float,
+        crash_retries: int = 9,
+        dies: bool = False,
+        options: Sequence[str] = (),
+        before: str = "",
+    ) -> None:
         """Accepts n tasks. A load that was cut off is made again: --unique skips what is there."""
         new = [
             Task(
@@ -67,11 +77,12 @@ class Ledger:
                 crash_retries,
                 seconds * self.chance.uniform(0.5, 1.5),
                 dies=dies,
+                before=before,
             )
             for i in range(n)
         ]
         text = "\n".join(self.line_of(task) for task in new)
-        self.world.ctl("load", "--unique", "-", stdin=text)
+        self.world.ctl("load", "--unique", *options, "-", stdin=text)
         self.tasks += new
 
     def lines(self, word: str) -> list[list[str]]:

@@ -97,16 +97,18 @@ class Host:
         self.clock = self.place / "clock"
         self.clock.write_bytes(struct.pack("q", 0))
         # A machine whose boot clock says something else than the others' clocks.
+        self.workers = options.pop("workers", 2)
+        self.options: list[str] = options.pop("words", [])
+        boot_clock_s = options.pop("boot_clock_s", 0)
         self.machine = Machine(
             world.net,
             self.label,
             100 + number,
-            boot_clock_s=options.pop("boot_clock_s", 0),
+            boot_clock_s=boot_clock_s,
             XDG_RUNTIME_DIR=str(self.place),
             PLM_FLEET=self.way,
+            **options,
         )
-        self.workers = options.pop("workers", 2)
-        self.options: list[str] = options.pop("words", [])
 
     @property
     def name(self) -> str:

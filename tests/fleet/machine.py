@@ -3,9 +3,9 @@
     python3 machine.py NAME [--alone]
 
 A machine has namespaces of its own for network, processes, mounts, name and time, and its own
-/dev/shm. With --alone a machine is this process and its descendants. Each line on standard input is an order in JSON, and each
-order has one line of answer. At the end of the input everything on the machine is killed, so a test
-that dies leaves nothing behind.
+/dev/shm. With --alone a machine is this process and its descendants. Each line on
+standard input is an order in JSON, and each order has one line of answer. At the end of the input
+everything on the machine is killed, so a test that dies leaves nothing behind.
 """
 
 from __future__ import annotations
