@@ -87,7 +87,8 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) \
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c fleet_lua.c \
+	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
@@ -142,7 +143,7 @@ $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 
 # The page is a part of the program (web/web_assets.c).
 $(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
-	$(LINK) -lmicrohttpd -lsqlite3
+	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis
 
 $(B)/web/web_assets.o: $(wildcard web/page/*)
 

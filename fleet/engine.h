@@ -42,6 +42,7 @@ int engine_open(struct engine **ret, const struct fleet_url *url, int timeout_ms
 /* Connects anew after -ENOTCONN, to the same queue: -EXDEV if another one took its place. */
 int engine_reopen(struct engine *e);
 void engine_close(struct engine **ep);
+const char *engine_shown(const struct engine *e); /* the address, without a password */
 uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 

@@ -227,6 +227,11 @@ void engine_close(struct engine **ep)
 	free(e);
 }
 
+const char *engine_shown(const struct engine *e)
+{
+	return e->url.shown;
+}
+
 uint64_t engine_epoch(const struct engine *e)
 {
 	return e->epoch_number;
