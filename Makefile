@@ -88,7 +88,7 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
 WEB     := $(call objects,$(call sources,web) \
-	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \

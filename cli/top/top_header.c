@@ -40,7 +40,7 @@ static void header_title(
 	at = canvas_put(
 	    canvas, row, at + 2, strcmp(state, "up") == 0 ? PAINT_GOOD : PAINT_WARN, state);
 	canvas_putf(canvas, row, at + 1, PAINT_PLAIN, "for %s  %u client%s  %llu restarts", up,
-	    facts->model.clients, facts->model.clients == 1 ? "" : "s",
+	    facts->model.looks.clients, facts->model.looks.clients == 1 ? "" : "s",
 	    (unsigned long long)r->restarts);
 }
 
@@ -100,11 +100,11 @@ static void header_number(
 /* Busy cpus are no cause for alarm, so the bar stays green. */
 static void header_cpus(struct meter *m, const struct model *model)
 {
-	double busy = model->measured ? model->busy : model->busy_now;
+	double busy = model->looks.measured ? model->looks.busy : model->looks.busy_now;
 	*m = (struct meter){
-		.label = "cpus", .used = busy, .all = model->cpus, .paint = PAINT_GOOD
+		.label = "cpus", .used = busy, .all = model->looks.cpus, .paint = PAINT_GOOD
 	};
-	snprintf(m->text, sizeof m->text, "%.1f/%u busy", busy, model->cpus);
+	snprintf(m->text, sizeof m->text, "%.1f/%u busy", busy, model->looks.cpus);
 }
 
 static int header_meters(struct canvas *canvas, int row, const struct facts *facts)
@@ -115,7 +115,7 @@ static int header_meters(struct canvas *canvas, int row, const struct facts *fac
 	uint64_t pooled = r->records_pooled < r->records_fresh ? r->records_pooled : 0;
 	header_cpus(&m[0], model);
 	header_bytes(&m[1], "store", r->store_used, r->store_bytes);
-	header_number(&m[2], "slots", model->processes, r->processes_max, "");
+	header_number(&m[2], "slots", model->looks.processes, r->processes_max, "");
 	if (r->memory_total > 0)
 		header_bytes(&m[3], "memory", r->memory_total - r->memory_free, r->memory_total);
 	else
@@ -146,11 +146,11 @@ static void header_rates(struct canvas *canvas, int row, const struct model *mod
 	unsigned n = model->histories;
 	for (unsigned i = 0; i < n; i++)
 		most = model->history[i] > most ? model->history[i] : most;
-	if (!model->measured) {
+	if (!model->looks.measured) {
 		canvas_put(canvas, row, 0, PAINT_PLAIN, "tasks/s -");
 		return;
 	}
-	rate_print(model->rate, now, sizeof now);
+	rate_print(model->looks.rate, now, sizeof now);
 	rate_print(most, most_text, sizeof most_text);
 	int at =
 	    canvas_putf(canvas, row, 0, PAINT_PLAIN, "tasks/s %-6s most %-6s", now, most_text) + 1;
