@@ -105,7 +105,7 @@ END
 build plm <<END
 Section: utils
 Depends: $needed_by_programs
-Recommends: libhwloc-plugins, gnuplot-nox
+Recommends: libhwloc-plugins, libssl3, gnuplot-nox
 Suggests: libplm-dev
 Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
