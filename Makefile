@@ -89,7 +89,7 @@ CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs c
 	cli/fleet fleet))
 WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c fleet_lua.c \
 	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
-	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \

@@ -43,7 +43,7 @@ int engine_open(struct engine **ret, const struct fleet_url *url, int timeout_ms
 int engine_reopen(struct engine *e);
 void engine_close(struct engine **ep);
 const char *engine_shown(const struct engine *e); /* the address, without a password */
-uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
+uint64_t engine_epoch(const struct engine *e);    /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 
 /* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
