@@ -123,7 +123,7 @@ FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
-	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
+	    -L$(B) -lplm \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -579,7 +579,7 @@ uninstall:
 	    $(UNIT_TO)/plm.service $(UNIT_TO)/plm-redis.service
 	rm -rf $(DOC_TO)
 
-# Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
+# Four Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
 DEB     := build/deb
 .PHONY: deb
 deb: deps
