@@ -27,16 +27,22 @@ static void call_grow(struct engine *e, size_t more)
 	e->request_room = room;
 }
 
-void engine_bytes(struct engine *e, const void *data, size_t n)
+char *engine_space(struct engine *e, size_t n)
 {
 	call_grow(e, n + WORD_HEAD_BYTES);
 	char *at = e->request + e->request_bytes;
 	at += sprintf(at, "$%zu\r\n", n);
-	if (n)
-		memcpy(at, data, n);
 	memcpy(at + n, "\r\n", 2);
 	e->request_bytes = (size_t)(at - e->request) + n + 2;
 	e->request_words++;
+	return at;
+}
+
+void engine_bytes(struct engine *e, const void *data, size_t n)
+{
+	char *at = engine_space(e, n);
+	if (n)
+		memcpy(at, data, n);
 }
 
 void engine_text(struct engine *e, const char *text)
@@ -53,7 +59,7 @@ void engine_number(struct engine *e, int64_t number)
 void engine_begin(struct engine *e, const char *verb)
 {
 	char function[32];
-	snprintf(function, sizeof function, "plm1_%s", verb);
+	snprintf(function, sizeof function, "plm2_%s", verb);
 	e->request_bytes = e->request_words = 0;
 	engine_text(e, "FCALL");
 	engine_text(e, function);
