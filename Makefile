@@ -123,7 +123,7 @@ FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/en
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
-	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
+	    -L$(B) -lplm \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -582,7 +582,7 @@ uninstall:
 	    $(addprefix $(UNIT_TO)/,plm.service plm-host.service plm-redis.service)
 	rm -rf $(DOC_TO)
 
-# Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
+# Four Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
 DEB     := build/deb
 .PHONY: deb
 deb: deps
