@@ -284,7 +284,8 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
 # Addresses and words of a fleet, without a fleet.
-$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
+$(B)/tests/unit/test_fleet_words $(B)/tests/programs/test_fleet_engine: \
+	$(call objects,$(call sources,fleet))
 
 # The library of fleets, and its example.
 $(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet

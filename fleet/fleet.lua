@@ -552,7 +552,7 @@ local function claim(P, args)
 	sweep(l)
 	if not lives(l, member) then
 		close(l)
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	for i = 4, #args, 2 do
 		classes[#classes + 1] = { needs = args[i], most = tonumber(args[i + 1]) }
@@ -664,7 +664,7 @@ local function renew(P, args)
 	sweep(l)
 	if not lives(l, member) then
 		close(l)
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
@@ -682,7 +682,7 @@ end
 local function mine(P, args)
 	local member, reply = args[2], {}
 	if not call('ZSCORE', P .. 'lease', member) then
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	for _, id in ipairs(call('SMEMBERS', P .. 'c:' .. member)) do
 		reply[#reply + 1] = id
