@@ -87,7 +87,8 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) \
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c fleet_lua.c \
+	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
@@ -117,8 +118,8 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c \
-	fleet_lua.c task_words.c tls.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
+FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
+	$(addprefix fleet/,url.c explain.c fleet_lua.c task_words.c tls.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
@@ -142,7 +143,7 @@ $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 
 # The page is a part of the program (web/web_assets.c).
 $(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
-	$(LINK) -lmicrohttpd -lsqlite3
+	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis
 
 $(B)/web/web_assets.o: $(wildcard web/page/*)
 
@@ -283,9 +284,11 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
 
-# Addresses and words of a fleet, without a fleet.
-$(B)/tests/unit/test_fleet_words $(B)/tests/programs/test_fleet_engine: \
-	$(call objects,$(call sources,fleet))
+# Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
+TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
+$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_engine) $(TEST_PLAYED): \
+	 $(call objects,$(call sources,fleet))
+$(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
 $(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet

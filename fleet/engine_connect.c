@@ -215,6 +215,8 @@ void engine_close(struct engine **ep)
 		return;
 	if (e->reply)
 		freeReplyObject(e->reply);
+	if (e->news)
+		freeReplyObject(e->news);
 	if (e->verbs)
 		redisFree(e->verbs);
 	if (e->heard)
@@ -223,6 +225,11 @@ void engine_close(struct engine **ep)
 	free(e->request);
 	free(e->end);
 	free(e);
+}
+
+const char *engine_shown(const struct engine *e)
+{
+	return e->url.shown;
 }
 
 uint64_t engine_epoch(const struct engine *e)

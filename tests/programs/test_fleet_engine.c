@@ -37,13 +37,14 @@ struct player { /* a member */
 	uint64_t renewed_ns, silent_until_ns;
 };
 
-struct booked { /* what the book knows of a task */
-	uint64_t id, attempt;
-	int owner;           /* a player, or GONE; -1: none */
-	uint64_t owned_ns;   /* when the owner last renewed */
-	unsigned done, lost; /* lost: crash retries spent, or one more */
+struct booked {                            /* what the book knows of a task */
+	uint64_t id, attempt, block, from; /* block, from: of the claim */
+	int owner;                         /* a player, or GONE; -1: none */
+	uint64_t owned_ns;                 /* when the owner last renewed */
+	unsigned done, lost;               /* lost: crash retries spent, or one more */
 };
 
+static const struct engine_room busy; /* nothing is given unasked */
 static struct engine *user;
 static struct player player[MEMBERS];
 static struct booked book[TASKS];
@@ -142,8 +143,9 @@ static void renew(struct player *p)
 }
 
 /* A task that another member had: that lease is over, and a crash retry is spent. */
-static void book_claim(struct player *p, uint64_t id, uint64_t attempt)
+static void book_claim(struct player *p, const struct engine_claim *claim)
 {
+	uint64_t id = claim->id, attempt = claim->attempt;
 	struct booked *b = booked_of(id);
 	ck_assert_msg(attempt > b->attempt, "attempt %llu after %llu", (unsigned long long)attempt,
 	    (unsigned long long)b->attempt);
@@ -158,6 +160,8 @@ static void book_claim(struct player *p, uint64_t id, uint64_t attempt)
 	b->owner = (int)(p - player);
 	b->owned_ns = p->renewed_ns;
 	b->attempt = attempt;
+	b->block = claim->block;
+	b->from = claim->from;
 }
 
 static void claim(struct player *p, bool lose)
@@ -165,14 +169,14 @@ static void claim(struct player *p, bool lose)
 	static const struct engine_class any = { "", CLAIMS };
 	struct engine_claim claims[CLAIMS];
 	int64_t next_ms;
-	int n = engine_claim(p->engine, p->name, CLAIMS, &any, 1, claims, &next_ms);
+	int n = engine_claim(p->engine, p->name, &busy, CLAIMS, &any, 1, claims, &next_ms);
 	if (n == -ESTALE) {
 		leave_to_engine(p);
 		return;
 	}
 	good(n);
 	for (int i = 0; i < n; i++)
-		book_claim(p, claims[i].id, claims[i].attempt);
+		book_claim(p, &claims[i]);
 	p->unsure |= lose;
 }
 
@@ -180,12 +184,15 @@ static void end_one(struct player *p, struct booked *b, enum engine_ending kind)
 {
 	struct engine_end end = { .id = b->id,
 		.attempt = b->attempt,
+		.block = b->block,
+		.from = b->from,
 		.kind = kind,
 		.message = "",
 		.value = "value",
 		.value_bytes = kind == ENDING_DONE ? 5 : 0 };
 	uint8_t taken = 0;
-	good(engine_commit(p->engine, p->name, &end, 1, &taken));
+	bool idle;
+	good(engine_commit(p->engine, p->name, &busy, &end, 1, &taken, &idle));
 	if (!taken) { /* only because the lease was over */
 		ck_assert(clock_ns() >= b->owned_ns + LEASE_MS * NS_PER_MS);
 		voids++;
@@ -196,15 +203,15 @@ static void end_one(struct player *p, struct booked *b, enum engine_ending kind)
 	b->lost += kind == ENDING_CRASHED;
 	ck_assert_uint_le(b->lost, CRASH_RETRIES + 1);
 	/* The answer may be lost: the same words again change nothing. */
-	good(engine_commit(p->engine, p->name, &end, 1, &taken));
+	good(engine_commit(p->engine, p->name, &busy, &end, 1, &taken, &idle));
 	ck_assert_uint_eq(taken, 0);
 }
 
 /* A claim whose answer was lost goes back, as the bridge does it. */
 static void come_back(struct player *p)
 {
-	uint64_t mine[CLAIMS * 64][2];
-	int n = engine_mine(p->engine, p->name, mine, CLAIMS * 64);
+	uint64_t mine[CLAIMS * 64][2], pushed;
+	int n = engine_mine(p->engine, p->name, mine, CLAIMS * 64, &pushed);
 	if (n == -ESTALE) {
 		leave_to_engine(p);
 		return;
@@ -214,6 +221,7 @@ static void come_back(struct player *p)
 		struct booked *b = booked_of(mine[i][0]);
 		ck_assert_uint_eq(mine[i][1], b->attempt);
 		ck_assert_int_eq(b->owner, (int)(p - player));
+		b->block = b->from = 0; /* which an unknown claim does not tell */
 		end_one(p, b, ENDING_BACK);
 	}
 	p->unsure = false;
@@ -240,12 +248,15 @@ static void speak_out_of_turn(struct player *p)
 	struct booked *b = &book[draw(TASKS)];
 	const struct engine_end end = { .id = b->id,
 		.attempt = b->owner == p - player ? b->attempt + 1 + draw(2) : b->attempt,
+		.block = b->block,
+		.from = b->from,
 		.kind = draw(2) ? ENDING_DONE : ENDING_CRASHED,
 		.message = "" };
 	uint8_t taken = 1;
+	bool idle;
 	if (!b->attempt)
 		return;
-	good(engine_commit(p->engine, p->name, &end, 1, &taken));
+	good(engine_commit(p->engine, p->name, &busy, &end, 1, &taken, &idle));
 	ck_assert_msg(!taken, "a member ended an attempt that it does not have");
 	voids++;
 }
