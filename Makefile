@@ -286,7 +286,8 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
 TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
-$(B)/tests/unit/test_fleet_words $(TEST_PLAYED): $(call objects,$(call sources,fleet))
+$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_engine) $(TEST_PLAYED): \
+	 $(call objects,$(call sources,fleet))
 $(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
