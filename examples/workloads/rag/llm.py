@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,13 @@ def generate(prompt: str, tokens: int, address: str, state: State | None = None)
 
         at.answer(prompt, state is not None, tokens, each)
     return "".join(text)
+
+
+def take(state: State) -> float:
+    """The seconds that this worker needs to take a state over."""
+    at, began = engine(), time.perf_counter()
+    at.restore(state)
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

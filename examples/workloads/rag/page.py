@@ -121,13 +121,13 @@ class Handler(BaseHTTPRequestHandler):
                 "text": states.collection.pieces[n].text[:80],
                 "state": state,
             }
-            for n, state in zip(answer.way, answer.ready[1:], strict=False)
+            for n, state in zip(answer.pieces, answer.ready[1:], strict=False)
         ]
         system = answer.ready[0] if answer.ready else ""
         told = {"pieces": pieces, "first": round(answer.first * 1e3), "system": system}
         self._event("end", {**told, "error": error})
-        if answer.way:
-            self.server.seen.add(0, answer.way)
+        if answer.pieces:
+            self.server.seen.add(0, (*answer.pieces, question))
             for way in rag.PREDICTORS["neighbours"](self.server.seen, 0, ()):
                 states.prefetch(way)
 
