@@ -3,7 +3,9 @@ workers are killed."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import tempfile
 import unittest
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import support
@@ -74,8 +77,11 @@ class LanguageModel(unittest.TestCase):
         self.environment = {**os.environ, "RAG_MODULE": str(module / "workloads" / "rag.so")}
 
     def run_rag(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return self.run_python(str(self.RAG / "rag.py"), *map(str, words))
+
+    def run_python(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(self.python), str(self.RAG / "rag.py"), *map(str, words)],
+            [str(self.python), *words],
             capture_output=True,
             text=True,
             timeout=500,
@@ -94,16 +100,29 @@ class LanguageModel(unittest.TestCase):
             cut.write_bytes(b"GGUF" + bytes(1000))
             text = Path(folder, "text.gguf")
             text.write_text("no model")
+            model = self.model_head()
+            half = Path(folder, "half.gguf")
+            half.write_bytes(model)
+            foreign = Path(folder, "foreign.gguf")
+            foreign.write_bytes(model.replace(b"llama", b"xlama", 1))
             for path, words in (
                 (Path(folder, "none.gguf"), "cannot be read"),
                 (text, "no model in the format GGUF"),
-                (cut, "cannot load"),
+                (cut, "architecture unknown"),
+                (half, "architecture llama): the file is cut"),
+                (foreign, "architecture xlama): the file is cut or damaged, or llama.cpp"),
             ):
                 self.environment["RAG_MODEL"] = str(path)
                 done = self.run_rag("ask", "Why?", self.DOCUMENTS[0])
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(words, done.stderr)
                 self.assertIn(str(path), done.stderr)
+
+    def model_head(self) -> bytes:
+        """The first megabytes of the model, with the names of all tensors."""
+        found = self.run_python(str(self.RAG / "llm.py")).stdout.strip()
+        with open(found, "rb") as file:
+            return file.read(4 << 20)
 
     def test_without_room_for_states_a_question_is_answered_all_the_same(self) -> None:
         inherited = os.environ["PYTHONPATH"]
@@ -129,15 +148,7 @@ class LanguageModel(unittest.TestCase):
 
     def test_the_page_shows_the_answer_and_the_pieces(self) -> None:
         browser = shutil.which("chromium")
-        page = subprocess.Popen(
-            [str(self.python), str(self.RAG / "page.py"), "--port", "0", *self.DOCUMENTS],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
-        assert page.stdout is not None
-        try:
-            address = page.stdout.readline().strip()
+        with self.page() as address:
             with urllib.request.urlopen(f"{address}ask?q=What+is+locality", timeout=200) as events:
                 told = events.read().decode()
             self.assertIn("event: token", told)
@@ -147,10 +158,42 @@ class LanguageModel(unittest.TestCase):
             shown = self.said(browser, f"{address}?q=What+is+locality")
             self.assertIn('data-ended="yes"', shown)
             self.assertIn("(reused):", shown)
+            self.assertIn("question: reused", shown)
+
+    @contextlib.contextmanager
+    def page(self) -> Iterator[str]:
+        """The address of a page, which is served until the end."""
+        page = subprocess.Popen(
+            [str(self.python), str(self.RAG / "page.py"), "--port", "0", *self.DOCUMENTS],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+        assert page.stdout is not None
+        try:
+            yield page.stdout.readline().strip()
         finally:
             page.terminate()
             page.wait()
             page.stdout.close()
+
+    def test_a_browser_that_goes_away_cancels_the_rest_of_its_answer(self) -> None:
+        inherited = os.environ["PYTHONPATH"]
+        os.environ["PYTHONPATH"] = f"{self.RAG}:{inherited}"  # workers import llm and library
+        self.addCleanup(os.environ.__setitem__, "PYTHONPATH", inherited)
+        with support.runtime("left", "--events", "on", python=str(self.python)) as name:
+            self.environment["PLM_NAME"] = name
+
+            def cancelled() -> bool:  # or the worker noticed first that nobody listens
+                ended = support.ctl("events", "--kind", "cancelled,failed", name=name)
+                status = json.loads(support.ctl("status", "--json", name=name).splitlines()[0])
+                return bool(ended.strip()) and not status["running"]
+
+            with self.page() as address:
+                with urllib.request.urlopen(f"{address}ask?q=Why", timeout=200) as events:
+                    while not events.readline().startswith(b"event: token"):
+                        self.assertFalse(cancelled())
+                support.until(cancelled, "the task of the answer is cancelled, none runs")
 
     def said(self, browser: str, address: str) -> str:
         """The page as the browser shows it when the answer has come."""

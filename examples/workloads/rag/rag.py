@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import llm
+import numpy as np
 from library import Library
 
 import plm
@@ -36,7 +37,7 @@ from plm._core import DONE, RUNNING
 HITS = 2
 TOKENS = 40
 ROUNDS = 5  # of one question
-THINK_S = 4.0  # between an answer and the next question
+THINK_S = 3.0  # between an answer and the next question
 FOREGROUND, PREFETCH = 100, -1000
 SYSTEM = (
     "<|im_start|>system\nYou answer questions about a program from the documents given, in one or "
@@ -434,6 +435,11 @@ def check(states: States) -> None:
                     os.kill(pid, signal.SIGKILL)
         if "".join(text) != right:
             sys.exit(f"rag.py: {''.join(text)!r}, at first {right!r}")
+    try:
+        plm.get(plm.remote(llm.take).remote(np.zeros(1000, np.uint8)))
+        sys.exit("rag.py: a state of another model was taken")
+    except llm.ModelError:
+        pass
     listening = ask(states, question, Answer(), tokens=200)
     next(listening)
     listening.close()  # the client leaves, and its task ends
