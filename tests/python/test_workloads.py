@@ -185,7 +185,7 @@ class LanguageModel(unittest.TestCase):
             self.environment["PLM_NAME"] = name
 
             def cancelled() -> bool:  # or the worker noticed first that nobody listens
-                ended = support.ctl("events", "--kind", "cancelled,failed", name=name)
+                ended = support.ctl("events", "--json", "--kind", "cancelled,failed", name=name)
                 status = json.loads(support.ctl("status", "--json", name=name).splitlines()[0])
                 return bool(ended.strip()) and not status["running"]
 
