@@ -12,11 +12,12 @@
 ## make crash          kill every operation at every step; a survivor judges (6 min)
 ## make explore        the whole runtime, SEEDS=15000 schedules for each scenario
 ## make soak           MINUTES=10 of mixed load while processes are killed
+## make fleet-chaos    MINUTES=10: hosts and Redis die, stop, lose each other; a ledger
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
 ## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
 ## make faults | model   failing system calls (FAULT_SECONDS=N) | four protocols in Spin
 ## make mutants        apply each line of tests/sweeps/mutants; its test must notice
-## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
+## make nightly        sweeps, faults, fuzz, soak, chaos, explorer: NIGHT_MINUTES=480
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
@@ -90,7 +91,8 @@ WEB     := $(call objects,$(call sources,web) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
-all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a examples
+all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \
+	$(B)/libplm-fleet.so examples
 	@:
 
 .PHONY: help
@@ -113,6 +115,16 @@ $(B)/libplm.a: $(CORE) $(CLIENT)
 $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
+
+# Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
+FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c \
+	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
+
+$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
+	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
+	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
+	    -Wl,--version-script=fleet/library/libplm-fleet.map
+	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
@@ -148,6 +160,11 @@ $(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libp
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
+$(B)/examples/fleet: examples/client_fleet.c client/plm_fleet.h client/plm.h \
+	$(B)/libplm.so $(B)/libplm-fleet.so
+	@mkdir -p $(@D)
+	$(OUTSIDE) -o $@ $< -L$(B) -lplm-fleet -lplm -Wl,-rpath,'$$ORIGIN/..'
+
 # ---- Python: the extension plm._core and the package around it -----------------------------------
 
 # The stable interface of CPython 3.11 (abi3): one build works for all later versions. PYTHON names
@@ -160,6 +177,7 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_pat
 	2>/dev/null)
 PY      := $(B)/python/plm
 PY_CORE := $(call objects,$(call sources,python/core))
+PY_FLEET := $(call objects,$(call sources,python/fleet))
 PY_LIBS := $(call objects,$(call sources,worker command)) $(CLIENT) $(CORE)
 PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/plm/*.pyi \
 	python/plm/py.typed python/plm/*/*.py))
@@ -170,14 +188,18 @@ python:
 	    $(AGAIN) python-package)
 
 .PHONY: python-package
-python-package: $(PY)/_core.abi3.so $(PY_FILES)
+python-package: $(PY)/_core.abi3.so $(PY)/_fleet.abi3.so $(PY_FILES)
 	@:
 
-$(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
+$(PY_CORE) $(PY_FLEET): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
 
 $(PY)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -Wl,--version-script=python/core/core.map
+
+$(PY)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map
 
 $(PY_FILES): $(PY)/%: python/plm/%
 	@mkdir -p $(@D)
@@ -187,7 +209,8 @@ $(PY_FILES): $(PY)/%: python/plm/%
 # it can be used where nothing is installed and nothing can be compiled. DT_RPATH, since libraries
 # in the wheel load each other.
 PARTS   := $(B)/wheel-parts/plm
-PARTED  := $(PARTS)/_core.abi3.so $(addprefix $(PARTS)/bin/,plm plmctl plmdump)
+PARTED  := $(addprefix $(PARTS)/,_core.abi3.so _fleet.abi3.so \
+	$(addprefix bin/,plm plmctl plmdump))
 OWN     := -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN
 .PHONY: wheel wheel-parts
 wheel-parts: $(PARTED)
@@ -198,6 +221,8 @@ $(PARTS)/bin:
 	@mkdir -p $@
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
+$(PARTS)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
@@ -261,6 +286,9 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 # Addresses and words of a fleet, without a fleet.
 $(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
 
+# The library of fleets, and its example.
+$(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet
+
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
@@ -279,6 +307,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
 PYTESTS := $(wildcard tests/python/test_*.py)
 WEBTESTS := $(wildcard tests/web/test_*.py)
+FLEETTESTS := $(wildcard tests/fleet/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -307,7 +336,7 @@ check: deps deps-python workload-deps
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(WEBTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(FLEETTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -405,11 +434,17 @@ soak: deps
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
 	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
+# CHAOS_SEED=N repeats a run.
+.PHONY: fleet-chaos
+fleet-chaos: deps
+	$(AGAIN) VARIANT=release all test-programs
+	$(Q)python3 tests/fleet/chaos.py --minutes $(MINUTES) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
-	$(AGAIN) VARIANT=release all
+	$(AGAIN) VARIANT=release all test-programs
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
@@ -503,14 +538,15 @@ install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
-	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h $(TO)/include
-	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
-	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
-	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
+	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h client/plm_fleet.h $(TO)/include
+	$(foreach library,plm plm-fleet,$(INSTALL) $(B)/lib$(library).so \
+	        $(TO)/lib/lib$(library).so.$(VERSION) && \
+	    ln -sf lib$(library).so.$(VERSION) $(TO)/lib/lib$(library).so.$(SOVERSION) && \
+	    ln -sf lib$(library).so.$(SOVERSION) $(TO)/lib/lib$(library).so &&) true
 	$(INSTALL) -m 644 $(B)/libplm.a $(TO)/lib
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
-	    > $(TO)/lib/pkgconfig/plm.pc
-	chmod 644 $(TO)/lib/pkgconfig/plm.pc
+	$(foreach pc,client/plm.pc fleet/library/plm-fleet.pc,sed -e 's|@PREFIX@|$(PREFIX)|' \
+	    -e 's|@VERSION@|$(VERSION)|' $(pc).in > $(TO)/lib/pkgconfig/$(notdir $(pc)) &&) true
+	chmod 644 $(TO)/lib/pkgconfig/plm.pc $(TO)/lib/pkgconfig/plm-fleet.pc
 	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
 	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
 	    examples/README.md $(DOC_TO)/examples
@@ -530,9 +566,11 @@ install: all packaging
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/include/plm_inspect.h \
-	    $(TO)/lib/pkgconfig/plm.pc \
-	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) \
+	    $(addprefix $(TO)/include/,plm.h plm_inspect.h plm_fleet.h) \
+	    $(addprefix $(TO)/lib/pkgconfig/,plm.pc plm-fleet.pc) \
+	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION) -fleet.so \
+	        -fleet.so.$(SOVERSION) -fleet.so.$(VERSION)) \
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \

@@ -2,7 +2,8 @@
 
 static int cancel_run(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel };
+	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel,
+		FLEET_CANCEL };
 	return end_tasks(context, argc, argv, &ending);
 }
 

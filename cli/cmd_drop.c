@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cli/fleet_door.h"
 #include "cli/short_reference.h"
 
 static int drop_run(struct context *context, int argc, char **argv)
@@ -11,7 +12,10 @@ static int drop_run(struct context *context, int argc, char **argv)
 	if (settled == EXIT_FINE)
 		settled = references_settle(context, refs, n, argv + optind);
 	int worst = settled;
-	for (size_t i = 0; settled == EXIT_FINE && i < n; i++) {
+	if (settled == EXIT_FINE && context->fleet)
+		worst = fleet_act(context,
+		    &(struct selection){ .n = n, .ref = refs, .named = true }, FLEET_FORGET);
+	for (size_t i = 0; settled == EXIT_FINE && !context->fleet && i < n; i++) {
 		int r = plm_forget(context->rt, refs[i]);
 		if (r < 0)
 			worst = failed(r, argv[optind + (int)i]);
@@ -26,5 +30,6 @@ const struct command cmd_drop = {
 	.help = "stop keeping what put or --detach kept, by reference",
 	.notes = "The value is removed when no other program and no task needs it.\n",
 	.run = drop_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
 #include "cli/history.h"
 #include "cli/look.h"
 
@@ -281,6 +282,27 @@ static const struct column columns[] = {
 };
 enum { COLUMNS_USUAL = 10 }; /* the columns of a list for people */
 
+static const struct column fleet_columns[] = {
+	{ "ID", "id", 0, .cell = history_number },
+	{ "REF", "ref", -1, .cell = history_text },
+	{ "STATE", "state", -1, .cell = history_state },
+	{ "EXIT", "exit_code", 0, .cell = history_number },
+	{ "SUBMITTED", "submitted", -1, .cell = history_moment },
+	{ "RAN", "run_ms", 0, .cell = history_ms },
+	{ "TRIES", "attempts", 0, .cell = history_number },
+	{ "HOST", "host", -1, .cell = history_text_if_any },
+	{ "LABEL", "label", -1, .cell = history_text_if_any },
+	{ "COMMAND", "command", -1, .cell = history_text },
+	{ "WHY", "message", -1, .cell = history_text_if_any },
+	{ "NEEDS", "needs", -1, .cell = history_text_if_any },
+	{ "PRIORITY", "priority", 0, .cell = history_number },
+	{ "BEGAN", "began", -1, .cell = history_moment },
+	{ "ENDED", "ended", -1, .cell = history_moment },
+	{ "CODE", "code", 0, .cell = history_number },
+	{ "SIGNAL", "signal", 0, .cell = history_number },
+};
+enum { FLEET_COLUMNS_USUAL = 11 };
+
 static const struct column total_columns[] = {
 	{ "KEY", "key", -1, .cell = history_text },
 	{ "TASKS", "tasks", 0, .cell = history_number },
@@ -303,19 +325,49 @@ static void history_catch_up(struct context *context)
 		    stderr, "plmctl: history: %s: the last moments may be missing\n", plm_why());
 }
 
+static void history_begin(struct context *context, const struct asked *a, bool one)
+{
+	struct output *out = &context->out;
+	bool all = one || out->json;
+	out->upright = one && a->key == HISTORY_KEYS;
+	if (a->key != HISTORY_KEYS)
+		table_begin(out, total_columns, COUNT_OF(total_columns));
+	else if (context->fleet)
+		table_begin(
+		    out, fleet_columns, all ? COUNT_OF(fleet_columns) : FLEET_COLUMNS_USUAL);
+	else
+		table_begin(out, columns, all ? COUNT_OF(columns) : COLUMNS_USUAL);
+}
+
+static int history_of_fleet(struct context *context, struct asked *a, bool one)
+{
+	struct history *h = NULL;
+	uint64_t rows = 0;
+	if (a->directory)
+		usage_error(context, "--state-dir is of a runtime: a fleet has its queue");
+	if (a->key == HISTORY_BY_USER)
+		usage_error(context, "--totals user is of a runtime: a fleet does not note users");
+	int code = fleet_history(context, &h);
+	history_begin(context, a, one);
+	if (code == EXIT_FINE) {
+		int r = history_print(h, &a->filter, a->key, &context->out, &rows);
+		code = r < 0 ? failed(r, "history") : EXIT_FINE;
+	}
+	history_close(&h);
+	if (!one || rows || code != EXIT_FINE)
+		return code;
+	fprintf(stderr, "plmctl: history: the fleet has no such task any more\n");
+	return EXIT_DATA;
+}
+
 static int history_print_all(struct context *context, struct asked *a, bool one)
 {
 	struct history *h = NULL;
-	struct output *out = &context->out;
 	uint64_t rows = 0;
 	int r = history_open(a->directory, &h);
-	out->upright = one && a->key == HISTORY_KEYS;
-	if (r == 0 && a->key != HISTORY_KEYS)
-		table_begin(out, total_columns, COUNT_OF(total_columns));
-	else if (r == 0)
-		table_begin(out, columns, one || out->json ? COUNT_OF(columns) : COLUMNS_USUAL);
+	history_begin(context, a, one);
 	if (r == 0)
-		r = history_print(h, &a->filter, a->key, out, &rows);
+		r = history_print(h, &a->filter, a->key, &context->out, &rows);
 	if (h)
 		history_close(&h);
 	if (r < 0) {
@@ -342,6 +394,8 @@ static int history_run(struct context *context, int argc, char **argv)
 	if (a.limit < 0)
 		a.limit = a.key != HISTORY_KEYS ? 0 : LIMIT_DEFAULT;
 	a.filter.most = (uint64_t)a.limit;
+	if (context->fleet)
+		return history_of_fleet(context, &a, one);
 	int code = history_find_directory(context, &a);
 	if (code != EXIT_FINE)
 		return code;
@@ -360,8 +414,9 @@ const struct command cmd_history = {
 	.options = { option_rows },
 	.notes =
 	    "The columns are those of the view \"history\" in DIR/journal.db, which any program\n"
-	    "with SQLite can read.\n"
+	    "with SQLite can read. On a fleet the tasks are those of its queue.\n"
 	    "Exit code: 65 no such task, 66 no journal, 76 an earlier plm wrote the journal.\n",
 	.run = history_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -78,12 +78,10 @@ static int move_run(struct context *context, int argc, char **argv)
 		usage_error(context,
 		    "--to accepts only `todo`, and must be given (`plmctl cancel` ends tasks, "
 		    "`plmctl forget` removes finished ones)");
-	if (context->fleet)
-		filter_only(context, &filter, "failed");
 	filter_only(context, &filter, "in_progress,failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE && context->fleet)
-		code = fleet_act(context, &selection, FLEET_RETRY);
+		code = fleet_act(context, &selection, FLEET_MOVE);
 	else if (code == EXIT_FINE)
 		code = move_move(context, &selection, &filter);
 	selection_free(&selection);

@@ -7,26 +7,9 @@
 #include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/fleet_door.h"
+#include "cli/read_stream.h"
 #include "cli/result.h"
-
-enum { STREAM_FIRST_BYTES = 1 << 16 };
-
-/* Up to length bytes; fewer only at the end. -errno. */
-static ssize_t put_read_fully(int fd, char *data, size_t length)
-{
-	size_t done = 0;
-	while (done < length) {
-		ssize_t n = read(fd, data + done, length - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
 
 static int put_unreadable(const char *path, const char *why)
 {
@@ -41,7 +24,7 @@ static int put_sized(struct context *context, int fd, const char *path, size_t s
 	int r = plm_create(context->rt, size, &data, ret);
 	if (r < 0)
 		return failed(r, path);
-	ssize_t n = put_read_fully(fd, data, size);
+	ssize_t n = read_fully(fd, data, size);
 	if (n == (ssize_t)size) {
 		r = plm_seal(context->rt, *ret);
 		return r < 0 ? failed(r, path) : EXIT_FINE;
@@ -50,35 +33,10 @@ static int put_sized(struct context *context, int fd, const char *path, size_t s
 	return put_unreadable(path, n < 0 ? strerror((int)-n) : "it shrank while it was read");
 }
 
-/* Reads a stream, whose length is unknown, into memory that doubles. -errno. */
-static ssize_t put_read_stream(int fd, char **ret)
-{
-	size_t room = 0, length = 0;
-	char *data = NULL;
-	ssize_t n;
-	do {
-		room = room ? room * 2 : STREAM_FIRST_BYTES;
-		char *more = room > SSIZE_MAX ? NULL : realloc(data, room);
-		if (!more) {
-			free(data);
-			return -ENOMEM;
-		}
-		data = more;
-		n = put_read_fully(fd, data + length, room - length);
-		length += n > 0 ? (size_t)n : 0;
-	} while (n >= 0 && length == room);
-	if (n < 0) {
-		free(data);
-		return n;
-	}
-	*ret = data;
-	return (ssize_t)length;
-}
-
 static int put_stream(struct context *context, int fd, const char *path, plm_ref *ret)
 {
 	char *data;
-	ssize_t length = put_read_stream(fd, &data);
+	ssize_t length = read_stream(fd, SSIZE_MAX, &data);
 	if (length < 0)
 		return put_unreadable(path, strerror((int)-length));
 	int r = plm_put(context->rt, data, (size_t)length, ret);
@@ -121,7 +79,9 @@ static int put_run(struct context *context, int argc, char **argv)
 	if (fd < 0)
 		return put_unreadable(path, strerror(errno));
 	int code = runtime(context);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE && context->fleet)
+		code = fleet_put(context, fd, path);
+	else if (code == EXIT_FINE)
 		code = put_descriptor(context, fd, path);
 	if (!standard)
 		close(fd);
@@ -132,6 +92,9 @@ const struct command cmd_put = {
 	.name = "put",
 	.usage = "[OPTION]... FILE|-",
 	.help = "store a file or stdin as an object and print its reference",
-	.notes = "The runtime keeps the object until `plmctl drop`.\n",
+	.notes =
+	    "The runtime keeps the object until `plmctl drop`. A fleet keeps up to 8 MiB, as long\n"
+	    "as results.\n",
 	.run = put_run,
+	.fleet = true,
 };

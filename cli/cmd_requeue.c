@@ -2,7 +2,8 @@
 
 static int requeue_run(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue };
+	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue,
+		FLEET_REQUEUE };
 	return end_tasks(context, argc, argv, &ending);
 }
 
@@ -17,5 +18,6 @@ const struct command cmd_requeue = {
 	    "is no failure and spends no retry. A filter finds running tasks only. A named task\n"
 	    "that waits stays as it is; for a task that has ended there is a message.\n",
 	.run = requeue_run,
+	.fleet = true,
 	.visits = true,
 };

@@ -14,8 +14,9 @@ enum { NAMES_BYTES = 256, ROWS_LEAST = 256 };
 struct list {
 	struct task_filter filter;
 	struct task_columns columns;
-	uint64_t most; /* rows */
-	int sort;      /* column; negative: in the order of the table */
+	uint64_t most;                        /* rows */
+	const char *sort_word, *column_words; /* NULL: not given */
+	int sort;                             /* column; negative: in the order of the table */
 	bool falling;
 	struct watch watch;
 };
@@ -45,10 +46,8 @@ static int tasks_add_column(struct task_columns *columns, const char *word, size
 	return which;
 }
 
-static int tasks_take_columns(void *target, const struct option_given *given)
+static int tasks_take_columns(struct task_columns *columns, const char *words)
 {
-	struct task_columns *columns = &((struct list *)target)->columns;
-	const char *words = given->text;
 	*columns = (struct task_columns){ .n = 0 };
 	for (;;) {
 		size_t length = strcspn(words, ",");
@@ -59,27 +58,27 @@ static int tasks_take_columns(void *target, const struct option_given *given)
 	}
 }
 
-static int tasks_take_sort(void *target, const struct option_given *given)
-{
-	struct list *list = target;
-	list->falling = given->text[0] == '-';
-	const char *word = given->text + list->falling;
-	list->sort = tasks_column_word(given->what, word, strlen(word));
-	return list->sort < 0 ? list->sort : 0;
-}
-
 static const struct option_row rows[] = {
 	{ "limit", NULL, NULL, OPTION_NUMBER, .word = "N", .help = "at most N rows",
 	    OPTION_FIELD(struct list, most), .most = LONG_MAX },
 	{ "sort", NULL, NULL, OPTION_TEXT, .word = "COLUMN",
-	    .help = "smallest first; -COLUMN: largest first", .take = tasks_take_sort },
+	    .help = "smallest first; -COLUMN: largest first",
+	    OPTION_FIELD(struct list, sort_word) },
 	{ "columns", NULL, NULL, OPTION_TEXT, .word = "NAME,...",
 	    .help = "these columns, in this order: ref state function priority attempt worker age "
 		    "queued ran args pending held kept fails returns exit output label command "
 		    "(with --json all of them, unless some are named)",
-	    .take = tasks_take_columns },
+	    OPTION_FIELD(struct list, column_words) },
 	{ 0 },
 };
+
+static int tasks_take_sort(struct list *list)
+{
+	list->falling = list->sort_word[0] == '-';
+	const char *word = list->sort_word + list->falling;
+	list->sort = tasks_column_word("--sort", word, strlen(word));
+	return list->sort < 0 ? list->sort : 0;
+}
 
 /* Ids alone with --quiet, all columns for programs, the important ones for people. */
 static void tasks_choose_columns(const struct context *context, struct task_columns *columns)
@@ -92,6 +91,17 @@ static void tasks_choose_columns(const struct context *context, struct task_colu
 	} else if (!columns->n) {
 		task_columns_usual(columns);
 	}
+}
+
+/* A fleet has columns of its own. */
+static void tasks_choose(const struct context *context, struct list *list)
+{
+	int r = list->sort_word ? tasks_take_sort(list) : 0;
+	if (r == 0 && list->column_words)
+		r = tasks_take_columns(&list->columns, list->column_words);
+	if (r < 0)
+		usage_error(context, "%s", why_text());
+	tasks_choose_columns(context, &list->columns);
 }
 
 /* ---- in the order of the table: first rows are printed before the last record is read ---- */
@@ -199,7 +209,8 @@ static int tasks_show(struct context *context, void *argument)
 {
 	const struct list *list = argument;
 	if (context->fleet)
-		return fleet_tasks(context, &list->filter, list->most);
+		return fleet_tasks(
+		    context, &list->filter, list->most, list->sort_word, list->column_words);
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -212,9 +223,8 @@ static int tasks_run(struct context *context, int argc, char **argv)
 	struct list list = { .most = UINT64_MAX, .sort = -1 };
 	take_options(context, argc, argv, (void *[]){ &list.filter, &list, &list.watch });
 	expect_operands(context, argc, 0, 0);
-	if (context->fleet && (list.sort >= 0 || list.columns.n))
-		usage_error(context, "--sort and --columns are not possible on a fleet");
-	tasks_choose_columns(context, &list.columns);
+	if (!context->fleet)
+		tasks_choose(context, &list);
 	return watch_run(context, &list.watch, tasks_show, &list);
 }
 
@@ -229,7 +239,9 @@ const struct command cmd_tasks = {
 	    "signal N, the code of another failure; OUTPUT the size of its stdout; COMMAND its\n"
 	    "words, or the function of a task that is no command. Of the words the first thousand\n"
 	    "bytes count, after the end of the task the first 239; a task that was cancelled\n"
-	    "before it began has none.\n",
+	    "before it began has none. On a fleet, in the order of submission,\n"
+	    "the columns are ref state priority attempt host ran exit label command needs after\n"
+	    "retries crash_retries signal message submitted began ended.\n",
 	.run = tasks_run,
 	.fleet = true,
 	.visits = true,

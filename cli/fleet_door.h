@@ -20,6 +20,8 @@ void fleet_close(struct context *context);
 
 /* ---- new tasks ---- */
 
+struct history;
+
 struct fleet_new {
 	const plm_task *task;
 	const char *label; /* NULL: none */
@@ -37,6 +39,9 @@ int fleet_submit(struct context *context, struct command_request *request, const
     size_t count);
 int fleet_call(struct context *context, const struct task_request *call);
 
+/* Puts what a descriptor has to say into the queue, and prints the reference. */
+int fleet_put(struct context *context, int fd, const char *path);
+
 /* ---- tasks that are there ---- */
 
 int fleet_select(struct context *context, const struct task_filter *filter, struct selection *ret);
@@ -47,14 +52,24 @@ int fleet_await_all(struct context *context, const struct selection *s);
 int fleet_get(struct context *context, plm_ref ref, const char *path);
 int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
 
-enum fleet_action { FLEET_CANCEL, FLEET_RETRY, FLEET_FORGET };
+enum fleet_action {
+	FLEET_CANCEL,
+	FLEET_REQUEUE,
+	FLEET_RETRY,
+	FLEET_MOVE, /* to todo: failed tasks are retried, running ones requeued */
+	FLEET_FORGET
+};
 int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
 int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
 int fleet_info(struct context *context, const plm_ref *refs, size_t n);
 
 /* ---- the whole ---- */
 
-int fleet_tasks(struct context *context, const struct task_filter *filter, uint64_t most);
+/* sort: a column, or -COLUMN; columns: names with commas between them; NULL: as usual. */
+int fleet_tasks(struct context *context, const struct task_filter *filter, uint64_t most,
+    const char *sort, const char *columns);
+/* Opens the history with all tasks of the queue; the caller closes *ret in each case. */
+int fleet_history(struct context *context, struct history **ret);
 int fleet_status(struct context *context);
 int fleet_hosts(struct context *context);
 /* order: "drain", "close"; "": back to work. */

@@ -96,6 +96,20 @@ int history_open(const char *directory, struct history **ret)
 	return r;
 }
 
+int history_in_memory(struct history **ret)
+{
+	struct history *h = calloc(1, sizeof *h);
+	if (!h)
+		return why(-ENOMEM, "no memory for the history");
+	snprintf(h->path, sizeof h->path, "the database in memory");
+	int code = sqlite3_open(":memory:", &h->db);
+	int r = code == SQLITE_OK ? 0 : history_failure(h, code);
+	*ret = h;
+	if (r < 0)
+		history_close(ret);
+	return r;
+}
+
 void history_close(struct history **hp)
 {
 	if (*hp)

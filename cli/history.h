@@ -25,6 +25,8 @@ enum history_key { HISTORY_BY_USER, HISTORY_BY_LABEL, HISTORY_BY_DAY, HISTORY_KE
 struct history;
 
 int history_open(const char *directory, struct history **ret);
+/* An empty one, for a caller that makes the two views itself. */
+int history_in_memory(struct history **ret);
 void history_close(struct history **hp);
 
 /* The open database, for other queries of the two views, and -errno with a why for their errors. */

@@ -1,7 +1,5 @@
 #include "cli/task_ending.h"
 
-#include "cli/fleet_door.h"
-
 struct asked {
 	const struct task_ending *ending;
 	int grace_ms;
@@ -45,7 +43,7 @@ static int task_ending_end_and_wait(struct context *context, struct selection *s
 	return r < 0 ? failed(r, "waiting for their end") : EXIT_FINE;
 }
 
-/* A fleet cancels; the grace is that of the task, since its host counts the time. */
+/* The grace is that of the task, since its host counts the time. */
 static int task_ending_on_fleet(
     struct context *context, int argc, char **argv, const struct asked *asked)
 {
@@ -54,7 +52,7 @@ static int task_ending_on_fleet(
 		usage_error(context, "--grace is given when a task of a fleet is submitted");
 	int code = select_tasks(context, argc, argv, &asked->filter, &selection);
 	if (code == EXIT_FINE)
-		code = fleet_act(context, &selection, FLEET_CANCEL);
+		code = fleet_act(context, &selection, asked->ending->on_fleet);
 	if (code == EXIT_FINE && asked->wait)
 		code = fleet_wait(context, &selection, false, true);
 	selection_free(&selection);

@@ -2,6 +2,7 @@
 #ifndef PLM_CLI_TASK_ENDING_H
 #define PLM_CLI_TASK_ENDING_H
 
+#include "cli/fleet_door.h"
 #include "cli/task_action.h"
 
 /* For the options of the command, with task_filter_rows between the two tables; `requeue` omits the
@@ -12,6 +13,7 @@ struct task_ending {
 	const char *past;   /* "cancelled" */
 	const char *states; /* of tasks to end: "in_progress" */
 	int (*end)(struct plm *rt, plm_ref ref, int grace_ms);
+	enum fleet_action on_fleet;
 };
 
 /* Takes the options, selects the tasks and ends them. Returns an exit code. */

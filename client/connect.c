@@ -1,6 +1,7 @@
 /* connect.c - how a process gets a place in a runtime, through the manager's door, and leaves. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,10 @@ static int connect_to(plm **ret, const char *name, unsigned flags, int timeout_m
 {
 	if (!name)
 		name = getenv("PLM_NAME");
+	if (name && strstr(name, "://"))
+		return why(-EINVAL,
+		    "the name of a runtime has no \"://\": to a fleet connects plm_fleet_connect() "
+		    "of plm_fleet.h (-lplm-fleet)");
 	struct plm *rt = calloc(1, sizeof *rt);
 	if (!rt)
 		return -ENOMEM;

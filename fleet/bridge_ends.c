@@ -4,9 +4,11 @@
  * is made again from the runtime. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -19,46 +21,54 @@ struct batch { /* a commit being made */
 	size_t index[BRIDGE_COMMIT_MOST]; /* of the tasks, falling */
 	struct engine_end end[BRIDGE_COMMIT_MOST];
 	plm_view view[BRIDGE_COMMIT_MOST];
+	plm_view *more[BRIDGE_COMMIT_MOST]; /* of end[i].more; NULL: none */
 	char message[BRIDGE_COMMIT_MOST][MESSAGE_BYTES];
 };
 
 void bridge_forget(struct bridge *b, size_t i)
 {
 	plm_drop(b->rt, b->task[i].ref);
-	if (b->task[i].more[0].id)
-		plm_drop(b->rt, b->task[i].more[0]);
+	if (b->task[i].more)
+		plm_drop_many(b->rt, b->task[i].more, b->task[i].mores);
+	free(b->task[i].more);
 	b->task[i] = b->task[--b->tasks];
 }
 
-void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms)
+void bridge_cancel(struct bridge *b, uint64_t id)
 {
 	for (size_t i = 0; i < b->tasks; i++)
 		if (b->task[i].id == id && !b->task[i].cancelled) {
 			b->task[i].cancelled = true;
-			plm_cancel(b->rt, b->task[i].ref, grace_ms);
+			plm_cancel(b->rt, b->task[i].ref, (int)b->task[i].cancel_ms);
 		}
 }
 
-/* A cancel before the begin leaves the count of attempts at 0; a task that began in the same moment
- * has done a part of its work, and is treated as after a death. */
-static void ends_send_one_back(struct bridge *b, struct bridge_task *task)
+/* A cancel of a waiting task leaves the count of attempts as it was; a task that began in the same
+ * moment has done a part of its work, and is treated as after a death. */
+static bool ends_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
 {
 	plm_task_row row;
-	if (task->cancelled || task->begun ||
-	    plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
-		return;
+	if (task->cancelled || plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
+		return false;
 	task->begun = row.attempt > 0;
-	if (row.state != PLM_STATE_READY || plm_cancel(b->rt, task->ref, 0) < 0)
-		return;
+	if (row.state != PLM_STATE_READY || !(all || row.attempt > 0) ||
+	    plm_cancel(b->rt, task->ref, 0) < 0)
+		return false;
 	task->cancelled = task->back = true;
+	task->back_attempt = row.attempt;
+	return row.attempt > 0;
 }
 
 void bridge_send_back(struct bridge *b)
 {
 	const plm_status *s = &b->status;
-	if (s->paused || s->memory_short || b->drained || b->leaving)
-		for (size_t i = 0; i < b->tasks; i++)
-			ends_send_one_back(b, &b->task[i]);
+	bool all = s->paused || s->memory_short || b->drained || b->leaving;
+	bool rest = false;
+	for (size_t i = 0; i < b->tasks; i++)
+		rest |= ends_send_one_back(b, &b->task[i], all);
+	/* What did not fit here goes to others first. */
+	if (rest)
+		b->rest_until_ns = clock_ns() + engine_lease_ms(b->engine) * NS_PER_MS;
 }
 
 static void ends_read_cancelled(
@@ -67,7 +77,8 @@ static void ends_read_cancelled(
 	plm_task_row row;
 	end->kind = task->back ? ENDING_BACK : ENDING_CANCELLED;
 	if (!task->back ||
-	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 && row.attempt == 0))
+	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 &&
+		row.attempt == task->back_attempt))
 		return;
 	end->kind = ENDING_CRASHED;
 	end->code = EOWNERDEAD;
@@ -111,24 +122,69 @@ static void ends_read_command(
 		ends_too_large(end, message, end->value_bytes);
 }
 
-static void ends_read_value(struct bridge *b, const struct bridge_task *task, plm_view *view,
-    struct engine_end *end, char *message)
+static void ends_read_value(
+    struct bridge *b, plm_ref ref, plm_view *view, struct engine_end *end, char *message)
 {
-	int r = plm_get(b->rt, task->ref, view, 0);
+	int r = plm_get(b->rt, ref, view, 0);
 	if (r < 0) {
 		end->kind = ENDING_CRASHED;
 		end->code = -r;
 		snprintf(message, MESSAGE_BYTES, "the value is gone: %.300s", plm_why());
 		return;
 	}
-	end->value = view->data;
-	end->value_bytes = view->len;
 	if (view->len > ENGINE_VALUE_MOST)
 		ends_too_large(end, message, view->len);
 }
 
-static void ends_read_failure(
-    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
+static void ends_read_first(struct bridge *b, const struct bridge_task *task, plm_view *view,
+    struct engine_end *end, char *message)
+{
+	ends_read_value(b, task->ref, view, end, message);
+	if (end->kind != ENDING_DONE)
+		return;
+	end->value = view->data;
+	end->value_bytes = view->len;
+}
+
+/* Further results: of a function all, of a command the files that it wrote. */
+static void ends_read_more(
+    struct bridge *b, struct batch *batch, size_t n, const struct bridge_task *task)
+{
+	struct engine_end *end = &batch->end[n];
+	unsigned first = task->command ? PLM_COMMAND_RESULTS : 1;
+	if (task->mores < first || end->kind != ENDING_DONE)
+		return;
+	struct engine_value *value = calloc(task->mores, sizeof *value);
+	batch->more[n] = calloc(task->mores, sizeof **batch->more);
+	CHECK(value && batch->more[n]);
+	end->more = value;
+	for (unsigned part = first; part <= task->mores && end->kind == ENDING_DONE; part++) {
+		plm_view *view = &batch->more[n][end->mores];
+		ends_read_value(b, task->more[part - 1], view, end, batch->message[n]);
+		value[end->mores++] = (struct engine_value){ part, view->data, view->len };
+		batch->bytes += view->len;
+	}
+	if (end->kind != ENDING_DONE)
+		end->mores = 0;
+}
+
+static void ends_free_values(struct bridge *b, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		if (batch->view[i].data)
+			plm_release(b->rt, &batch->view[i]);
+		const struct bridge_task *task = &b->task[batch->index[i]];
+		for (unsigned j = 0; batch->more[i] && j < task->mores; j++)
+			if (batch->more[i][j].data)
+				plm_release(b->rt, &batch->more[i][j]);
+		free(batch->more[i]);
+		free((void *)(uintptr_t)batch->end[i].more);
+	}
+}
+
+/* What a function attached to its failure, such as an exception, travels as the value. */
+static void ends_read_failure(struct bridge *b, const struct bridge_task *task, plm_view *view,
+    struct engine_end *end, char *message)
 {
 	plm_failure f;
 	if (plm_error(b->rt, task->ref, &f) < 0) {
@@ -141,6 +197,10 @@ static void ends_read_failure(
 	end->code = f.code;
 	end->signal = f.signal;
 	snprintf(message, MESSAGE_BYTES, "%s", f.message);
+	if (task->command || plm_failure_detail(b->rt, task->ref, view) < 0)
+		return;
+	end->value = view->data;
+	end->value_bytes = view->len;
 }
 
 /* False: the task has not ended. */
@@ -155,6 +215,7 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	char *message = batch->message[n];
 	batch->index[n] = i;
 	batch->view[n] = (plm_view){ .data = NULL };
+	batch->more[n] = NULL;
 	message[0] = 0;
 	*end = (struct engine_end){
 		.id = task->id, .attempt = task->attempt, .kind = ENDING_DONE, .message = message
@@ -162,11 +223,12 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	if (outcome == -PLM_ECANCELLED)
 		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)
-		ends_read_failure(b, task, end, message);
+		ends_read_failure(b, task, &batch->view[n], end, message);
 	if (task->command && outcome != -PLM_ECANCELLED)
 		ends_read_command(b, task, end, message);
 	else if (outcome == 0)
-		ends_read_value(b, task, &batch->view[n], end, message);
+		ends_read_first(b, task, &batch->view[n], end, message);
+	ends_read_more(b, batch, n, task);
 	batch->bytes += end->value_bytes + end->error_bytes;
 	return true;
 }
@@ -188,9 +250,7 @@ static int ends_send(struct bridge *b, struct batch *batch)
 {
 	uint8_t taken[BRIDGE_COMMIT_MOST];
 	int r = engine_commit(b->engine, b->member, batch->end, batch->n, taken);
-	for (size_t i = 0; i < batch->n; i++)
-		if (batch->view[i].data)
-			plm_release(b->rt, &batch->view[i]);
+	ends_free_values(b, batch);
 	if (r < 0)
 		return r;
 	ends_say_void(b, batch, taken);

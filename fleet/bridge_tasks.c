@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { REST_MS = 500, PACE_MS = 50 };
+enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000 };
 
 /* ---- how many ---- */
 
@@ -152,11 +152,35 @@ static void tasks_drop_values(struct bridge *b, const struct task_read *read)
 			plm_drop(b->rt, read->arg[read->after[i].arg].future);
 }
 
+static void tasks_take_references(struct bridge_task *task, const plm_ref *refs, unsigned n)
+{
+	task->ref = refs[0];
+	if (n <= 1)
+		return;
+	task->mores = n - 1;
+	task->more = malloc(task->mores * sizeof *task->more);
+	CHECK(task->more);
+	memcpy(task->more, refs + 1, task->mores * sizeof *task->more);
+}
+
+/* When the bridge dies, the runtime ends the tasks with the grace of their terms; the lease may end
+ * soon then. A longer grace holds for the cancel of a user alone. */
+static void tasks_limit_grace(
+    const struct bridge *b, struct task_read *read, struct bridge_task *task)
+{
+	uint32_t wanted = read->terms.grace_ms ? read->terms.grace_ms : GRACE_USUAL_MS;
+	task->cancel_ms = wanted;
+	if (wanted <= bridge_grace_ms(b))
+		return;
+	read->terms.grace_ms = bridge_grace_ms(b);
+	read->task.terms = &read->terms;
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
 	static struct task_read read;
-	plm_ref refs[PLM_COMMAND_RESULTS] = { PLM_NONE };
+	static plm_ref refs[TASK_WORDS_RESULTS];
 	int r = task_words_read(claim->words, claim->words_bytes, &read);
 	if (r < 0)
 		return r;
@@ -164,14 +188,14 @@ static int tasks_submit(
 		read.terms.total_ms = (uint32_t)claim->left_ms;
 		read.task.terms = &read.terms;
 	}
+	tasks_limit_grace(b, &read, task);
 	r = tasks_fetch(b, &read);
 	if (r == 0)
 		r = plm_submit(b->rt, &read.task, refs);
 	tasks_drop_values(b, &read);
 	if (r < 0)
 		return r;
-	task->ref = refs[0];
-	task->more[0] = refs[1];
+	tasks_take_references(task, refs, read.task.results);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
 	task->class = read.needs[0] ? tasks_class(b, read.needs) : -1;
 	return 0;

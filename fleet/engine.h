@@ -44,7 +44,23 @@ void engine_close(struct engine **ep);
 uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 
-/* A task of the queue as a reference, and back; *ret_id is 0 for a reference of another queue. */
+/* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
+ * All verbs but engine_result() mean the task. */
+#define ENGINE_TASK_BITS 36
+static inline uint64_t engine_value_id(uint64_t id, unsigned part)
+{
+	return id | (uint64_t)part << ENGINE_TASK_BITS;
+}
+static inline uint64_t engine_task_id(uint64_t id)
+{
+	return id & ((UINT64_C(1) << ENGINE_TASK_BITS) - 1);
+}
+static inline unsigned engine_part_of(uint64_t id)
+{
+	return (unsigned)(id >> ENGINE_TASK_BITS);
+}
+
+/* An id as a reference, and back; *ret_id is 0 for a reference of another queue. */
 plm_ref engine_ref(const struct engine *e, uint64_t id);
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id); /* 0, or -EXDEV */
 
@@ -57,6 +73,7 @@ struct engine_task {
 	const char *needs; /* "": none */
 	unsigned retries, crash_retries;
 	uint32_t queue_ms, total_ms, backoff_ms, backoff_max_ms; /* 0: none */
+	uint64_t keep_ms;                                        /* 0: as long as the queue says */
 	const char *label, *title;                               /* "": none */
 	uint64_t identity[2];
 	const uint64_t *after; /* tasks that it waits for */
@@ -68,6 +85,10 @@ struct engine_task {
  * told of their ends, or "". */
 int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
     const char *token, int64_t *ids);
+
+/* Adds a value that no task has made, as a task that is done. */
+int engine_put(
+    struct engine *e, const char *title, const void *value, size_t bytes, uint64_t *ret_id);
 
 /* ---- claim, renew, commit, fail: a host ---- */
 
@@ -99,13 +120,23 @@ enum engine_ending {
 	ENDING_BACK = 'b',      /* never began, or was sent back: spends nothing */
 };
 
+struct engine_value {  /* a further result */
+	unsigned part; /* its number */
+	const void *data;
+	size_t bytes;
+};
+
 struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
 	uint64_t id, attempt;
 	enum engine_ending kind;
 	int code, signal;
 	const char *message;
-	const void *value, *error_output; /* the result, or stdout; stderr */
+	/* The result, stdout, or what a function attached to its failure (plm_fail_detail()); and
+	 * stderr. */
+	const void *value, *error_output;
 	size_t value_bytes, error_bytes;
+	const struct engine_value *more;
+	size_t mores;
 	uint64_t wall_us;
 };
 
@@ -152,6 +183,7 @@ int engine_bell(struct engine *e);
 
 /* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task it needs is not done. */
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret);
@@ -201,6 +233,9 @@ int engine_watch_open(struct engine *e);
 const char *engine_token(const struct engine *e);
 /* The states of tasks; the ends of those that have not ended will be told. */
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret);
+/* The same, and the ends are told to another handle, which has the token. */
+int engine_watch_for(
+    struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret);
 /* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
 int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
 

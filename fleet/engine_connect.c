@@ -29,8 +29,9 @@ static int connect_refused(const struct engine *e, const redisReply *reply, cons
 		    e->url.shown, text);
 	if (strstr(text, "NOPERM"))
 		return why(-EACCES, "%s: %.200s", e->url.shown, text);
-	return why(strstr(text, "DB index") ? -EINVAL : -ENOTCONN, "%s: %s: %.200s", e->url.shown,
-	    what, text);
+	if (strstr(text, "DB index"))
+		return why(-EINVAL, "%s: Redis has no database of this number", e->url.shown);
+	return why(-ENOTCONN, "%s: %s: %.200s", e->url.shown, what, text);
 }
 
 static int connect_say(const struct engine *e, redisContext *c, const char *const *word, int n)
@@ -229,16 +230,22 @@ uint64_t engine_lease_ms(const struct engine *e)
 }
 
 /* A number of the queue in the form of a reference, whose second part is never 0. */
+/* The halves of a reference: the low 32 bits of the task; 1, the next four bits of the task, and
+ * the number of the result. */
+enum { REF_HIGH_BITS = ENGINE_TASK_BITS - 32 };
+
 plm_ref engine_ref(const struct engine *e, uint64_t id)
 {
-	return (plm_ref){ .id = (id & UINT32_MAX) | ((id >> 32) + 1) << 32,
-		.runtime = e->epoch_number };
+	uint64_t high = engine_task_id(id) >> 32 | (uint64_t)engine_part_of(id) << REF_HIGH_BITS;
+	return (plm_ref){ .id = (id & UINT32_MAX) | (high + 1) << 32, .runtime = e->epoch_number };
 }
 
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id)
 {
+	uint64_t high = (ref.id >> 32) - 1;
 	*ret_id = ref.runtime == e->epoch_number && ref.id >> 32
-	    ? (ref.id & UINT32_MAX) | ((ref.id >> 32) - 1) << 32
+	    ? engine_value_id((ref.id & UINT32_MAX) | (high & ((1 << REF_HIGH_BITS) - 1)) << 32,
+		  (unsigned)(high >> REF_HIGH_BITS))
 	    : 0;
 	return *ret_id
 	    ? 0

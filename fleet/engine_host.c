@@ -1,5 +1,6 @@
 /* engine_host.c - the verbs of a host: join, claim, renew, commit and fail, leave. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,17 @@ void engine_reply_free(void *reply)
 		freeReplyObject(reply);
 }
 
+static void host_add_values(struct engine *e, const struct engine_end *end)
+{
+	engine_number(e, (int64_t)end->mores);
+	for (size_t i = 0; i < end->mores; i++) {
+		char field[16];
+		snprintf(field, sizeof field, "v%u", end->more[i].part);
+		engine_text(e, field);
+		engine_bytes(e, end->more[i].data, end->more[i].bytes);
+	}
+}
+
 int engine_commit(
     struct engine *e, const char *member, const struct engine_end *ends, size_t n, uint8_t *taken)
 {
@@ -126,6 +138,7 @@ int engine_commit(
 		engine_bytes(e, end->error_output, end->error_bytes);
 		engine_number(e, (int64_t)end->wall_us);
 		engine_bytes(e, end->value, end->value_bytes);
+		host_add_values(e, end);
 	}
 	int r = engine_call(e);
 	for (size_t i = 0; i < n; i++)

@@ -19,6 +19,15 @@ static void user_add_limit(struct engine *e, uint32_t ms)
 		engine_text(e, "");
 }
 
+/* The engine counts the tasks that a task waits for, each once. */
+static bool user_named_before(const struct engine_task *t, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (engine_task_id(t->after[j]) == engine_task_id(t->after[i]))
+			return true;
+	return false;
+}
+
 static void user_add_after(struct engine *e, const struct engine_task *t)
 {
 	char text[16 * 24], *at = text;
@@ -27,7 +36,9 @@ static void user_add_after(struct engine *e, const struct engine_task *t)
 	at = all;
 	*at = 0;
 	for (size_t i = 0; i < t->afters; i++)
-		at += sprintf(at, i ? " %" PRIu64 : "%" PRIu64, t->after[i]);
+		if (!user_named_before(t, i))
+			at +=
+			    sprintf(at, i ? " %" PRIu64 : "%" PRIu64, engine_task_id(t->after[i]));
 	engine_text(e, all);
 	if (all != text)
 		free(all);
@@ -53,6 +64,7 @@ static void user_add_task(struct engine *e, const struct engine_task *t)
 	engine_text(e, t->title);
 	engine_text(e, identity);
 	user_add_after(e, t);
+	engine_number(e, (int64_t)t->keep_ms);
 }
 
 int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
@@ -69,12 +81,24 @@ int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool
 	return r;
 }
 
+int engine_put(
+    struct engine *e, const char *title, const void *value, size_t bytes, uint64_t *ret_id)
+{
+	engine_begin(e, "put");
+	engine_text(e, title);
+	engine_bytes(e, value, bytes);
+	int r = engine_call(e);
+	*ret_id =
+	    r == 0 && e->reply->type == REDIS_REPLY_STRING ? strtoull(e->reply->str, NULL, 10) : 0;
+	return r;
+}
+
 /* ---- words about many tasks ---- */
 
 static int user_act(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
 {
 	for (size_t i = 0; i < n; i++)
-		engine_number(e, (int64_t)ids[i]);
+		engine_number(e, (int64_t)engine_task_id(ids[i]));
 	int r = engine_call(e);
 	for (size_t i = 0; i < n && r == 0; i++)
 		ret[i] = (int8_t)engine_part_number(e, i);
@@ -84,6 +108,12 @@ static int user_act(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
 {
 	engine_begin(e, "cancel");
+	return user_act(e, ids, n, ret);
+}
+
+int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	engine_begin(e, "requeue");
 	return user_act(e, ids, n, ret);
 }
 
@@ -126,10 +156,16 @@ static enum engine_state user_state(const char *text)
 
 int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_state *ret)
 {
+	return engine_watch_for(e, e->token, ids, n, ret);
+}
+
+int engine_watch_for(
+    struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret)
+{
 	engine_begin(e, "watch");
-	engine_text(e, e->token);
+	engine_text(e, token);
 	for (size_t i = 0; i < n; i++)
-		engine_number(e, (int64_t)ids[i]);
+		engine_number(e, (int64_t)engine_task_id(ids[i]));
 	int r = engine_call(e);
 	for (size_t i = 0; i < n && r == 0; i++)
 		ret[i] = user_state(engine_part_text(e, i));
@@ -141,9 +177,12 @@ int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_st
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 {
 	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, WORDS };
-	char key[sizeof e->prefix + 32];
-	snprintf(key, sizeof key, "%st:%" PRIu64, e->prefix, id);
-	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", "val", "err", "at" };
+	char key[sizeof e->prefix + 32], field[16] = "val";
+	unsigned part = engine_part_of(id);
+	snprintf(key, sizeof key, "%st:%" PRIu64, e->prefix, engine_task_id(id));
+	if (part)
+		snprintf(field, sizeof field, "v%u", part);
+	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", field, "err", "at" };
 	size_t length[COUNT_OF(word)];
 	for (size_t i = 0; i < COUNT_OF(word); i++)
 		length[i] = strlen(word[i]);
@@ -160,9 +199,11 @@ int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 		.error_output = engine_part_text(e, ERRORS),
 		.value_bytes = value && value->type == REDIS_REPLY_STRING ? value->len : 0,
 		.error_bytes = errors && errors->type == REDIS_REPLY_STRING ? errors->len : 0 };
-	return ret->state != ENGINE_NONE
+	if (ret->state == ENGINE_NONE)
+		return why(-ENOENT, "%s has no such task any more", e->url.shown);
+	return ret->state != ENGINE_DONE || part == 0 || value->type == REDIS_REPLY_STRING
 	    ? 0
-	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+	    : why(-ENOENT, "the task has no result of number %u", part);
 }
 
 /* ---- lists ---- */
@@ -229,12 +270,13 @@ int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t
 
 int engine_row(struct engine *e, uint64_t id, struct engine_row *ret)
 {
-	uint64_t from = id;
+	uint64_t task = engine_task_id(id), from = task;
 	int r = engine_list(e, &from, ret, 1);
 	if (r < 0)
 		return r;
-	return r == 1 && ret->id == id ? 0
-				       : why(-ENOENT, "%s has no such task any more", e->url.shown);
+	return r == 1 && ret->id == task
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
 }
 
 int engine_status(struct engine *e, struct engine_status *ret)
@@ -316,7 +358,7 @@ int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 {
 	enum { STATE, NEEDS, BEFORE, PAUSE, HOST, BEGAN, ATTEMPT, MESSAGE };
 	engine_begin(e, "explain");
-	engine_number(e, (int64_t)id);
+	engine_number(e, (int64_t)engine_task_id(id));
 	int r = engine_call(e);
 	if (r < 0)
 		return r;

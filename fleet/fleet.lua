@@ -121,9 +121,9 @@ end
 -- never written is 0 or ''. Most tasks lack the field x: nobody waits for such a task but its
 -- submitter, and it has neither limits nor tasks to wait for, so a look at a few fields is enough.
 local READ = { 'ow', 'at', 'st', 're', 'cr', 'cx', 'pr', 'ne', 'bo', 'bm', 'ro', 'wt', 'wa', 'dn', 'dp',
-	'du' }
-local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-	12, 13, 14, 15, 16
+	'du', 'kp' }
+local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU, KP = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+	11, 12, 13, 14, 15, 16, 17
 
 local BRIEF = { 'ow', 'at', 'st', 'wt', 'x' }
 local BRIEF_WT, BRIEF_X = 4, 5
@@ -139,6 +139,15 @@ local function tell(l, token, id)
 		l.told[token] = ids
 	end
 	ids[#ids + 1] = id
+end
+
+-- The moment from which the time to keep counts: an earlier or later one for a task that asked for
+-- another time than the queue (--keep).
+local function kept_from(l, keep)
+	if not keep then
+		return l.s
+	end
+	return string.format('%.0f', l.t + keep - call('HGET', l.P .. 'meta', 'keep_ms'))
 end
 
 local settle
@@ -172,7 +181,7 @@ settle = function(l, id, state, fields, f)
 		fields[n + 5], fields[n + 6] = 'pl', '' -- a failed task keeps its words for a retry
 	end
 	call('HSET', task, unpack(fields))
-	l.ended[#l.ended + 1] = l.s
+	l.ended[#l.ended + 1] = kept_from(l, f[KP])
 	l.ended[#l.ended + 1] = id
 	l.counts[state] = (l.counts[state] or 0) + 1
 	if f[WT] then
@@ -217,9 +226,10 @@ local function end_attempt(l, id, f, kind, fields)
 	if f[CX] == 't' then
 		settle(l, id, 'failed', { 'code', '110', 'msg',
 			'--total-limit: the task was not done in time' }, f)
-	elseif f[CX] or kind == 'c' then
+	elseif f[CX] == 'c' or (kind == 'c' and f[CX] ~= 'r') then
 		settle(l, id, 'cancelled', {}, f)
-	elseif kind == 'b' then
+	elseif kind == 'b' or f[CX] == 'r' then
+		call('HDEL', task, 'cx')
 		call('HSET', task, 'st', 'ready', 'ow', '')
 		enqueue(l, id, f[PR], f[NE])
 	elseif kind == 'x' and crashes > 0 then
@@ -312,6 +322,14 @@ local function sweep(l)
 	take_over(l)
 end
 
+-- A claim or a renewal may have waited in a stopped engine until the lease was over. Its host has
+-- fenced itself meanwhile, so neither may bring the member back. Asked after sweep(), which may have
+-- taken the member's tasks away.
+local function lives(l, member)
+	local ends = call('ZSCORE', l.P .. 'lease', member)
+	return ends and tonumber(ends) > l.t
+end
+
 -- Milliseconds until a pause or a limit ends; -1: none.
 local function next_moment(P, t)
 	local best = -1
@@ -352,8 +370,9 @@ local function open(keys, args)
 end
 
 -- What the fields of a task in `add` are, in order.
-local ADDED = { 'pl', 'pr', 'ne', 're', 'cr', 'ql', 'tl', 'bo', 'bm', 'lb', 'ti', 'un', 'dp' }
-local PL_AT, PR_AT, NE_AT, RE_AT, CR_AT, QL_AT, TL_AT, UN_AT, DP_AT = 1, 2, 3, 4, 5, 6, 7, 12, 13
+local ADDED = { 'pl', 'pr', 'ne', 're', 'cr', 'ql', 'tl', 'bo', 'bm', 'lb', 'ti', 'un', 'dp', 'kp' }
+local PL_AT, PR_AT, NE_AT, RE_AT, CR_AT, QL_AT, TL_AT, UN_AT, DP_AT, KP_AT = 1, 2, 3, 4, 5, 6, 7, 12,
+	13, 14
 
 local function known(P, identity)
 	local id = identity ~= '' and call('HGET', P .. 'u', identity)
@@ -420,6 +439,9 @@ local function add_one(l, id, args, at, token)
 	end
 	if token ~= '' then
 		put('wt', token)
+	end
+	if args[at + KP_AT] ~= '0' then
+		put('x', 1)
 	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
 	local missing, lost = 0, nil
@@ -526,11 +548,12 @@ end
 -- tasks that it waited for.
 local function claim(P, args)
 	local member, n = args[2], tonumber(args[3])
-	if not call('ZSCORE', P .. 'lease', member) then
-		return redis.error_reply('PLMLOST')
-	end
 	local l, classes = ledger(P, now()), {}
 	sweep(l)
+	if not lives(l, member) then
+		close(l)
+		return redis.error_reply('PLMLOST')
+	end
 	for i = 4, #args, 2 do
 		classes[#classes + 1] = { needs = args[i], most = tonumber(args[i + 1]) }
 	end
@@ -565,12 +588,14 @@ local function claim(P, args)
 	return reply
 end
 
--- EPOCH MEMBER, then for each attempt: ID ATTEMPT KIND CODE SIGNAL MESSAGE STDERR WALL_US VALUE.
--- KIND d: done; f, x, c, b as in end_attempt(). Returns 1 (accepted) or 0 (void) for each.
+-- EPOCH MEMBER, then for each attempt: ID ATTEMPT KIND CODE SIGNAL MESSAGE STDERR WALL_US VALUE N, and
+-- N further results as pairs of a field and its value (v1, v2...). KIND d: done; f, x, c, b as in
+-- end_attempt(). Returns 1 (accepted) or 0 (void) for each.
 local function commit(P, args)
-	local member, width = args[2], 9
+	local member, at, next_at = args[2], 3, 3
 	local l, taken, gone = ledger(P, now()), {}, {}
-	for at = 3, #args, width do
+	while next_at <= #args do
+		at, next_at = next_at, next_at + 10 + 2 * tonumber(args[next_at + 9])
 		local id, kind = args[at], args[at + 2]
 		local f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
 		local ours = f[ST] == 'running' and f[OW] == member and f[AT] == args[at + 1]
@@ -583,11 +608,16 @@ local function commit(P, args)
 		if ours then
 			gone[#gone + 1] = id
 			local fields = args[at + 7] ~= '0' and { 'wall', args[at + 7] } or {}
-			if args[at + 6] ~= '' then
+			-- A former attempt may have left its output.
+			local again = args[at + 1] ~= '1'
+			if args[at + 6] ~= '' or again then
 				fields[#fields + 1], fields[#fields + 2] = 'err', args[at + 6]
 			end
-			if args[at + 8] ~= '' then
+			if args[at + 8] ~= '' or again then
 				fields[#fields + 1], fields[#fields + 2] = 'val', args[at + 8]
+			end
+			for i = at + 10, next_at - 1 do
+				fields[#fields + 1] = args[i]
 			end
 			if kind == 'd' then
 				settle(l, id, 'done', fields, f)
@@ -630,13 +660,14 @@ end
 -- then the ids of tasks to be ended.
 local function renew(P, args)
 	local member = args[2]
-	if not call('ZSCORE', P .. 'lease', member) then
+	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
+	sweep(l)
+	if not lives(l, member) then
+		close(l)
 		return redis.error_reply('PLMLOST')
 	end
-	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
-	sweep(l)
 	forget_old(l)
 	close(l)
 	local reply = { call('HGET', P .. 'h:' .. member, 'order') or '', next_moment(P, l.t),
@@ -707,6 +738,35 @@ local function cancel(P, args)
 	end
 	close(l)
 	return reply
+end
+
+-- EPOCH ID...: running tasks go back into the queue and spend no retry. Returns for each 1 (its host
+-- was told, or it waits anyway), 0 (it has ended, or is being ended), -1 (none).
+local function requeue(P, args)
+	local reply = {}
+	for i = 2, #args do
+		local id, task = args[i], P .. 't:' .. args[i]
+		local f = call('HMGET', task, 'st', 'ow', 'cx')
+		reply[i - 1] = not f[1] and -1 or 1
+		if f[1] == 'running' and not f[3] then
+			call('HSET', task, 'cx', 'r')
+			call('SADD', P .. 'x:' .. f[2], id)
+			call('PUBLISH', P .. 'bell:' .. f[2], 'x')
+		elseif f[3] or f[1] == 'done' or f[1] == 'failed' or f[1] == 'cancelled' then
+			reply[i - 1] = 0
+		end
+	end
+	return reply
+end
+
+-- EPOCH TITLE VALUE: a value that no task has made. Returns its id.
+local function put(P, args)
+	local l = ledger(P, now())
+	local id = string.format('%.0f', call('HINCRBY', P .. 'meta', 'next', 1))
+	call('HSET', P .. 't:' .. id, 'su', l.s, 'ti', args[2], 'val', args[3])
+	settle(l, id, 'done', {}, {})
+	close(l)
+	return id
 end
 
 -- EPOCH ID...: failed and cancelled tasks are queued again under their ids, with fresh budgets.
@@ -932,6 +992,7 @@ local function register(name, verb)
 end
 redis.register_function{ function_name = 'plm1_open', callback = open, flags = { 'allow-oom' } }
 redis.register_function('plm1_add', guarded(add))
+redis.register_function('plm1_put', guarded(put))
 register('claim', claim)
 register('commit', commit)
 register('join', join)
@@ -939,6 +1000,7 @@ register('renew', renew)
 register('mine', mine)
 register('leave', leave)
 register('cancel', cancel)
+register('requeue', requeue)
 register('retry', retry)
 register('forget', forget)
 register('move', move)

@@ -52,15 +52,13 @@ static int words_put_task(struct task_words *w, const struct engine *e, plm_ref 
 static int words_judge(const plm_task *task)
 {
 	const plm_terms *terms = task->terms;
-	unsigned most = strcmp(task->function, PLM_COMMAND_FUNCTION) == 0 ? PLM_COMMAND_RESULTS : 1;
-	if (task->results > most)
-		return why(-EINVAL,
-		    "a task of a fleet has one result: neither --results nor --out can be used");
 	if (terms && terms->replicas > 1)
 		return why(-EINVAL, "a fleet runs no --replicas of a task");
 	if (terms && terms->needs && strlen(terms->needs) >= ENGINE_NEEDS_MOST)
 		return why(-E2BIG, "the needs of a task of a fleet have %d bytes at most",
 		    ENGINE_NEEDS_MOST - 1);
+	if (task->results > TASK_WORDS_RESULTS)
+		return why(-E2BIG, "a task has %d results at most", TASK_WORDS_RESULTS);
 	if (task->nargs > TASK_WORDS_ARGS)
 		return why(-E2BIG, "a task of a fleet has %d arguments at most", TASK_WORDS_ARGS);
 	return 0;
@@ -100,6 +98,31 @@ int task_words_write(struct task_words *w, const struct engine *e, const plm_tas
 		    "the arguments of a task of a fleet have %d MiB at most: put the data where "
 		    "every host can read it, and give its path",
 		    ENGINE_VALUE_MOST >> 20);
+	return r;
+}
+
+int task_words_prepare(
+    struct task_words *w, const struct engine *e, const plm_task *task, struct engine_task *ret)
+{
+	static const plm_terms none;
+	const plm_terms *terms = task->terms ? task->terms : &none;
+	int r = task_words_write(w, e, task);
+	*ret = (struct engine_task){ .words = w->data,
+		.words_bytes = w->bytes,
+		.priority = task->priority,
+		.needs = terms->needs ? terms->needs : "",
+		.retries = task->retries,
+		.crash_retries = task->crash_retries,
+		.queue_ms = terms->queue_ms,
+		.total_ms = terms->total_ms,
+		.backoff_ms = terms->backoff_ms,
+		.backoff_max_ms = terms->backoff_max_ms,
+		.keep_ms = terms->keep_ms,
+		.label = "",
+		.title = "",
+		.identity = { task->identity[0], task->identity[1] },
+		.after = w->after,
+		.afters = w->afters };
 	return r;
 }
 
@@ -161,7 +184,7 @@ int task_words_read(const void *data, size_t bytes, struct task_read *ret)
 	ret->afters = 0;
 	bool good = words_take(&rest, &head, sizeof head) &&
 	    memcmp(head.magic, magic, sizeof magic) == 0 && head.nargs <= TASK_WORDS_ARGS &&
-	    head.results <= PLM_COMMAND_RESULTS &&
+	    head.results <= TASK_WORDS_RESULTS &&
 	    words_take_text(&rest, ret->function, head.function_bytes, sizeof ret->function) &&
 	    words_take_text(&rest, ret->needs, head.needs_bytes, sizeof ret->needs);
 	for (size_t i = 0; i < head.nargs && good; i++)

@@ -13,16 +13,20 @@
 struct task_words { /* zeroes at the beginning; reused for the next task */
 	char *data;
 	size_t bytes, room;
-	uint64_t after[64]; /* tasks of the fleet among the arguments */
+	uint64_t after[64]; /* values of tasks of the fleet among the arguments */
 	size_t afters;
 };
 
 /* 0, -EXDEV (a future of another runtime), -E2BIG (ENGINE_VALUE_MOST), -EINVAL (not for a
- * fleet: several results of a function, replicas), each with a why. */
+ * fleet: replicas), each with a why. */
 int task_words_write(struct task_words *w, const struct engine *e, const plm_task *task);
+/* The same, and fills *ret for engine_add(), without label and title; keep_ms is -EINVAL. *ret is
+ * valid as long as *w and the task are. */
+int task_words_prepare(
+    struct task_words *w, const struct engine *e, const plm_task *task, struct engine_task *ret);
 void task_words_free(struct task_words *w);
 
-enum { TASK_WORDS_ARGS = 4096 };
+enum { TASK_WORDS_ARGS = 4096, TASK_WORDS_RESULTS = 1024 };
 
 struct task_read {
 	plm_task task;

@@ -7,10 +7,10 @@
 
 #include "base/check.h"
 #include "base/why.h"
+#include "cli/command_objects.h"
 #include "cli/fleet/fleet_cli.h"
 #include "cli/interrupt.h"
 #include "cli/result.h"
-#include "cli/spool.h"
 #include "fleet/task_words.h"
 
 /* ---- adding ---- */
@@ -29,29 +29,9 @@ void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYT
 static int fleet_add_prepare(struct context *context, const struct fleet_new *new,
     struct task_words *words, struct engine_task *ret)
 {
-	static const plm_terms none;
-	const plm_task *task = new->task;
-	const plm_terms *terms = task->terms ? task->terms : &none;
-	if (terms->keep_ms)
-		return why(-EINVAL,
-		    "--keep is for results of a runtime; a fleet keeps all results for the same "
-		    "time (?keep=TIME when its queue is made)");
-	int r = task_words_write(words, context->engine, task);
-	*ret = (struct engine_task){ .words = words->data,
-		.words_bytes = words->bytes,
-		.priority = task->priority,
-		.needs = terms->needs ? terms->needs : "",
-		.retries = task->retries,
-		.crash_retries = task->crash_retries,
-		.queue_ms = terms->queue_ms,
-		.total_ms = terms->total_ms,
-		.backoff_ms = terms->backoff_ms,
-		.backoff_max_ms = terms->backoff_max_ms,
-		.label = new->label ? new->label : "",
-		.title = new->title,
-		.identity = { task->identity[0], task->identity[1] },
-		.after = words->after,
-		.afters = words->afters };
+	int r = task_words_prepare(words, context->engine, new->task, ret);
+	ret->label = new->label ? new->label : "";
+	ret->title = new->title;
 	return r;
 }
 
@@ -104,7 +84,20 @@ static int fleet_add_give_up(struct context *context, plm_ref ref, uint64_t id, 
 	return error == -ETIMEDOUT ? EXIT_TIMED_OUT : EXIT_SIGNAL + (number ? number : SIGINT);
 }
 
-static int fleet_add_show(struct context *context, plm_ref ref, uint64_t id, bool command)
+static int fleet_add_show_part(struct context *context, uint64_t id)
+{
+	struct engine_result result;
+	int r = engine_result(context->engine, id, &result);
+	if (r < 0)
+		return failed(r, "result");
+	const plm_view view = { .data = result.value, .len = result.value_bytes };
+	return result.state == ENGINE_DONE
+	    ? print_value(context, engine_ref(context->engine, id), &view)
+	    : EXIT_FINE;
+}
+
+static int fleet_add_show(
+    struct context *context, plm_ref ref, uint64_t id, bool command, unsigned results)
 {
 	struct engine_result result;
 	int8_t forgotten;
@@ -129,14 +122,32 @@ static int fleet_add_show(struct context *context, plm_ref ref, uint64_t id, boo
 	    (strncmp(result.message, PLM_COMMAND_SAYS_EXIT, 10) == 0 ||
 		strncmp(result.message, PLM_COMMAND_SAYS_SIGNAL, 7) == 0))
 		code = result.code;
+	for (unsigned part = 1; !command && part < results && code == EXIT_FINE; part++)
+		code = fleet_add_show_part(context, engine_value_id(id, part));
 	engine_forget(context->engine, &id, 1, &forgotten);
 	return code;
 }
 
-/* One task: detached, its reference is printed; else its end is awaited and shown. */
-static int fleet_add_one(
-    struct context *context, const struct fleet_new *new, bool detach, bool command)
+/* The references of the results: of a function all, of a command stdout and the files. */
+static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, unsigned results,
+    const struct command_request *request)
 {
+	plm_ref refs[TASK_WORDS_RESULTS];
+	for (unsigned part = 1; part < results; part++)
+		refs[part] = engine_ref(context->engine, engine_value_id(id, part));
+	print_reference(context, ref);
+	for (unsigned part = 1; part < results && !request; part++)
+		print_reference(context, refs[part]);
+	if (request)
+		command_outputs_print(context, request, refs);
+}
+
+/* One task: detached, its references are printed; else its end is awaited and shown. request: of a
+ * command, or NULL. */
+static int fleet_add_one(struct context *context, const struct fleet_new *new, bool detach,
+    const struct command_request *request)
+{
+	unsigned results = new->task->results;
 	enum engine_state state = ENGINE_NONE;
 	plm_ref ref;
 	uint64_t id;
@@ -150,22 +161,22 @@ static int fleet_add_one(
 	if (r == 0)
 		r = fleet_add(context, new, 1, false, &ref, NULL);
 	if (r < 0)
-		return failed(r, command ? "submit" : new->task->function);
+		return failed(r, request ? "submit" : new->task->function);
+	engine_id(context->engine, ref, &id);
 	if (detach) {
-		print_reference(context, ref);
+		fleet_add_print(context, ref, id, results, request);
 		return EXIT_FINE;
 	}
-	engine_id(context->engine, ref, &id);
 	r = fleet_await(context, &id, 1, fleet_add_ended, &state);
 	if (r == -ETIMEDOUT || r == -EINTR)
 		return fleet_add_give_up(context, ref, id, r);
-	return r < 0 ? failed(r, "waiting") : fleet_add_show(context, ref, id, command);
+	return r < 0 ? failed(r, "waiting") : fleet_add_show(context, ref, id, request, results);
 }
 
 int fleet_call(struct context *context, const struct task_request *call)
 {
 	const struct fleet_new new = { .task = &call->task, .title = call->task.function };
-	return fleet_add_one(context, &new, call->detach, false);
+	return fleet_add_one(context, &new, call->detach, NULL);
 }
 
 /* A command of a fleet has the environment of the host that runs it, and the --env of the
@@ -175,15 +186,13 @@ int fleet_submit(
 {
 	char title[FLEET_TITLE_BYTES];
 	plm_task task = request->task.task;
-	const char *input = request->options.input;
-	if (input && stdin_descriptor(input) >= 0)
-		usage_error(context,
-		    "--stdin %s: a command of a fleet runs on another machine: name a file that "
-		    "every host can read, or a reference of the fleet",
-		    input);
+	size_t bytes = 0;
+	char *input = NULL;
 	request->options.no_environment = 1;
 	request->options.outlet = 0;
 	int code = fleet_open(context);
+	if (code == EXIT_FINE)
+		code = fleet_input_take(request, &input, &bytes);
 	if (code == EXIT_FINE)
 		code = command_request_make(request);
 	if (code != EXIT_FINE)
@@ -193,11 +202,14 @@ int fleet_submit(
 		return failed(-ENOMEM, "submit");
 	int r = plm_command_task(request->command, word, count, NULL, args, &task);
 	fleet_title(word, count, title);
+	if (r == 0)
+		fleet_input_place(args, input, bytes, &task);
 	const struct fleet_new new = {
 		.task = &task, .label = request->options.label, .title = title
 	};
-	code =
-	    r < 0 ? failed(r, "submit") : fleet_add_one(context, &new, request->task.detach, true);
+	code = r < 0 ? failed(r, "submit")
+		     : fleet_add_one(context, &new, request->task.detach, request);
 	free(args);
+	free(input);
 	return code;
 }

@@ -7,10 +7,24 @@
 
 enum { FLEET_PAGE = 512 }; /* tasks of one request */
 
-/* The number of a reference. EXIT_FINE, or an exit code after a message. */
+/* The task of a reference; the very result. EXIT_FINE, or an exit code after a message. */
+int fleet_value_id(struct context *context, plm_ref ref, uint64_t *ret);
 int fleet_id(struct context *context, plm_ref ref, uint64_t *ret);
 /* The row of a task as a row of a list of the runtime, for filters. */
 void fleet_as_task(const struct context *context, const struct engine_row *row, plm_task_row *ret);
+/* --stdin - and the like: reads the input into memory, which the caller frees (NULL: no such
+ * option), and puts it among the arguments. EXIT_FINE, or an exit code after a message. */
+int fleet_input_take(struct command_request *request, char **ret, size_t *ret_bytes);
+void fleet_input_place(plm_arg *args, const char *data, size_t bytes, plm_task *task);
+
+bool fleet_is_dead(const struct engine_row *row); /* failed after retries: a dead letter */
+
+/* Calls act() for each task that passes the filter, in the order of submission, until it returns
+ * false. EXIT_FINE, or an exit code after a message. */
+typedef bool fleet_each_f(struct context *context, const struct engine_row *row, void *argument);
+int fleet_each(
+    struct context *context, const struct task_filter *filter, fleet_each_f *act, void *argument);
+
 /* Waits for tasks: calls `ended` for each, once, and stops when `ended` says so. 0, -ETIMEDOUT,
  * -EINTR, or an error of engine.h. */
 typedef bool fleet_ended_f(void *context, size_t i, enum engine_state state);

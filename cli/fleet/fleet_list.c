@@ -1,4 +1,4 @@
-/* fleet_list.c - tasks of a fleet: lists, selections, and what is done to a selection. */
+/* fleet_list.c - the tasks of a fleet one by one, selections, and what is done to a selection. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,7 @@ static const int list_states[ENGINE_STATES] = { [ENGINE_NONE] = PLM_STATE_FREE,
 	[ENGINE_FAILED] = PLM_STATE_FAILED,
 	[ENGINE_CANCELLED] = PLM_STATE_CANCELLED };
 
-/* Failed after retries: a dead letter. */
-static bool fleet_list_is_dead(const struct engine_row *row)
+bool fleet_is_dead(const struct engine_row *row)
 {
 	return row->state == ENGINE_FAILED && row->attempt > 1;
 }
@@ -28,16 +27,13 @@ void fleet_as_task(const struct context *context, const struct engine_row *row, 
 {
 	*ret = (plm_task_row){ .ref = engine_ref(context->engine, row->id),
 		.state = list_states[row->state],
-		.marks = fleet_list_is_dead(row) ? PLM_MARK_DEAD : 0 };
+		.marks = fleet_is_dead(row) ? PLM_MARK_DEAD : 0 };
 	snprintf(ret->command, sizeof ret->command, "%s", row->title);
 	snprintf(ret->label, sizeof ret->label, "%s", row->label);
 }
 
-/* Calls act() for each task that passes the filter, in the order of submission. */
-typedef bool fleet_list_f(struct context *context, const struct engine_row *row, void *argument);
-
-static int fleet_list_each(
-    struct context *context, const struct task_filter *filter, fleet_list_f *act, void *argument)
+int fleet_each(
+    struct context *context, const struct task_filter *filter, fleet_each_f *act, void *argument)
 {
 	static struct engine_row row[FLEET_PAGE];
 	static plm_task_row task;
@@ -58,145 +54,6 @@ static int fleet_list_each(
 	return code;
 }
 
-/* ---- tasks, info ---- */
-
-struct fleet_task { /* a row */
-	plm_ref ref;
-	const struct engine_row *row;
-	uint64_t left;
-};
-
-static void fleet_list_state(struct output *out, const void *row)
-{
-	enum engine_state state = ((const struct fleet_task *)row)->row->state;
-	cell_tinted(out, engine_state_name(state),
-	    state == ENGINE_DONE         ? TINT_GOOD
-		: state == ENGINE_FAILED ? TINT_BAD
-					 : TINT_NONE);
-}
-
-#define FLEET_TEXT(name)                                                            \
-	static void fleet_list_##name(struct output *out, const void *row)          \
-	{                                                                           \
-		cell_text_if_any(out, ((const struct fleet_task *)row)->row->name); \
-	}
-#define FLEET_NUMBER(name)                                                              \
-	static void fleet_list_##name(struct output *out, const void *row)              \
-	{                                                                               \
-		cell_signed(out, (int64_t)((const struct fleet_task *)row)->row->name); \
-	}
-FLEET_TEXT(host)
-FLEET_TEXT(label)
-FLEET_TEXT(title)
-FLEET_TEXT(message)
-FLEET_TEXT(needs)
-FLEET_TEXT(after)
-FLEET_NUMBER(priority)
-FLEET_NUMBER(attempt)
-FLEET_NUMBER(retries)
-FLEET_NUMBER(crash_retries)
-FLEET_NUMBER(code)
-FLEET_NUMBER(signal)
-FLEET_NUMBER(added_ms)
-FLEET_NUMBER(began_ms)
-FLEET_NUMBER(ended_ms)
-
-static bool fleet_list_has_failed(const void *row)
-{
-	return ((const struct fleet_task *)row)->row->state == ENGINE_FAILED;
-}
-
-static bool fleet_list_has_begun(const void *row)
-{
-	return ((const struct fleet_task *)row)->row->began_ms != 0;
-}
-
-static bool fleet_list_has_ended(const void *row)
-{
-	return ((const struct fleet_task *)row)->row->ended_ms != 0;
-}
-
-static void fleet_list_ran(struct output *out, const void *row)
-{
-	const struct engine_row *task = ((const struct fleet_task *)row)->row;
-	cell_ms(out, task->ended_ms > task->began_ms ? task->ended_ms - task->began_ms : 0);
-}
-
-static const struct column task_columns[] = {
-	{ "REF", "ref", -24, PLAIN(struct fleet_task, ref) },
-	{ "STATE", "state", -9, .cell = fleet_list_state },
-	{ "PRIO", "priority", 5, .cell = fleet_list_priority },
-	{ "TRY", "attempt", 3, .cell = fleet_list_attempt },
-	{ "HOST", "host", -16, .cell = fleet_list_host },
-	{ "RAN", "ran_ms", 6, .cell = fleet_list_ran, .known = fleet_list_has_ended },
-	{ "EXIT", "exit", 4, .cell = fleet_list_code, .known = fleet_list_has_failed },
-	{ "LABEL", "label", -8, .cell = fleet_list_label },
-	{ "COMMAND", "command", -1, .cell = fleet_list_title },
-};
-
-static bool fleet_list_print(struct context *context, const struct engine_row *row, void *argument)
-{
-	struct fleet_task *shown = argument;
-	if (shown->left == 0)
-		return false;
-	shown->left--;
-	shown->ref = engine_ref(context->engine, row->id);
-	shown->row = row;
-	table_row(&context->out, shown);
-	return !ferror(context->out.file);
-}
-
-int fleet_tasks(struct context *context, const struct task_filter *filter, uint64_t most)
-{
-	struct fleet_task shown = { .left = most };
-	table_begin(
-	    &context->out, task_columns, context->quiet ? 1 : (unsigned)COUNT_OF(task_columns));
-	return fleet_list_each(context, filter, fleet_list_print, &shown);
-}
-
-static const struct column info_columns[] = {
-	{ "REF", "ref", -1, PLAIN(struct fleet_task, ref) },
-	{ "COMMAND", "command", -1, .cell = fleet_list_title },
-	{ "LABEL", "label", -1, .cell = fleet_list_label },
-	{ "STATE", "state", -1, .cell = fleet_list_state },
-	{ "HOST", "host", -1, .cell = fleet_list_host },
-	{ "PRIORITY", "priority", 0, .cell = fleet_list_priority },
-	{ "NEEDS", "needs", -1, .cell = fleet_list_needs },
-	{ "WAITS FOR", "after", -1, .cell = fleet_list_after },
-	{ "ATTEMPT", "attempt", 0, .cell = fleet_list_attempt },
-	{ "RETRIES LEFT", "retries", 0, .cell = fleet_list_retries },
-	{ "CRASH RETRIES LEFT", "crash_retries", 0, .cell = fleet_list_crash_retries },
-	{ "CODE", "code", 0, .cell = fleet_list_code, .known = fleet_list_has_failed },
-	{ "SIGNAL", "signal", 0, .cell = fleet_list_signal, .known = fleet_list_has_failed },
-	{ "MESSAGE", "message", -1, .cell = fleet_list_message },
-	{ "SUBMITTED", "submitted", 0, .cell = fleet_list_added_ms },
-	{ "BEGAN", "began", 0, .cell = fleet_list_began_ms, .known = fleet_list_has_begun },
-	{ "ENDED", "ended", 0, .cell = fleet_list_ended_ms, .known = fleet_list_has_ended },
-};
-
-int fleet_info(struct context *context, const plm_ref *refs, size_t n)
-{
-	int worst = fleet_open(context);
-	context->out.upright = true;
-	table_begin(&context->out, info_columns, COUNT_OF(info_columns));
-	for (size_t i = 0; i < n && context->engine; i++) {
-		char text[PLM_REF_TEXT_BYTES];
-		struct engine_row row;
-		uint64_t id;
-		int code = fleet_id(context, refs[i], &id);
-		int r = code == EXIT_FINE ? engine_row(context->engine, id, &row) : 0;
-		plm_ref_print(refs[i], text);
-		if (r < 0)
-			code = failed(r, text);
-		if (code == EXIT_FINE)
-			table_row(
-			    &context->out, &(struct fleet_task){ .ref = refs[i], .row = &row });
-		else
-			worst = code;
-	}
-	return worst;
-}
-
 /* ---- selections ---- */
 
 static bool fleet_list_select(struct context *context, const struct engine_row *row, void *argument)
@@ -215,7 +72,26 @@ static bool fleet_list_select(struct context *context, const struct engine_row *
 
 int fleet_select(struct context *context, const struct task_filter *filter, struct selection *ret)
 {
-	return fleet_list_each(context, filter, fleet_list_select, ret);
+	return fleet_each(context, filter, fleet_list_select, ret);
+}
+
+/* Failed tasks are retried, and of the others those that run are requeued. */
+static int fleet_list_move(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	uint64_t others[FLEET_PAGE];
+	size_t at[FLEET_PAGE], m = 0;
+	int8_t outcome[FLEET_PAGE];
+	int r = engine_retry(e, ids, n, ret);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (ret[i] == 0) {
+			at[m] = i;
+			others[m++] = ids[i];
+		}
+	if (r == 0 && m)
+		r = engine_requeue(e, others, m, outcome);
+	for (size_t i = 0; i < m && r == 0; i++)
+		ret[at[i]] = outcome[i];
+	return r;
 }
 
 static const struct {
@@ -223,7 +99,9 @@ static const struct {
 	int (*act)(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 } list_actions[] = {
 	[FLEET_CANCEL] = { "cancelled", "it has ended before", engine_cancel },
+	[FLEET_REQUEUE] = { "requeued", "it has ended, or is being ended", engine_requeue },
 	[FLEET_RETRY] = { "queued again", "it has not failed", engine_retry },
+	[FLEET_MOVE] = { "moved to todo", "it neither failed nor runs", fleet_list_move },
 	[FLEET_FORGET] = { "forgotten", "it has not ended; cancel it first", engine_forget },
 };
 

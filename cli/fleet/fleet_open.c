@@ -50,10 +50,17 @@ void fleet_close(struct context *context)
 	engine_close(&context->engine);
 }
 
-int fleet_id(struct context *context, plm_ref ref, uint64_t *ret)
+int fleet_value_id(struct context *context, plm_ref ref, uint64_t *ret)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	int r = engine_id(context->engine, ref, ret);
 	plm_ref_print(ref, text);
 	return r < 0 ? failed(r, text) : EXIT_FINE;
+}
+
+int fleet_id(struct context *context, plm_ref ref, uint64_t *ret)
+{
+	int code = fleet_value_id(context, ref, ret);
+	*ret = engine_task_id(*ret);
+	return code;
 }

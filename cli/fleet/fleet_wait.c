@@ -290,10 +290,11 @@ static int fleet_wait_result(
 	uint64_t id;
 	int code = fleet_open(context);
 	if (code == EXIT_FINE)
-		code = fleet_id(context, ref, &id);
+		code = fleet_value_id(context, ref, &id);
 	if (code != EXIT_FINE)
 		return code;
-	int r = await ? fleet_await(context, &id, 1, fleet_wait_note, &state) : 0;
+	uint64_t task = engine_task_id(id);
+	int r = await ? fleet_await(context, &task, 1, fleet_wait_note, &state) : 0;
 	if (r == 0)
 		r = engine_result(context->engine, id, ret);
 	return r < 0 ? failed(r, "get") : EXIT_FINE;

@@ -341,21 +341,15 @@ START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	fleet_host_up(0, "1");
 	REFUSED(64, "not possible on a fleet", "map", "echo");
-	REFUSED(64, "not possible on a fleet", "history");
+	REFUSED(64, "not possible on a fleet", "topology");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
 	REFUSED(64, "TLS", "--fleet", "rediss://localhost", "tasks");
 	REFUSED(64, "wants redis://", "--fleet", "http://localhost", "tasks");
-	REFUSED(64, "--keep", "submit", "--keep", "1h", "--detach", "true");
 	REFUSED(65, "another fleet", "get", "@1.1.1");
-	REFUSED(64, "another machine", "submit", "--stdin", "-", "cat");
 	struct output_of o = fleet("submit", "--replicas", "2", "--detach", "true");
 	ck_assert_int_ne(o.code, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, "no --replicas"));
-	output_free(&o);
-	o = fleet("submit", "--detach", "--out", "X", "--", "true");
-	ck_assert_int_ne(o.code, 0);
-	ck_assert_ptr_nonnull(strstr(o.err, "--out"));
 	output_free(&o);
 	o = fleet("submit", "--shell", "head -c 9000000 /dev/zero");
 	ck_assert_ptr_nonnull(strstr(o.err, "carries 8 MiB"));

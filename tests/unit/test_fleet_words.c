@@ -166,8 +166,8 @@ START_TEST(what_does_not_travel_is_refused)
 	ck_assert_int_eq(task_words_write(&words, &queue, &task), -EXDEV);
 	foreign = PLM_BYTES(large, ENGINE_VALUE_MOST + 1);
 	ck_assert_int_eq(task_words_write(&words, &queue, &task), -E2BIG);
-	task = (plm_task){ .function = "a.b", .results = 2 };
-	ck_assert_int_eq(task_words_write(&words, &queue, &task), -EINVAL);
+	task = (plm_task){ .function = "a.b", .results = TASK_WORDS_RESULTS + 1 };
+	ck_assert_int_eq(task_words_write(&words, &queue, &task), -E2BIG);
 	task = (plm_task){ .function = "a.b", .terms = &replicas };
 	ck_assert_int_eq(task_words_write(&words, &queue, &task), -EINVAL);
 	free(large);
@@ -177,7 +177,10 @@ END_TEST
 
 START_TEST(numbers_of_the_queue_become_references_and_come_back)
 {
-	static const uint64_t ids[] = { 1, 300, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 36 };
+	static const uint64_t ids[] = { 1, 300, UINT32_MAX, UINT64_C(1) << 32,
+		(UINT64_C(1) << ENGINE_TASK_BITS) - 1,
+		UINT64_C(5) << ENGINE_TASK_BITS | UINT64_C(3) << 32 | 7,
+		UINT64_C(1023) << ENGINE_TASK_BITS | 1 };
 	for (size_t i = 0; i < COUNT_OF(ids); i++) {
 		char text[PLM_REF_TEXT_BYTES];
 		plm_ref ref;
