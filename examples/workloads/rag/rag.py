@@ -335,22 +335,21 @@ def row(value: float, unit: str, name: str) -> None:
     print(f"{name:64}  {value:12.6g}  {unit}", flush=True)
 
 
-LEARNED = 5  # times as many earlier questions, known to the predictors
+LEARNED = 60  # earlier questions, known to the predictors
 
 
 def measure(states: States, count: int) -> None:
-    questions = sessions((LEARNED + 1) * count)
-    first = LEARNED * count
+    questions = sessions(LEARNED + count)
     found: dict[str, Way] = {
         text: (*states.collection.search(text, HITS), text) for _, text in questions
     }
     for name, predict in [("no reuse", PREDICTORS["none"]), *PREDICTORS.items()]:
         states.clear()
         seen = Seen(states.collection)
-        for session, text in questions[:first]:
+        for session, text in questions[:LEARNED]:
             seen.add(session, found[text])
         firsts, rates = [], []
-        for n, (session, text) in enumerate(questions[first:], first):
+        for n, (session, text) in enumerate(questions[LEARNED:], LEARNED):
             answer = Answer()
             for _ in ask(states, text, answer, reuse=name != "no reuse", tokens=24):
                 pass
