@@ -12,11 +12,14 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock as mock
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import support
+
+import plm
 
 WORKLOADS = support.ROOT / "examples" / "workloads"
 
@@ -48,6 +51,65 @@ class Programs(unittest.TestCase):
             self.assertEqual(counted, self.said(script, "sort", *paths))
             index = self.said(sys.executable, program, "index", *paths[:2])
             self.assertIn("question 1:1 4097:1 4099:1\n", index)
+
+
+class Settled:
+    """A reference whose task has ended with a value."""
+
+    def __init__(self) -> None:
+        self.client = mock.Mock(state=lambda ref: plm._core.DONE)
+        self.done = lambda: True
+        self.cancel = mock.Mock(return_value=False)
+
+
+@unittest.skipUnless(importlib.util.find_spec("numpy"), "numpy is not installed")
+class Tree(unittest.TestCase):
+    """Which states are in the store, without a model: each state has a million bytes."""
+
+    MEGABYTES = 10
+
+    def setUp(self) -> None:
+        sys.path.insert(0, str(WORKLOADS / "rag"))
+        self.addCleanup(sys.path.remove, str(WORKLOADS / "rag"))
+        self.rag = importlib.import_module("rag")
+        pieces = [mock.Mock(text=f"piece {n}") for n in range(100)]
+        collection = mock.Mock(pieces=pieces)
+        self.states = self.rag.States(collection, self.MEGABYTES * 1_000_000)
+        self.states._make = lambda way, priority: Settled()
+        value = mock.Mock(nbytes=1_000_000)
+        for patch in (
+            mock.patch.object(self.rag.plm, "get", lambda ref: value),
+            mock.patch.object(self.rag, "CHARACTER_BYTES", 1000),
+        ):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def prefetched(self) -> int:
+        return sum(state.prefetched for state in self.states.known.values())
+
+    def test_states_of_ten_times_the_budget_stay_within_the_budget(self) -> None:
+        for n in range(100):
+            way = (n, (n * 7) % 100, "why?")
+            self.states.want(way, [])
+            self.assertIn(way, self.states.known)
+            self.assertLessEqual(self.states.held(), self.states.budget)
+        self.assertLessEqual(self.states.figures.held_most, self.states.budget)
+        self.assertGreater(len(self.states.known), self.MEGABYTES // 2)
+
+    def test_a_prefetch_takes_half_of_the_room_and_leaves_first(self) -> None:
+        for n in range(20):
+            self.states.want((n, "why?"), [])
+        for n in range(30, 60):
+            self.states.prefetch((n,))
+        self.assertIn(self.prefetched(), range(2, self.MEGABYTES // 2 + 1))
+        for n in range(4):
+            self.states.want((n, "how?"), [])
+        self.assertEqual(self.prefetched(), 0)
+
+    def test_a_way_beyond_the_budget_is_refused(self) -> None:
+        self.states.budget = 1_500_000
+        with self.assertRaises(self.rag.NoRoom):
+            self.states.want((1, 2, "why?"), [])
 
 
 class LanguageModel(unittest.TestCase):

@@ -121,8 +121,9 @@ class States:
         """A new state, if there is room. For a question, prefetched states leave before used
         states. A prefetch takes the room of used states for half of the budget at most."""
         size = len(self.text(way)) * CHARACTER_BYTES
-        guessed = sum(state.size for state in self.known.values() if state.prefetched)
-        modest = prefetch and 2 * (guessed + size) <= self.budget
+        self.held()  # measures what is there by now
+        prefetched = sum(state.size for state in self.known.values() if state.prefetched)
+        modest = prefetch and 2 * (prefetched + size) <= self.budget
         while self.held() + size > self.budget:
             leaving = self._victim(way, prefetched=not modest, any_kind=not prefetch)
             if leaving is None:
