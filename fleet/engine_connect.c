@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
+#include "fleet/tls.h"
 
 uint64_t engine_random(void)
 {
@@ -69,6 +70,11 @@ int engine_connect(const struct engine *e, redisContext **ret)
 	if (!c || c->err)
 		r = why(-ENOTCONN, "%s cannot be reached: %s", u->shown,
 		    c ? c->errstr : "out of memory");
+	if (r == 0 && u->tls) {
+		r = tls_wrap(u, redisFreeKeepFd(c), e->timeout_ms);
+		c = r < 0 ? NULL : redisConnectFd(r);
+		r = r < 0 ? r : 0;
+	}
 	if (r == 0 && redisSetTimeout(c, limit) != REDIS_OK)
 		r = why(-ENOTCONN, "%s: %s", u->shown, c->errstr);
 	if (r == 0)
@@ -209,6 +215,8 @@ void engine_close(struct engine **ep)
 		return;
 	if (e->reply)
 		freeReplyObject(e->reply);
+	if (e->news)
+		freeReplyObject(e->news);
 	if (e->verbs)
 		redisFree(e->verbs);
 	if (e->heard)
@@ -217,6 +225,11 @@ void engine_close(struct engine **ep)
 	free(e->request);
 	free(e->end);
 	free(e);
+}
+
+const char *engine_shown(const struct engine *e)
+{
+	return e->url.shown;
 }
 
 uint64_t engine_epoch(const struct engine *e)
