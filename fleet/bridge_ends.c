@@ -217,9 +217,12 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	batch->view[n] = (plm_view){ .data = NULL };
 	batch->more[n] = NULL;
 	message[0] = 0;
-	*end = (struct engine_end){
-		.id = task->id, .attempt = task->attempt, .kind = ENDING_DONE, .message = message
-	};
+	*end = (struct engine_end){ .id = task->id,
+		.attempt = task->attempt,
+		.block = task->block,
+		.from = task->from,
+		.kind = ENDING_DONE,
+		.message = message };
 	if (outcome == -PLM_ECANCELLED)
 		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)
@@ -249,7 +252,10 @@ static void ends_say_void(struct bridge *b, const struct batch *batch, const uin
 static int ends_send(struct bridge *b, struct batch *batch)
 {
 	uint8_t taken[BRIDGE_COMMIT_MOST];
-	int r = engine_commit(b->engine, b->member, batch->end, batch->n, taken);
+	bool idle;
+	struct engine_room room = bridge_room(b);
+	room.free += batch->n < b->status.workers ? (unsigned)batch->n : b->status.workers;
+	int r = engine_commit(b->engine, b->member, &room, batch->end, batch->n, taken, &idle);
 	ends_free_values(b, batch);
 	if (r < 0)
 		return r;
@@ -257,7 +263,7 @@ static int ends_send(struct bridge *b, struct batch *batch)
 	for (size_t i = 0; i < batch->n; i++)
 		bridge_forget(b, batch->index[i]);
 	b->pace += (unsigned)batch->n;
-	b->hungry = true;
+	b->hungry |= !idle || b->classes;
 	return 0;
 }
 

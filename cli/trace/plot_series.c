@@ -175,8 +175,8 @@ static void series_add_function(struct series *series, const struct run *run)
 		histogram_add(&f->run, run->end_ns - run->start_ns);
 }
 
-/* A task has a length alone, if it was submitted before the window, if the event was lost, or if the
- * task ended before its client wrote the event. */
+/* A task has a length alone, if it was submitted before the window, if the event was lost, or if
+ * the task ended before its client wrote the event. */
 static void series_add_latency(struct series *series, const struct run *run)
 {
 	if (run->ending != RUN_DONE)

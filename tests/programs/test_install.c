@@ -114,9 +114,13 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"755 bin/plmweb",
 		"644 include/plm.h",
 		"644 include/plm_inspect.h",
+		"644 include/plm_fleet.h",
 		"644 lib/libplm.a",
+		"755 lib/libplm-fleet.so.0.1.0",
+		"644 lib/pkgconfig/plm-fleet.pc",
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",
+		"644 lib/systemd/user/plm-host.service",
 		"644 lib/systemd/user/plm-redis.service",
 		"644 lib/systemd/user/plm.service",
 		"644 share/man/man1/plm.1",
@@ -131,6 +135,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 share/doc/plm/examples/client_dot.c",
 		"644 share/doc/plm/examples/python/",
 		"644 share/doc/plm/examples/workloads/",
+		"644 share/doc/plm/examples/fleet.slurm",
 	};
 	char *files = bash("cd $ROOT && find . -type f -printf '%%m %%P\\n'");
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
