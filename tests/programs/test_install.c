@@ -132,7 +132,6 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 share/fish/vendor_completions.d/plmctl.fish",
 		"644 share/doc/plm/README.md",
 		"644 share/doc/plm/docs/shell.md",
-		"644 share/doc/plm/examples/client_dot.c",
 		"644 share/doc/plm/examples/python/",
 		"644 share/doc/plm/examples/workloads/",
 		"644 share/doc/plm/examples/fleet.slurm",

@@ -299,12 +299,12 @@ START_TEST(a_full_directory_is_named_by_every_option_that_writes_there)
 	const char *unshare;
 	if (!may_mount(&unshare))
 		return;
-	struct output_of o =
-	    shell("mkdir t; %s sh -c \"mount -t tmpfs -o size=1m tmpfs t; "
-		  "plmctl map --private --tmpdir $PWD/t --files 'sh gen {}' ::: 3000000 > out; "
-		  "echo \\$?; head -c 3000000 /dev/zero | TMPDIR=$PWD/t plmctl map --private --stdin "
-		  "- 'wc -c; true {}' ::: 1; echo \\$?; find t -type f | wc -l\"",
-		unshare);
+	struct output_of o = shell(
+	    "mkdir t; %s sh -c \"mount -t tmpfs -o size=1m tmpfs t; "
+	    "plmctl map --private --tmpdir $PWD/t --files 'sh gen {}' ::: 3000000 > out; "
+	    "echo \\$?; head -c 3000000 /dev/zero | TMPDIR=$PWD/t plmctl map --private --stdin "
+	    "- 'wc -c; true {}' ::: 1; echo \\$?; find t -type f | wc -l\"",
+	    unshare);
 	ck_assert_msg(strncmp(o.out, "125\n66\n", 7) == 0 &&
 		strstr(o.err, ".par: No space left on device") &&
 		strstr(o.err, "/t: No space left on device: let TMPDIR name"),
