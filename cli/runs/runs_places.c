@@ -25,7 +25,7 @@ void runs_need_track(struct runs *runs, struct run_slot *slot)
 
 void runs_tell(struct runs *runs, const struct open_run *open, const struct run_end *end)
 {
-	const struct known_task *task = tasks_find(&runs->tasks, open->ref);
+	struct known_task *task = tasks_find(&runs->tasks, open->ref);
 	struct run run = { .ref = open->ref,
 		.attempt = open->attempt,
 		.ending = end->ending,
@@ -48,6 +48,8 @@ void runs_tell(struct runs *runs, const struct open_run *open, const struct run_
 	if (!run.function_name[0] && open->seeded)
 		run.function_name = runs->slots.slot[open->process]->seeded_function;
 	run.name = task && task->name_length ? task->name : run.function_name;
+	if (task && run.ending == RUN_DONE && !run.submitted_ns)
+		task->done_ns = run.end_ns - run.start_ns;
 	if (runs->sink.run)
 		runs->sink.run(runs->context, &run);
 }

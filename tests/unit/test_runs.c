@@ -17,7 +17,8 @@ static struct {
 	struct run_wait wait[TOLD_MAX];
 	struct run_track track[TOLD_MAX];
 	struct run_mark mark[TOLD_MAX];
-	unsigned runs_told, waits, tracks, marks, counts;
+	unsigned runs_told, waits, tracks, marks, counts, late;
+	uint64_t late_ns;
 	struct run_counters counters;
 } told;
 
@@ -27,6 +28,13 @@ static void take_run(void *context, const struct run *run)
 	ck_assert_uint_lt(told.runs_told, TOLD_MAX);
 	snprintf(told.name[told.runs_told], RUN_NAME_BYTES, "%s", run->name);
 	told.run[told.runs_told++] = *run;
+}
+
+static void take_late(void *context, uint64_t ran_ns)
+{
+	(void)context;
+	told.late++;
+	told.late_ns = ran_ns;
 }
 
 static void take_wait(void *context, const struct run_wait *wait)
@@ -58,8 +66,8 @@ static void take_counters(void *context, uint64_t time_ns, const struct run_coun
 
 static void begin(uint64_t grain_ns)
 {
-	static const struct runs_sink sink = { take_track, take_run, take_wait, take_mark,
-		take_counters };
+	static const struct runs_sink sink = { take_track, take_run, take_late, take_wait,
+		take_mark, take_counters };
 	const struct runs_plan plan = { .records_max = 64, .grain_ns = grain_ns };
 	ck_assert_int_eq(runs_open(&told.runs, &plan, &sink, NULL), 0);
 }
@@ -404,6 +412,24 @@ START_TEST(counters_follow_the_events_from_a_sample_on)
 }
 END_TEST
 
+START_TEST(a_submission_after_the_end_is_told_with_the_length_of_the_run)
+{
+	event(PLM_EVENT_STARTED, 10, 1, 2, 1);
+	event(PLM_EVENT_DONE, 17, 1, 2, 7);
+	event(PLM_EVENT_SUBMITTED, 18, 1, 9, 5);
+	ck_assert_uint_eq(told.late, 1);
+	ck_assert_uint_eq(told.late_ns, 7);
+	event(PLM_EVENT_SUBMITTED, 19, 1, 9, 5); /* senseless */
+	event(PLM_EVENT_SUBMITTED, 20, 2, 9, 5); /* in time */
+	event(PLM_EVENT_STARTED, 21, 2, 2, 1);
+	event(PLM_EVENT_DONE, 22, 2, 2, 1);
+	event(PLM_EVENT_STARTED, 30, 3, 2, 1); /* of a failed run no length is told */
+	event(PLM_EVENT_FAILED, 32, 3, 2, 2);
+	event(PLM_EVENT_SUBMITTED, 33, 3, 9, 5);
+	ck_assert_uint_eq(told.late, 1);
+}
+END_TEST
+
 START_TEST(a_late_submission_counts_once)
 {
 	const struct runs_sample sample = { 1, { COUNTER_TASKS, 0, 0, 0, 0, 0 } };
@@ -548,6 +574,7 @@ int main(void)
 		a_start_read_before_its_submission_is_one_task,
 		a_record_with_a_new_task_forgets_the_old_one,
 		counters_follow_the_events_from_a_sample_on,
+		a_submission_after_the_end_is_told_with_the_length_of_the_run,
 		a_late_submission_counts_once,
 		counters_are_told_once_in_a_grain_and_at_the_end,
 		runs_of_a_track_nest_whatever_the_events_are,
