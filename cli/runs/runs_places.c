@@ -174,6 +174,15 @@ static void runs_unblock(struct runs *runs, struct run_slot *slot, const plm_eve
 	}
 }
 
+/* The manager writes the birth, and a busy manager later than the process writes its first start.
+ * So a process without a pid is the one that is born, unless events were lost. */
+static bool runs_is_other(const struct run_slot *slot, uint32_t pid)
+{
+	if (slot->pid)
+		return slot->pid != pid;
+	return slot->depth > 0 && slot->stack[0].doubtful;
+}
+
 void runs_of_process(struct runs *runs, const plm_event *event)
 {
 	struct run_slot *slot = slots_at(&runs->slots, event->process);
@@ -183,7 +192,7 @@ void runs_of_process(struct runs *runs, const plm_event *event)
 	}
 	switch (event->kind) {
 	case PLM_EVENT_BORN:
-		if (slot->pid != (uint32_t)event->argument)
+		if (runs_is_other(slot, (uint32_t)event->argument))
 			runs_bury(runs, slot, event->time_ns);
 		runs_enter(runs, slot, event->time_ns, event->worker, (uint32_t)event->argument);
 		if (event->worker != PLM_NOBODY)
