@@ -24,6 +24,7 @@ __all__ = [
     "LEASE_S",
     "PATIENCE_S",
     "PROGRAMS",
+    "ROOT",
     "Host",
     "Server",
     "World",
