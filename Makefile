@@ -87,8 +87,9 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) \
-	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c fleet_lua.c \
+	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \
@@ -118,11 +119,11 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
 FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
-	$(addprefix fleet/,url.c explain.c fleet_lua.c task_words.c))
+	$(addprefix fleet/,url.c explain.c fleet_lua.c task_words.c tls.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
-	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
+	    -L$(B) -lplm \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -142,7 +143,7 @@ $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 
 # The page is a part of the program (web/web_assets.c).
 $(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
-	$(LINK) -lmicrohttpd -lsqlite3
+	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis
 
 $(B)/web/web_assets.o: $(wildcard web/page/*)
 
@@ -250,7 +251,7 @@ demo: deps deps-python
 .PHONY: demo-fleet
 demo-fleet: deps
 	$(AGAIN) VARIANT=release all
-	@tools/demo_fleet.sh .
+	@python3 tests/fleet/fleet_demo.py
 
 comma   := ,
 
@@ -285,7 +286,8 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
 TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
-$(B)/tests/unit/test_fleet_words $(TEST_PLAYED): $(call objects,$(call sources,fleet))
+$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_engine) $(TEST_PLAYED): \
+	 $(call objects,$(call sources,fleet))
 $(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
@@ -507,7 +509,8 @@ PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \
 	$(if $(wildcard docs/task-files.md),packaging/plm-tasks.5.in))
 
 .PHONY: packaging
-packaging: $(SHELLS) $(PAGES) $(S)/plm.service
+UNITS    := $(addprefix $(S)/,plm.service plm-host.service)
+packaging: $(SHELLS) $(PAGES) $(UNITS)
 
 $(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@mkdir -p $(@D)
@@ -519,9 +522,9 @@ $(S)/completion.%: tools/completions.sh $(S)/interface packaging/completion.%
 $(PAGES): $(S)/%: packaging/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
 	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
 
-# The unit depends on PREFIX, which make does not track, so the unit is made each time.
-.PHONY: $(S)/plm.service
-$(S)/plm.service: packaging/plm.service.in
+# The units depend on PREFIX, which make does not track, so the units are made each time.
+.PHONY: $(UNITS)
+$(UNITS): $(S)/%: packaging/%.in
 	@mkdir -p $(@D)
 	$(call say,GEN)sed 's|@PREFIX@|$(PREFIX)|' $< > $@
 
@@ -550,7 +553,7 @@ install: all packaging
 	    -e 's|@VERSION@|$(VERSION)|' $(pc).in > $(TO)/lib/pkgconfig/$(notdir $(pc)) &&) true
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc $(TO)/lib/pkgconfig/plm-fleet.pc
 	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
-	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
+	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.* examples/*.slurm) \
 	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
@@ -563,7 +566,7 @@ install: all packaging
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmweb.fish
-	$(INSTALL) -m 644 $(S)/plm.service packaging/plm-redis.service $(UNIT_TO)
+	$(INSTALL) -m 644 $(UNITS) packaging/plm-redis.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
@@ -577,10 +580,10 @@ uninstall:
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
 	    $(MAN_TO)/man5/plm-tasks.5 \
-	    $(UNIT_TO)/plm.service $(UNIT_TO)/plm-redis.service
+	    $(addprefix $(UNIT_TO)/,plm.service plm-host.service plm-redis.service)
 	rm -rf $(DOC_TO)
 
-# Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
+# Four Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
 DEB     := build/deb
 .PHONY: deb
 deb: deps

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -12,8 +13,6 @@ enum {
 	NUMBER_BYTES = 32,
 	CELL_BYTES = 256,
 	UPRIGHT_TITLE_WIDTH = 16,
-	ASCII_SPACE = 0x20,
-	ASCII_DELETE = 0x7f,
 	MS_PER_SECOND = 1000,
 	MS_PER_MINUTE = 60 * MS_PER_SECOND,
 	MS_PER_HOUR = 60 * MS_PER_MINUTE,
@@ -64,8 +63,8 @@ static void output_put_json_string(FILE *file, const unsigned char *text, size_t
 			fprintf(file, "\\%c", (int)point);
 		else if (point == '\n')
 			fputs("\\n", file);
-		else if (point < ASCII_SPACE || point == ASCII_DELETE)
-			fprintf(file, "\\u%04x", text[i]);
+		else if (utf8_unprintable(point))
+			fprintf(file, "\\u%04x", point < 0 ? text[i] : (unsigned)point);
 		else
 			fwrite(text + i, 1, bytes, file);
 		i += bytes;
@@ -172,6 +171,20 @@ void cell_ref(struct output *out, plm_ref ref)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(ref, text);
+	cell_text(out, text);
+}
+
+void cell_moment(struct output *out, int64_t ms)
+{
+	enum { TIME_TEXT_BYTES = 32, MS_PER_S = 1000 };
+	char text[TIME_TEXT_BYTES];
+	time_t seconds = (time_t)(ms / MS_PER_S);
+	struct tm tm;
+	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
+		cell_none(out);
+		return;
+	}
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
 	cell_text(out, text);
 }
 

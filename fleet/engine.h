@@ -42,7 +42,8 @@ int engine_open(struct engine **ret, const struct fleet_url *url, int timeout_ms
 /* Connects anew after -ENOTCONN, to the same queue: -EXDEV if another one took its place. */
 int engine_reopen(struct engine *e);
 void engine_close(struct engine **ep);
-uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
+const char *engine_shown(const struct engine *e); /* the address, without a password */
+uint64_t engine_epoch(const struct engine *e);    /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 
 /* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
@@ -64,6 +65,9 @@ static inline unsigned engine_part_of(uint64_t id)
 /* An id as a reference, and back; *ret_id is 0 for a reference of another queue. */
 plm_ref engine_ref(const struct engine *e, uint64_t id);
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id); /* 0, or -EXDEV */
+/* The same without a handle, which another thread may be using. */
+plm_ref engine_ref_of(uint64_t epoch, uint64_t id);
+bool engine_id_of(uint64_t epoch, plm_ref ref, uint64_t *ret_id);
 
 /* ---- add ---- */
 

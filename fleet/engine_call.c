@@ -1,8 +1,10 @@
 /* engine_call.c - one verb: its words out, its answer in, and what an error of Redis means. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/why.h"
@@ -124,6 +126,25 @@ int engine_broken(struct engine *e, const char *reason)
 
 /* ---- the exchange ---- */
 
+/* Sends what was appended, and waits for the answer. A connection that is gone must not end a
+ * program by SIGPIPE, whose treatment belongs to the program: the signal is held back and taken. */
+static bool call_exchange(redisContext *c, void **reply)
+{
+	static const struct timespec at_once;
+	sigset_t signals, before, pending;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
+	sigpending(&pending);
+	bool good = redisGetReply(c, reply) == REDIS_OK && *reply;
+	int error = errno;
+	if (!good && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&signals, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return good;
+}
+
 static int call_send(struct engine *e)
 {
 	char head[32];
@@ -136,7 +157,7 @@ static int call_send(struct engine *e)
 	int n = snprintf(head, sizeof head, "*%zu\r\n", e->request_words);
 	if (redisAppendFormattedCommand(e->verbs, head, (size_t)n) != REDIS_OK ||
 	    redisAppendFormattedCommand(e->verbs, e->request, e->request_bytes) != REDIS_OK ||
-	    redisGetReply(e->verbs, &reply) != REDIS_OK || !reply)
+	    !call_exchange(e->verbs, &reply))
 		return engine_broken(
 		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
 	e->reply = reply;
@@ -167,7 +188,7 @@ int engine_command(struct engine *e, const char *const *word, const size_t *leng
 		freeReplyObject(e->reply);
 	e->reply = NULL;
 	redisAppendCommandArgv(e->verbs, n, (const char **)(uintptr_t)word, length);
-	if (redisGetReply(e->verbs, &reply) != REDIS_OK || !reply)
+	if (!call_exchange(e->verbs, &reply))
 		return engine_broken(
 		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
 	e->reply = reply;

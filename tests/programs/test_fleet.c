@@ -344,7 +344,7 @@ START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 	REFUSED(64, "not possible on a fleet", "topology");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
-	REFUSED(64, "TLS", "--fleet", "rediss://localhost", "tasks");
+	REFUSED(64, "cacert", "--fleet", "rediss://localhost?cacrt=x", "tasks");
 	REFUSED(64, "wants redis://", "--fleet", "http://localhost", "tasks");
 	REFUSED(65, "another fleet", "get", "@1.1.1");
 	struct output_of o = fleet("submit", "--replicas", "2", "--detach", "true");

@@ -31,6 +31,7 @@ __all__ = [
     "Server",
     "call",
     "ctl",
+    "lasting",
     "main",
     "resident",
     "runtime",
@@ -79,7 +80,11 @@ class Server:
         if self.path:
             s = socket.socket(socket.AF_UNIX)
             s.settimeout(PATIENCE)
-            s.connect(self.path)
+            try:
+                s.connect(self.path)
+            except OSError:
+                s.close()
+                raise
             return s
         return socket.create_connection((self.host.strip("[]"), self.port), timeout=PATIENCE)
 
@@ -167,6 +172,56 @@ def world(name: str, *options: str) -> Iterator[tuple[str, Server, Path]]:
         yield full, server, Path(directory)
 
 
+class Boot:
+    """A runtime that outlives its manager: each call begins another manager."""
+
+    def __init__(self, name: str) -> None:
+        self.words = [str(PROGRAMS / "plm"), "--name", name, "--workers", "2"]
+        self.managers: list[subprocess.Popen[str]] = []
+
+    def kill(self) -> None:
+        """Kills the manager, which stays a zombie until the next call."""
+        self.managers[-1].kill()
+
+    def __call__(self, *options: str) -> None:
+        self.reap()
+        process = subprocess.Popen(
+            [*self.words, *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=end_with_parent,
+        )
+        self.managers.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "ready" in line, line
+
+    def reap(self) -> None:
+        """Ends all managers."""
+        for manager in self.managers:
+            if manager.poll() is None:
+                manager.kill()
+            manager.wait()
+            assert manager.stdout is not None
+            manager.stdout.close()
+
+
+@contextlib.contextmanager
+def lasting(name: str) -> Iterator[tuple[str, Boot]]:
+    """The name of a runtime, and the call that replaces its manager."""
+    name = f"test-{os.getpid()}-{name}"
+    boot = Boot(name)
+    try:
+        boot("--fresh")
+        yield name, boot
+    finally:
+        if boot.managers[-1].poll() is not None:
+            boot()
+        ctl("stop", "--now", name=name)
+        boot.reap()
+    assert not segments(name), segments(name)
+
+
 def call(name: str, *words: str) -> str:
     """Submits a function or, behind `--`, a command; returns the reference."""
     verb = "submit" if "--" in words else "call"
@@ -199,10 +254,14 @@ class Live:
         self.sequence = 0  # of the last event that has a number
         lines = [f"GET /api/live?stream={int(stream)} HTTP/1.0", f"Host: {server.host}"]
         lines += [f"{key.replace('_', '-')}: {value}" for key, value in headers.items()]
-        self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
         self.file = self.socket.makefile("rb")
-        while self.file.readline().strip():
-            pass
+        try:
+            self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+            while self.file.readline().strip():
+                pass
+        except OSError:
+            self.close()
+            raise
 
     def next(self, kind: str = "message") -> Json:
         """The next event of this kind."""
