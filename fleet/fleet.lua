@@ -1101,8 +1101,11 @@ end
 -- Ends one attempt, args[at ..] as in commit(). True: accepted.
 local function commit_one(l, member, id, args, at)
 	local P, kind = l.P, args[at + 2]
-	own(l, id)
 	local f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	if not f[ST] then
+		own(l, id)
+		f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	end
 	local ours = f[ST] == 'running' and f[OW] == member and f[AT] == args[at + 1]
 	if not ours then
 		return false
