@@ -99,7 +99,7 @@ static int bridge_step(struct bridge *b)
 	}
 	if (b->moment_ns && clock_ns() >= b->moment_ns)
 		b->hungry = true;
-	if (r == 0 && (b->hungry || bridge_awaits_begin(b)))
+	if (r == 0 && (b->hungry || b->waiting))
 		r = bridge_claim(b);
 	return r;
 }
@@ -120,7 +120,7 @@ static int bridge_timeout_ms(const struct bridge *b)
 	int ms = bridge_ms_until(b->renew_due_ns, now, TICK_MS);
 	if (b->moment_ns)
 		ms = bridge_ms_until(b->moment_ns, clock_ns(), ms);
-	return bridge_awaits_begin(b) && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
+	return b->waiting && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
 }
 
 static void bridge_sleep(const struct bridge *b)

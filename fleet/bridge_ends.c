@@ -45,7 +45,7 @@ void bridge_cancel(struct bridge *b, uint64_t id)
 
 /* A cancel of a waiting task leaves the count of attempts as it was; a task that began in the same
  * moment has done a part of its work, and is treated as after a death. */
-static bool ends_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
+bool bridge_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
 {
 	plm_task_row row;
 	if (task->cancelled || plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
@@ -65,7 +65,7 @@ void bridge_send_back(struct bridge *b)
 	bool all = s->paused || s->memory_short || b->drained || b->leaving;
 	bool rest = false;
 	for (size_t i = 0; i < b->tasks; i++)
-		rest |= ends_send_one_back(b, &b->task[i], all);
+		rest |= bridge_send_one_back(b, &b->task[i], all);
 	/* What did not fit here goes to others first. */
 	if (rest)
 		b->rest_until_ns = clock_ns() + engine_lease_ms(b->engine) * NS_PER_MS;
@@ -260,8 +260,12 @@ static int ends_send(struct bridge *b, struct batch *batch)
 	if (r < 0)
 		return r;
 	ends_say_void(b, batch, taken);
-	for (size_t i = 0; i < batch->n; i++)
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct bridge_task *task = &b->task[batch->index[i]];
+		if (task->class >= 0 && !task->back)
+			b->class[task->class].pace++;
 		bridge_forget(b, batch->index[i]);
+	}
 	b->pace += (unsigned)batch->n;
 	b->hungry |= !idle || b->classes;
 	return 0;

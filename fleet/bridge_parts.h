@@ -53,9 +53,16 @@ struct bridge {
 
 	struct bridge_class {
 		char needs[ENGINE_NEEDS_MOST];
-		bool possible; /* some worker of the runtime can meet the needs */
+		bool possible;        /* some worker of the runtime can meet the needs */
+		bool claimed;         /* since the window was full */
+		unsigned here, waits; /* tasks of the class; those that have not begun */
+		unsigned window;      /* so many are tried at once */
+		unsigned pace, pace_before;
+		uint64_t claimed_ns;
 	} class[BRIDGE_CLASSES_MOST];
-	size_t classes;
+	size_t classes, class_given_up;
+	size_t waiting; /* tasks here that wait for their needs */
+	uint64_t looked_ns;
 
 	plm_status status;              /* as of the last renewal */
 	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
@@ -76,10 +83,18 @@ int bridge_claim(struct bridge *b);
 /* Submits a task that came unasked. */
 int bridge_take(struct bridge *b, const struct engine_claim *claim);
 struct engine_room bridge_room(const struct bridge *b);
-void bridge_note_needs(struct bridge *b, const char *lines);
-/* Some claimed task has needs and has not begun: its begin is worth a look soon. */
-bool bridge_awaits_begin(const struct bridge *b);
 unsigned bridge_busy(const struct bridge *b);
+
+/* ---- bridge_needs.c: tasks with needs ---- */
+
+void bridge_note_needs(struct bridge *b, const char *lines);
+int bridge_class(const struct bridge *b, const char *needs); /* -1: not known */
+void bridge_needs_look(struct bridge *b);                    /* which tasks have begun */
+/* Appends how many of each class to claim. Returns how many classes. */
+size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_class *ret);
+void bridge_needs_took(struct bridge *b, int class); /* a task of the class was submitted */
+/* A new piece of time, which follows the last or does not, for tasks_ahead(). */
+void bridge_needs_pace(struct bridge *b, bool follows);
 
 /* ---- bridge_ends.c: tasks on the way out ---- */
 
@@ -89,6 +104,7 @@ void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever beca
  * its queue, for want of memory or on request; and all that have not begun while the runtime starts
  * nothing (paused, short of memory) or the host is to take nothing more. */
 void bridge_send_back(struct bridge *b);
+bool bridge_send_one_back(struct bridge *b, struct bridge_task *task, bool all);
 void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
 
 /* ---- bridge_member.c: the lease ---- */

@@ -18,6 +18,7 @@ local PRIORITIES = 32767
 local TURNS = 68719476736 -- 2^36: ids below the priority in a score
 local DAY = 86400
 local PUSHED = 8           -- tasks that one call gives to idle members unasked
+local CLASSES = 64         -- classes of needs that are kept although no task waits
 local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
@@ -964,7 +965,12 @@ local function add(P, args)
 	end
 	call_many('HSET', P .. 'u', names)
 	for needs in pairs(l.needs or {}) do
-		call('SADD', P .. 'needs', needs)
+		if call('SADD', P .. 'needs', needs) == 1 then
+			l.new_needs = true
+		end
+	end
+	for _, member in ipairs(l.new_needs and call('ZRANGE', P .. 'lease', 0, -1) or {}) do
+		call('PUBLISH', P .. 'bell:' .. member, 'x') -- classes come with a renewal
 	end
 	for needs, list in pairs(ready) do
 		call_many('ZADD', P .. 'q:' .. needs, list)
@@ -1019,9 +1025,13 @@ local function pick(l, member, n, classes, reply)
 	local P, left, bytes = l.P, n, 0
 	while left > 0 and bytes < CLAIM_BYTES do
 		local class, entry, best
-		for _, other in ipairs(classes) do
+		for i = #classes, 1, -1 do
+			local other = classes[i]
 			local head, place = class_head(P, other)
-			if head and (not best or place < best) then
+			if not head then
+				call_many('ZREM', P .. 'q:' .. other.needs, other.taken)
+				table.remove(classes, i)
+			elseif not best or place < best then
 				class, entry, best = other, head, place
 			end
 		end
@@ -1091,8 +1101,11 @@ end
 -- Ends one attempt, args[at ..] as in commit(). True: accepted.
 local function commit_one(l, member, id, args, at)
 	local P, kind = l.P, args[at + 2]
-	own(l, id)
 	local f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	if not f[ST] then
+		own(l, id)
+		f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	end
 	local ours = f[ST] == 'running' and f[OW] == member and f[AT] == args[at + 1]
 	if not ours then
 		return false
@@ -1244,6 +1257,24 @@ local function join(P, args)
 	return lease
 end
 
+-- The classes of needs. When there are many, those of which no task waits are dropped, since each host
+-- asks for every class that it knows.
+local function classes_of(P)
+	local all = call('SMEMBERS', P .. 'needs')
+	if #all <= CLASSES then
+		return all
+	end
+	local alive = {}
+	for _, needs in ipairs(all) do
+		if call('EXISTS', P .. 'q:' .. needs) == 1 then
+			alive[#alive + 1] = needs
+		else
+			call('SREM', P .. 'needs', needs)
+		end
+	end
+	return alive
+end
+
 -- EPOCH MEMBER, then pairs of facts. PLMLOST: the member was taken over. Returns the order of the
 -- operator ('': none), the milliseconds until the next moment, the classes of needs as one text,
 -- the number of the last push(), then the ids of tasks to be ended.
@@ -1260,8 +1291,8 @@ local function renew(P, args)
 	forget_old(l)
 	close(l)
 	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed')
-	local reply = { h[1] or '', next_moment(P, l.t),
-		table.concat(call('SMEMBERS', P .. 'needs'), '\n'), tonumber(h[2] or 0) }
+	local reply = { h[1] or '', next_moment(P, l.t), table.concat(classes_of(P), '\n'),
+		tonumber(h[2] or 0) }
 	for _, id in ipairs(call('SMEMBERS', P .. 'x:' .. member)) do
 		reply[#reply + 1] = id
 	end
