@@ -117,22 +117,22 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # Fleets from C: a library of its own, so that libplm does not need hiredis. Nothing of libplm is in
 # it but base/.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c \
+FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c carry.c far.c \
 	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map
-	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
+	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -lhiredis
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium
 
 # plmctl alone reads JSON (task files), draws in a terminal (top) and packs traces, so libplm and
 # the other programs need none of these libraries.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz -lhiredis
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz -lhiredis -lsodium
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
@@ -215,7 +215,7 @@ $(PARTS)/bin:
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS) -s $(OWN)/../lib'
 $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
@@ -261,7 +261,7 @@ sweep-programs: $(SWEEPS)
 # A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
-	    -lhiredis -lrt -lm
+	    -lhiredis -lsodium -lrt -lm
 
 $(addprefix $(B)/tests/unit/test_,runs recording): $(call objects,$(call sources,cli/runs))
 $(addprefix $(B)/tests/unit/test_,runs recording): LIBS += -lz
@@ -273,6 +273,9 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
+
+# The test knocks at the door of a host.
+$(B)/tests/programs/test_fleet_large: $(call objects,fleet/carry.c)
 
 # Addresses and words of a fleet, without a fleet.
 $(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
@@ -316,7 +319,7 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lcheck -lsubunit -lrt \
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lsodium -lcheck -lsubunit -lrt \
 	    -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
@@ -379,7 +382,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
-	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis -lsodium
 
 SEEDS   ?= 15000
 explore: deps

@@ -69,6 +69,8 @@ static struct engine_facts member_facts(struct bridge *b)
 		.cores = b->status.workers,
 		.busy = bridge_busy(b),
 		.can = member_can(b),
+		.boot = b->boot,
+		.serves = b->serve ? serve_address(b->serve) : "",
 		.memory_total = b->status.memory_total,
 		.memory_used = b->status.memory_total > b->status.memory_free
 		    ? b->status.memory_total - b->status.memory_free
@@ -77,6 +79,7 @@ static struct engine_facts member_facts(struct bridge *b)
 
 int bridge_renew(struct bridge *b)
 {
+	char drops[ENGINE_DROPS_MOST * (ENGINE_PLACE_BYTES + 1)];
 	struct engine_orders orders;
 	struct engine_facts facts = member_facts(b);
 	uint64_t sent_ns = bridge_clock_ns();
@@ -84,6 +87,7 @@ int bridge_renew(struct bridge *b)
 	if (r < 0)
 		return r;
 	member_renewed(b, sent_ns);
+	snprintf(drops, sizeof drops, "%s", orders.drops); /* other verbs come between */
 	if (orders.drain != b->drained)
 		log_info("%s",
 		    orders.close       ? "told to close: no more tasks of the fleet"
@@ -96,6 +100,7 @@ int bridge_renew(struct bridge *b)
 	bridge_note_needs(b, orders.needs);
 	for (size_t i = 0; i < orders.ends; i++)
 		bridge_cancel(b, orders.end[i], PLM_GRACE_OF_TASK);
+	bridge_values_drop(b, drops);
 	return 0;
 }
 
@@ -261,8 +266,10 @@ static int member_come_in(struct bridge *b)
 			bridge_fence(b, why_text());
 		r = engine_reopen(b->engine);
 	}
-	if (r == 0)
+	if (r == 0) {
+		bridge_values_serve(b);
 		r = b->member[0] ? member_compare(b) : member_join(b);
+	}
 	if (r == -ESTALE) {
 		bridge_fence(b, why_text());
 		r = member_join(b);

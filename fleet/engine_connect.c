@@ -1,6 +1,7 @@
 /* engine_connect.c - into a Redis: password, database, the functions, the queue. */
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,8 @@ static int connect_compare_functions(struct engine *e)
 
 static int connect_open_queue(struct engine *e)
 {
-	char epoch[24], former[24];
+	enum { SECRET = 3 };
+	char epoch[24], former[24], secret[CARRY_HASH_TEXT];
 	snprintf(epoch, sizeof epoch, "%" PRIx64, engine_random());
 	snprintf(former, sizeof former, "%s", e->epoch);
 	snprintf(e->epoch, sizeof e->epoch, "%s", epoch);
@@ -149,6 +151,8 @@ static int connect_open_queue(struct engine *e)
 	snprintf(e->epoch, sizeof e->epoch, "%s", former);
 	engine_number(e, (int64_t)e->url.lease_ms);
 	engine_number(e, (int64_t)e->url.keep_ms);
+	carry_draw_secret(secret);
+	engine_text(e, secret);
 	int r = engine_call(e);
 	if (r < 0)
 		return r;
@@ -156,6 +160,8 @@ static int connect_open_queue(struct engine *e)
 	snprintf(e->epoch, sizeof e->epoch, "%s", engine_part_text(e, 0));
 	e->epoch_number = strtoull(e->epoch, NULL, 16);
 	e->lease_ms = (uint64_t)engine_part_number(e, 1);
+	if (!carry_secret(engine_part_text(e, SECRET), e->secret))
+		return why(-EPROTO, "%s: the queue has no secret for large values", e->url.shown);
 	return other ? why(-EXDEV, "%s: the queue was replaced by another one", e->url.shown) : 0;
 }
 
@@ -213,6 +219,7 @@ void engine_close(struct engine **ep)
 	if (e->heard)
 		redisFree(e->heard);
 	explicit_bzero(e->url.password, sizeof e->url.password);
+	explicit_bzero(e->secret, sizeof e->secret);
 	free(e->request);
 	free(e->end);
 	free(e);
@@ -229,6 +236,22 @@ uint64_t engine_lease_ms(const struct engine *e)
 }
 
 /* A number of the queue in the form of a reference, whose second part is never 0. */
+const uint8_t *engine_secret(const struct engine *e)
+{
+	return e->secret;
+}
+
+void engine_own_address(const struct engine *e, char ret[CARRY_ADDRESS_BYTES])
+{
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof at;
+	snprintf(ret, CARRY_ADDRESS_BYTES, "127.0.0.1");
+	if (e->verbs && getsockname(e->verbs->fd, (struct sockaddr *)&at, &length) == 0 &&
+	    at.ss_family != AF_UNIX)
+		getnameinfo((struct sockaddr *)&at, length, ret, CARRY_ADDRESS_BYTES, NULL, 0,
+		    NI_NUMERICHOST);
+}
+
 /* The halves of a reference: the low 32 bits of the task; 1, the next four bits of the task, and
  * the number of the result. */
 enum { REF_HIGH_BITS = ENGINE_TASK_BITS - 32 };

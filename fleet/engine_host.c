@@ -1,5 +1,6 @@
 /* engine_host.c - the verbs of a host: join, claim, renew, commit and fail, leave. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,13 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
+
+static void host_add_boot(struct engine *e, uint64_t boot)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%" PRIx64, boot);
+	engine_text(e, text);
+}
 
 static void host_add_facts(struct engine *e, const struct engine_facts *f)
 {
@@ -28,6 +36,10 @@ static void host_add_facts(struct engine *e, const struct engine_facts *f)
 	engine_text(e, PLM_VERSION);
 	engine_text(e, "can");
 	engine_text(e, f->can);
+	engine_text(e, "boot");
+	host_add_boot(e, f->boot);
+	engine_text(e, "serves");
+	engine_text(e, f->serves);
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		engine_text(e, numbers[i].name);
 		engine_number(e, numbers[i].number);
@@ -45,7 +57,7 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret)
 {
-	enum { ORDER, NEXT, NEEDS, ENDS };
+	enum { ORDER, NEXT, NEEDS, DROPS, ENDS };
 	engine_begin(e, "renew");
 	engine_text(e, member);
 	host_add_facts(e, facts);
@@ -62,6 +74,7 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 		.close = strcmp(order, "close") == 0,
 		.next_ms = engine_part_number(e, NEXT),
 		.needs = engine_part_text(e, NEEDS),
+		.drops = engine_part_text(e, DROPS),
 		.end = e->end,
 		.ends = n };
 	return 0;
@@ -110,15 +123,63 @@ void engine_reply_free(void *reply)
 		freeReplyObject(reply);
 }
 
+void engine_place_print(plm_ref ref, char text[ENGINE_PLACE_BYTES])
+{
+	snprintf(text, ENGINE_PLACE_BYTES, "%" PRIx64 ".%" PRIx64, ref.id, ref.runtime);
+}
+
+bool engine_place_parse(const char *text, plm_ref *ret)
+{
+	return sscanf(text, "%" SCNx64 ".%" SCNx64, &ret->id, &ret->runtime) == 2;
+}
+
+static void host_far_text(const struct engine_far *far, char text[ENGINE_FAR_BYTES])
+{
+	char ref[ENGINE_PLACE_BYTES];
+	engine_place_print(far->ref, ref);
+	snprintf(
+	    text, ENGINE_FAR_BYTES, "%s %" PRIu64 " %s %s", ref, far->bytes, far->hash, far->host);
+}
+
+static void host_add_far(struct engine *e, unsigned part, const struct engine_far *far)
+{
+	char field[16], text[ENGINE_FAR_BYTES];
+	snprintf(field, sizeof field, "f%u", part);
+	host_far_text(far, text);
+	engine_text(e, field);
+	engine_text(e, text);
+}
+
+/* Fields of the task: v2 and the like for bytes, f0 and the like for places of large values. */
 static void host_add_values(struct engine *e, const struct engine_end *end)
 {
-	engine_number(e, (int64_t)end->mores);
+	engine_number(e, (int64_t)end->mores + (end->far != NULL));
+	if (end->far)
+		host_add_far(e, 0, end->far);
 	for (size_t i = 0; i < end->mores; i++) {
+		const struct engine_value *value = &end->more[i];
 		char field[16];
-		snprintf(field, sizeof field, "v%u", end->more[i].part);
+		snprintf(field, sizeof field, "v%u", value->part);
+		if (value->far) {
+			host_add_far(e, value->part, value->far);
+			continue;
+		}
 		engine_text(e, field);
-		engine_bytes(e, end->more[i].data, end->more[i].bytes);
+		engine_bytes(e, value->data, value->bytes);
 	}
+}
+
+/* Of ENDING_LACKS: the lost value, in place of a message. */
+static void host_add_message(struct engine *e, const struct engine_end *end)
+{
+	char text[ENGINE_FAR_BYTES + 32], far[ENGINE_FAR_BYTES];
+	if (end->kind != ENDING_LACKS) {
+		engine_text(e, end->message);
+		return;
+	}
+	host_far_text(end->lost_at, far);
+	snprintf(text, sizeof text, "%" PRIu64 " %s", engine_task_id(end->lost), far);
+	engine_text(e, text);
 }
 
 int engine_commit(
@@ -134,7 +195,7 @@ int engine_commit(
 		engine_text(e, kind);
 		engine_number(e, end->code);
 		engine_number(e, end->signal);
-		engine_text(e, end->message);
+		host_add_message(e, end);
 		engine_bytes(e, end->error_output, end->error_bytes);
 		engine_number(e, (int64_t)end->wall_us);
 		engine_bytes(e, end->value, end->value_bytes);
@@ -166,4 +227,29 @@ int engine_leave(struct engine *e, const char *member)
 	engine_begin(e, "leave");
 	engine_text(e, member);
 	return engine_call(e);
+}
+
+/* ---- large values ---- */
+
+static int host_say_refs(struct engine *e, const char *verb, uint64_t boot, const char *refs)
+{
+	engine_begin(e, verb);
+	host_add_boot(e, boot);
+	while (*refs) {
+		size_t n = strcspn(refs, " ");
+		if (n)
+			engine_bytes(e, refs, n);
+		refs += n + (refs[n] != 0);
+	}
+	return engine_call(e);
+}
+
+int engine_pledge(struct engine *e, uint64_t boot, const char *refs)
+{
+	return host_say_refs(e, "pledge", boot, refs);
+}
+
+int engine_dropped(struct engine *e, uint64_t boot, const char *refs)
+{
+	return host_say_refs(e, "dropped", boot, refs);
 }

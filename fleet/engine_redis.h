@@ -19,6 +19,7 @@ struct engine {
 	char token[ENGINE_MEMBER_BYTES];
 	char epoch[24];
 	uint64_t epoch_number, lease_ms;
+	uint8_t secret[CARRY_SECRET_BYTES];
 	uint64_t *end; /* engine_orders.end */
 	char *request; /* the words of the next verb, in the protocol of Redis */
 	size_t request_bytes, request_room, request_words;

@@ -174,15 +174,55 @@ int engine_watch_for(
 
 /* ---- result ---- */
 
+static int user_read_far(const char *text, struct engine_far *ret)
+{
+	char ref[ENGINE_PLACE_BYTES];
+	int n =
+	    sscanf(text, "%33s %" SCNu64 " %64s %99[^\n]", ref, &ret->bytes, ret->hash, ret->host);
+	return n == 4 && engine_place_parse(ref, &ret->ref)
+	    ? 0
+	    : why(-EBADMSG, "the place of a large value cannot be read: %.100s", text);
+}
+
+int engine_place(struct engine *e, const struct engine_far *far, struct carry_order *ret)
+{
+	char boot[24];
+	snprintf(boot, sizeof boot, "%" PRIx64, far->ref.runtime);
+	engine_begin(e, "place");
+	engine_text(e, boot);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	*ret = (struct carry_order){ .ref = far->ref, .bytes = far->bytes };
+	snprintf(ret->address, sizeof ret->address, "%s", engine_part_text(e, 0));
+	snprintf(ret->hash, sizeof ret->hash, "%s", far->hash);
+	memcpy(ret->secret, e->secret, sizeof ret->secret);
+	return ret->address[0] ? 0
+			       : why(-ENODATA, "host %s, where the value was, is gone", far->host);
+}
+
+int engine_remake(struct engine *e, uint64_t id, const struct engine_far *far)
+{
+	char boot[24];
+	snprintf(boot, sizeof boot, "%" PRIx64, far->ref.runtime);
+	engine_begin(e, "remake");
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, boot);
+	int r = engine_call(e);
+	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER && e->reply->integer == 1;
+}
+
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 {
-	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, WORDS };
-	char key[sizeof e->prefix + 32], field[16] = "val";
+	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, FAR };
+	char key[sizeof e->prefix + 32], field[16] = "val", far[16];
 	unsigned part = engine_part_of(id);
 	snprintf(key, sizeof key, "%st:%" PRIu64, e->prefix, engine_task_id(id));
 	if (part)
 		snprintf(field, sizeof field, "v%u", part);
-	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", field, "err", "at" };
+	snprintf(far, sizeof far, "f%u", part);
+	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", field, "err", "at",
+		far };
 	size_t length[COUNT_OF(word)];
 	for (size_t i = 0; i < COUNT_OF(word); i++)
 		length[i] = strlen(word[i]);
@@ -201,6 +241,8 @@ int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 		.error_bytes = errors && errors->type == REDIS_REPLY_STRING ? errors->len : 0 };
 	if (ret->state == ENGINE_NONE)
 		return why(-ENOENT, "%s has no such task any more", e->url.shown);
+	if (engine_part_text(e, FAR)[0])
+		return user_read_far(engine_part_text(e, FAR), &ret->far);
 	return ret->state != ENGINE_DONE || part == 0 || value->type == REDIS_REPLY_STRING
 	    ? 0
 	    : why(-ENOENT, "the task has no result of number %u", part);

@@ -351,8 +351,9 @@ START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 	ck_assert_int_ne(o.code, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, "no --replicas"));
 	output_free(&o);
-	o = fleet("submit", "--shell", "head -c 9000000 /dev/zero");
-	ck_assert_ptr_nonnull(strstr(o.err, "carries 8 MiB"));
+	o = fleet("submit", "--output-cap", "1M", "--shell", "head -c 9000000 /dev/zero");
+	ck_assert_int_ne(o.code, 0);
+	ck_assert_ptr_nonnull(strstr(o.err, "let --output-cap be larger"));
 	output_free(&o);
 }
 END_TEST
