@@ -12,11 +12,12 @@
 ## make crash          kill every operation at every step; a survivor judges (6 min)
 ## make explore        the whole runtime, SEEDS=15000 schedules for each scenario
 ## make soak           MINUTES=10 of mixed load while processes are killed
+## make fleet-chaos    MINUTES=10: hosts and Redis die, stop, lose each other; a ledger
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
 ## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
 ## make faults | model   failing system calls (FAULT_SECONDS=N) | four protocols in Spin
 ## make mutants        apply each line of tests/sweeps/mutants; its test must notice
-## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
+## make nightly        sweeps, faults, fuzz, soak, chaos, explorer: NIGHT_MINUTES=480
 ## make layers | tidy  who may include whom | sizes, links, language
 ## make format | bare  lay out the C sources | test hooks cost no instruction
 ## make bench | sim    plm beside peers and the machine | policies, simulated
@@ -115,13 +116,13 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
-# Fleets from C: a library of its own, so that libplm does not need hiredis. Nothing of libplm is in
-# it but base/.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c carry.c far.c \
+# Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
+FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c carry.c far.c \
 	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
 
-$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map
+$(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \
+	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -176,6 +177,7 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_pat
 	2>/dev/null)
 PY      := $(B)/python/plm
 PY_CORE := $(call objects,$(call sources,python/core))
+PY_FLEET := $(call objects,$(call sources,python/fleet))
 PY_LIBS := $(call objects,$(call sources,worker command)) $(CLIENT) $(CORE)
 PY_FILES := $(patsubst python/plm/%,$(PY)/%,$(wildcard python/plm/*.py python/plm/*.pyi \
 	python/plm/py.typed python/plm/*/*.py))
@@ -186,14 +188,18 @@ python:
 	    $(AGAIN) python-package)
 
 .PHONY: python-package
-python-package: $(PY)/_core.abi3.so $(PY_FILES)
+python-package: $(PY)/_core.abi3.so $(PY)/_fleet.abi3.so $(PY_FILES)
 	@:
 
-$(PY_CORE): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
+$(PY_CORE) $(PY_FLEET): COMMON += -DPy_LIMITED_API=0x030b0000 -isystem $(PYTHON_INCLUDE)
 
 $(PY)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -Wl,--version-script=python/core/core.map
+
+$(PY)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map
 
 $(PY_FILES): $(PY)/%: python/plm/%
 	@mkdir -p $(@D)
@@ -203,7 +209,8 @@ $(PY_FILES): $(PY)/%: python/plm/%
 # it can be used where nothing is installed and nothing can be compiled. DT_RPATH, since libraries
 # in the wheel load each other.
 PARTS   := $(B)/wheel-parts/plm
-PARTED  := $(PARTS)/_core.abi3.so $(addprefix $(PARTS)/bin/,plm plmctl plmdump)
+PARTED  := $(addprefix $(PARTS)/,_core.abi3.so _fleet.abi3.so \
+	$(addprefix bin/,plm plmctl plmdump))
 OWN     := -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN
 .PHONY: wheel wheel-parts
 wheel-parts: $(PARTED)
@@ -214,6 +221,8 @@ $(PARTS)/bin:
 	@mkdir -p $@
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
+$(PARTS)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
+	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
@@ -301,6 +310,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.
 RUN      = PLM_BIN=$(OUT) PYTHON=$(PYTHON) tools/run.sh
 PYTESTS := $(wildcard tests/python/test_*.py)
 WEBTESTS := $(wildcard tests/web/test_*.py)
+FLEETTESTS := $(wildcard tests/fleet/test_*.py)
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
@@ -329,7 +339,7 @@ check: deps deps-python workload-deps
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(WEBTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(FLEETTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -427,11 +437,17 @@ soak: deps
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
 	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
+# CHAOS_SEED=N repeats a run.
+.PHONY: fleet-chaos
+fleet-chaos: deps
+	$(AGAIN) VARIANT=release all test-programs
+	$(Q)python3 tests/fleet/chaos.py --minutes $(MINUTES) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
-	$(AGAIN) VARIANT=release all
+	$(AGAIN) VARIANT=release all test-programs
 	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 

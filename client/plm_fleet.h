@@ -5,9 +5,8 @@
  * are those of plm.h, so a task that a program submits to a runtime goes to a fleet unchanged:
  * plm_command_task(), plm_identify(), plm_ref_print() and plm_ref_parse() make no difference.
  *
- * What is missing beside plm.h: objects (a task of a fleet takes bytes, or results of other tasks),
- * replicas, PLM_TIED. Each is refused with -EINVAL. keep_ms is how long a result stays after its
- * end, in place of the time of the queue.
+ * What is missing beside plm.h: replicas and PLM_TIED, which are refused with -EINVAL. keep_ms is
+ * how long a result stays after its end, in place of the time of the queue.
  *
  * Results. As in plm.h: 0, a count or a descriptor, and -errno on failure with a sentence of
  * plm_fleet_why(). Errors of every call: -EINVAL (a missing pointer), -ECHILD (a handle from before
@@ -40,6 +39,8 @@ int plm_fleet_connect(plm_fleet **ret, const char *address, int timeout_ms);
 void plm_fleet_disconnect(plm_fleet **fleet);
 /* The sentence of the calling thread's last failed call. Never NULL. */
 const char *plm_fleet_why(void);
+/* What references of the fleet have as their `runtime`: a number of this queue, at random. */
+uint64_t plm_fleet_epoch(const plm_fleet *fleet);
 
 /* Submits tasks, up to 512 in one step of the engine. Each returned reference is a hold of the
  * handle. When the call returns 0, all tasks are accepted, as safe as Redis keeps its file. On an
@@ -48,11 +49,16 @@ const char *plm_fleet_why(void);
 int plm_fleet_submit(plm_fleet *fleet, const plm_task *task, plm_ref *ret);
 int plm_fleet_submit_many(plm_fleet *fleet, const plm_task *tasks, size_t n, plm_ref *ret);
 
+/* Puts up to 8 MiB into the queue, as the value of a task that is done: an argument of any number
+ * of tasks. The reference is a hold of the handle. -E2BIG; -ENOSPC. */
+int plm_fleet_put(plm_fleet *fleet, const void *data, size_t len, plm_ref *ret);
+
 /* Takes one more hold, also on a task of another program. -ESTALE: no such task any more. */
 int plm_fleet_hold(plm_fleet *fleet, plm_ref ref);
-/* Ends one hold. When the last hold of a task that this handle submitted ends, the engine forgets
- * the task as soon as the task has ended, and no task needs the value; a task with PLM_KEEP stays,
- * and so does a task that has not ended when the handle is disconnected (?keep=TIME). */
+/* Ends one hold, and returns at once. When the last hold of a task that this handle submitted ends,
+ * the engine forgets the task as soon as the task has ended, and no task needs the value; a task
+ * with PLM_KEEP stays, and so does a task that has not ended when the handle is disconnected
+ * (?keep=TIME). */
 void plm_fleet_drop(plm_fleet *fleet, plm_ref ref);
 
 /* As plm_wait(), without its care for waits inside of tasks. */
@@ -86,6 +92,9 @@ int plm_fleet_error(plm_fleet *fleet, plm_ref ref, plm_failure *ret, plm_fleet_v
 /* Cancels a task; a host that runs the task ends it with the grace of the task. -EALREADY: the task
  * has ended. -ESTALE. */
 int plm_fleet_cancel(plm_fleet *fleet, plm_ref ref);
+
+/* Why a task has not ended, or what became of it: one sentence, cut to `size` bytes. */
+int plm_fleet_explain(plm_fleet *fleet, plm_ref ref, char *text, size_t size);
 
 /* Numbers of the queue. `size` as of plm_status_get_sized(). */
 typedef struct plm_fleet_status {

@@ -482,10 +482,11 @@ int plm_inspect_locks(plm_inspect *in, uint64_t *cursor, plm_lock_row *rows, siz
 enum plm_event_kind {
 	PLM_EVENT_NONE,
 	PLM_EVENT_SUBMITTED, /* a task was accepted; argument: the priority, as int64_t */
-	PLM_EVENT_DEPENDS,   /* the task needs the result of `other`; one event an argument */
-	PLM_EVENT_READY,     /* the last missing argument was settled */
-	PLM_EVENT_PLACED,    /* the scheduler, or another giver, gave the task to `worker` */
-	PLM_EVENT_STARTED,   /* on `worker`; argument: cpus busy with the task */
+	PLM_EVENT_DEPENDS, /* the task needs a result of the task `other`, or the object; one event
+			      an argument */
+	PLM_EVENT_READY,   /* the last missing argument was settled */
+	PLM_EVENT_PLACED,  /* the scheduler, or another giver, gave the task to `worker` */
+	PLM_EVENT_STARTED, /* on `worker`; argument: cpus busy with the task */
 	PLM_EVENT_DONE,
 	PLM_EVENT_FAILED,
 	PLM_EVENT_CANCELLED, /* of all three: argument: ns the attempt ran; 0: never started */

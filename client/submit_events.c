@@ -2,6 +2,14 @@
 
 #include "base/clock.h"
 
+/* A further result of a task has no events of its own, so the log names the task. */
+static uint64_t submit_events_maker(const struct plm *rt, uint64_t future)
+{
+	uint64_t word;
+	const struct record *r = record_lookup(&rt->tables, future, &word);
+	return r ? ref_held(r, future, word) : future;
+}
+
 void submit_events_with_futures(
     struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint64_t now_ns)
 {
@@ -10,7 +18,8 @@ void submit_events_with_futures(
 	uint64_t stamp = eventlog_stamp(EVENT_DEPENDS, 0, EVENT_NOBODY, function);
 	eventlog_batch_pair(&batch, submit_events_stamp(function, task->priority), ref);
 	for (size_t i = 0; i < task->nargs; i++) {
-		uint64_t other = task->args[i].future.id;
+		uint64_t future = task->args[i].future.id;
+		uint64_t other = future ? submit_events_maker(rt, future) : 0;
 		if (!other || eventlog_batch_add(&batch, stamp, ref, other))
 			continue;
 		eventlog_batch_write(&rt->tables, &batch, now_ns);

@@ -47,6 +47,8 @@ static int bridge_open(struct bridge *b)
 	bridge_name_host(b);
 	int r = bridge_open_signals(b);
 	if (r == 0)
+		r = bridge_guard_open(b);
+	if (r == 0)
 		r = plm_connect_with(&b->rt, b->runtime, 0, REQUEST_MS);
 	if (r == 0 && plm_fd(b->rt) < 0)
 		r = -EIO;

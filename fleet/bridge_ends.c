@@ -36,35 +36,41 @@ void bridge_forget(struct bridge *b, size_t i)
 	b->task[i] = b->task[--b->tasks];
 }
 
-void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms)
+void bridge_cancel(struct bridge *b, uint64_t id)
 {
 	for (size_t i = 0; i < b->tasks; i++)
 		if (b->task[i].id == id && !b->task[i].cancelled) {
 			b->task[i].cancelled = true;
-			plm_cancel(b->rt, b->task[i].ref, grace_ms);
+			plm_cancel(b->rt, b->task[i].ref, (int)b->task[i].cancel_ms);
 		}
 }
 
-/* A cancel before the begin leaves the count of attempts at 0; a task that began in the same moment
- * has done a part of its work, and is treated as after a death. */
-static void ends_send_one_back(struct bridge *b, struct bridge_task *task)
+/* A cancel of a waiting task leaves the count of attempts as it was; a task that began in the same
+ * moment has done a part of its work, and is treated as after a death. */
+static bool ends_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
 {
 	plm_task_row row;
-	if (task->cancelled || task->begun ||
-	    plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
-		return;
+	if (task->cancelled || plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
+		return false;
 	task->begun = row.attempt > 0;
-	if (row.state != PLM_STATE_READY || plm_cancel(b->rt, task->ref, 0) < 0)
-		return;
+	if (row.state != PLM_STATE_READY || !(all || row.attempt > 0) ||
+	    plm_cancel(b->rt, task->ref, 0) < 0)
+		return false;
 	task->cancelled = task->back = true;
+	task->back_attempt = row.attempt;
+	return row.attempt > 0;
 }
 
 void bridge_send_back(struct bridge *b)
 {
 	const plm_status *s = &b->status;
-	if (s->paused || s->memory_short || b->drained || b->leaving)
-		for (size_t i = 0; i < b->tasks; i++)
-			ends_send_one_back(b, &b->task[i]);
+	bool all = s->paused || s->memory_short || b->drained || b->leaving;
+	bool rest = false;
+	for (size_t i = 0; i < b->tasks; i++)
+		rest |= ends_send_one_back(b, &b->task[i], all);
+	/* What did not fit here goes to others first. */
+	if (rest)
+		b->rest_until_ns = clock_ns() + engine_lease_ms(b->engine) * NS_PER_MS;
 }
 
 static void ends_read_cancelled(
@@ -73,7 +79,8 @@ static void ends_read_cancelled(
 	plm_task_row row;
 	end->kind = task->back ? ENDING_BACK : ENDING_CANCELLED;
 	if (!task->back ||
-	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 && row.attempt == 0))
+	    (plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0 &&
+		row.attempt == task->back_attempt))
 		return;
 	end->kind = ENDING_CRASHED;
 	end->code = EOWNERDEAD;

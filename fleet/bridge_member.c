@@ -1,5 +1,6 @@
 /* bridge_member.c - the lease of the host: joining, renewing, fencing, coming back. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ enum { PAUSE_LEAST_MS = 100, PAUSE_MOST_MS = 2000, PAUSE_HOPELESS_MS = 10000 };
 enum { TROUBLE_AGAIN_MS = 60000 };
 
 /* Parts of the lease. */
-enum { RENEW_PART = 5, FENCE_TENTHS = 6, END_PART = 5, ANSWER_PART = 10, ANSWER_LEAST_MS = 100 };
+enum { RENEW_PART = 5, END_PART = 5, ANSWER_PART = 10, ANSWER_LEAST_MS = 100 };
+enum { FENCE_TENTHS = 6, GUARD_TENTHS = 7, GUARD_FENCING_TENTHS = 9 };
 
 uint64_t bridge_clock_ns(void)
 {
@@ -29,10 +31,32 @@ uint64_t bridge_fence_due_ns(const struct bridge *b)
 	return b->renewed_ns + engine_lease_ms(b->engine) * NS_PER_MS / 10 * FENCE_TENTHS;
 }
 
+/* ---- the guard ---- */
+
+int bridge_guard_open(struct bridge *b)
+{
+	struct sigevent kills = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+	return timer_create(CLOCK_BOOTTIME, &kills, &b->guard) < 0
+	    ? why(-errno, "timer_create: %s", strerror(errno))
+	    : 0;
+}
+
+/* So many tenths of a lease after the last renewal; 0: never. */
+static void member_guard(struct bridge *b, unsigned tenths)
+{
+	uint64_t due = b->renewed_ns + engine_lease_ms(b->engine) * NS_PER_MS / 10 * tenths;
+	struct itimerspec at = { .it_value = { .tv_sec = 0 } };
+	if (tenths)
+		at.it_value = (struct timespec){ .tv_sec = (time_t)(due / NS_PER_S),
+			.tv_nsec = (long)(due % NS_PER_S) };
+	CHECK(timer_settime(b->guard, TIMER_ABSTIME, &at, NULL) == 0);
+}
+
 static void member_renewed(struct bridge *b, uint64_t sent_ns)
 {
 	b->renewed_ns = sent_ns;
 	b->renew_due_ns = sent_ns + engine_lease_ms(b->engine) * NS_PER_MS / RENEW_PART;
+	member_guard(b, GUARD_TENTHS);
 }
 
 /* The scheduler looks at the memory of the machine only when there is work. */
@@ -99,7 +123,7 @@ int bridge_renew(struct bridge *b)
 	b->moment_ns = orders.next_ms >= 0 ? clock_ns() + (uint64_t)orders.next_ms * NS_PER_MS : 0;
 	bridge_note_needs(b, orders.needs);
 	for (size_t i = 0; i < orders.ends; i++)
-		bridge_cancel(b, orders.end[i], PLM_GRACE_OF_TASK);
+		bridge_cancel(b, orders.end[i]);
 	bridge_values_drop(b, drops);
 	return 0;
 }
@@ -123,10 +147,16 @@ static int member_part_ms(const struct bridge *b, unsigned part)
 	return (int)(engine_lease_ms(b->engine) / part);
 }
 
+uint32_t bridge_grace_ms(const struct bridge *b)
+{
+	return (uint32_t)member_part_ms(b, END_PART);
+}
+
 void bridge_fence(struct bridge *b, const char *reason)
 {
 	size_t n = b->tasks;
-	int grace_ms = member_part_ms(b, END_PART);
+	int grace_ms = (int)bridge_grace_ms(b);
+	member_guard(b, GUARD_FENCING_TENTHS);
 	plm_ref *refs = calloc(n + 1, sizeof *refs);
 	CHECK(refs);
 	log_warn("host %s is out of the fleet: %s; its %zu tasks of the fleet end here", b->host,
@@ -141,6 +171,7 @@ void bridge_fence(struct bridge *b, const char *reason)
 	while (b->tasks > 0)
 		bridge_forget(b, b->tasks - 1);
 	b->member[0] = 0;
+	member_guard(b, 0);
 }
 
 void bridge_fail(struct bridge *b, int error)

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "client/plm_inspect.h"
 #include "fleet/bridge.h"
@@ -50,7 +51,9 @@ struct bridge_task { /* claimed, and not yet committed */
 	bool command, begun, cancelled;
 	uint64_t fetches;       /* bits: entries of the table of fetches that it needs */
 	struct bridge_far *far; /* its large results; NULL: none, as far as known */
-	bool back;              /* cancelled before its begin, to be sent back into the queue */
+	bool back;              /* cancelled while it waited here, to be sent back into the queue */
+	uint32_t back_attempt;  /* how often the runtime had started it then */
+	uint32_t cancel_ms;     /* the grace of a cancel by a user */
 };
 
 struct bridge {
@@ -67,6 +70,7 @@ struct bridge {
 	bool connected;
 	uint64_t renewed_ns;                   /* CLOCK_BOOTTIME before the last renewal was sent */
 	uint64_t renew_due_ns, connect_due_ns; /* the same clock */
+	timer_t guard; /* kills a bridge that does nothing until its lease is nearly over */
 	unsigned connect_pause_ms;
 	char trouble[256]; /* the last in the log */
 	uint64_t trouble_ns;
@@ -110,11 +114,11 @@ unsigned bridge_busy(const struct bridge *b);
 
 int bridge_commit(struct bridge *b);            /* all that have ended; 0 or an error of engine.h */
 void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever became of it */
-/* While the runtime starts nothing (paused, short of memory), or the host is to take nothing more:
- * tasks that have not begun go back, since another host may be idle. */
+/* Another host may be idle, so tasks that wait here go back: those that the runtime has returned to
+ * its queue, for want of memory or on request; and all that have not begun while the runtime starts
+ * nothing (paused, short of memory) or the host is to take nothing more. */
 void bridge_send_back(struct bridge *b);
-/* Asks the runtime to end a task. */
-void bridge_cancel(struct bridge *b, uint64_t id, int grace_ms);
+void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
 
 /* ---- bridge_values.c: values too large for the engine ---- */
 
@@ -145,6 +149,11 @@ int bridge_connect(struct bridge *b);
 /* Ends all tasks of the fleet here and waits for their ends: the lease may end soon. */
 void bridge_fence(struct bridge *b, const char *reason);
 uint64_t bridge_fence_due_ns(const struct bridge *b);
+/* How long a task may go on when the host has to be out of the fleet, in milliseconds. */
+uint32_t bridge_grace_ms(const struct bridge *b);
+/* Makes the timer that kills the bridge when the bridge itself is stopped or stuck: its tasks are
+ * tied to it, and end with it before the lease does. */
+int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
 

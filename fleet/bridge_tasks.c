@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { REST_MS = 500, PACE_MS = 50 };
+enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000 };
 
 /* ---- how many ---- */
 
@@ -165,6 +165,19 @@ static void tasks_take_references(struct bridge_task *task, const plm_ref *refs,
 	memcpy(task->more, refs + 1, task->mores * sizeof *task->more);
 }
 
+/* When the bridge dies, the runtime ends the tasks with the grace of their terms; the lease may end
+ * soon then. A longer grace holds for the cancel of a user alone. */
+static void tasks_limit_grace(
+    const struct bridge *b, struct task_read *read, struct bridge_task *task)
+{
+	uint32_t wanted = read->terms.grace_ms ? read->terms.grace_ms : GRACE_USUAL_MS;
+	task->cancel_ms = wanted;
+	if (wanted <= bridge_grace_ms(b))
+		return;
+	read->terms.grace_ms = bridge_grace_ms(b);
+	read->task.terms = &read->terms;
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
@@ -177,6 +190,7 @@ static int tasks_submit(
 		read.terms.total_ms = (uint32_t)claim->left_ms;
 		read.task.terms = &read.terms;
 	}
+	tasks_limit_grace(b, &read, task);
 	r = tasks_fetch(b, &read, task);
 	if (r == 0)
 		r = plm_submit(b->rt, &read.task, refs);

@@ -1,9 +1,9 @@
-/* bridge_values.c - values too large for the engine: those made here stay in the store of the runtime,
- * and those made elsewhere are fetched before the task that takes them begins.
+/* bridge_values.c - values too large for the engine. A value made here stays in the store of the
+ * runtime; a value made elsewhere is fetched before the reading task begins.
  *
- * Threads do what takes long: hashing a value that was made, and fetching. A fetched value is an object
- * of the runtime from the first moment, only not sealed yet; so the task that takes it is submitted at
- * once, and the runtime starts the task when the value is there. */
+ * Hashing and fetching take long, so threads do both. A fetched value is an object of the runtime
+ * from the claim on, and is sealed when all bytes are there: the reading task is submitted at once,
+ * and the runtime starts the task after the seal. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -75,8 +75,8 @@ bool bridge_values_close(struct bridge *b)
 	return quiet && atomic_load(&b->threads) == 0;
 }
 
-/* Values that the engine has no use for any more; those of a task that is being committed may get
- * one. */
+/* Drops values that the engine does not need. A value of a task that is being committed stays: the
+ * commit may take the value. */
 void bridge_values_drop(struct bridge *b, const char *refs)
 {
 	char text[ENGINE_PLACE_BYTES], dropped[ENGINE_DROPS_MOST * (ENGINE_PLACE_BYTES + 1)] = "";
@@ -126,7 +126,7 @@ static void *values_hash(void *argument)
 	return NULL;
 }
 
-/* Which results are too large to go into the engine, one by one or together. */
+/* Chooses the results that are too large for the engine, one by one or together. */
 static void values_choose(struct bridge *b, const struct bridge_task *task, struct bridge_far *far)
 {
 	size_t inline_bytes = 0;
@@ -147,7 +147,8 @@ static void values_choose(struct bridge *b, const struct bridge_task *task, stru
 	}
 }
 
-/* The engine learns of the values before the runtime keeps them: whoever dies, they are dropped. */
+/* The engine learns of the values before the runtime keeps them, so that no death leaves a value
+ * behind for ever. */
 static int values_keep(struct bridge *b, const struct bridge_far *far)
 {
 	size_t room = far->n * (ENGINE_PLACE_BYTES + 1) + 1, used = 0;
@@ -221,12 +222,12 @@ static void *values_fetch(void *argument)
 	if (r == 0)
 		r = plm_seal(b->rt, f->here);
 	atomic_store(&f->state, r < 0 ? r : FETCH_HERE);
-	plm_drop(b->rt, f->here); /* unsealed: gives it up, and the task that takes it fails */
+	plm_drop(b->rt, f->here); /* unsealed: the reading task fails */
 	values_thread_ends(b);
 	return NULL;
 }
 
-/* A place of the table whose fetch has ended and is of no more interest to any task. */
+/* A place of the table without a running fetch, and without a reading task. */
 static struct bridge_fetch *values_place(struct bridge *b)
 {
 	uint64_t used = 0;
@@ -287,9 +288,8 @@ int bridge_fetch(struct bridge *b, uint64_t id, const struct engine_far *far,
 	for (size_t i = 0; i < BRIDGE_FETCHES; i++) {
 		struct bridge_fetch *f = &b->fetch[i];
 		int state = atomic_load(&f->state);
-		if ((state != FETCH_RUNS && state != FETCH_HERE) ||
-		    f->far.ref.id != far->ref.id || f->far.ref.runtime != far->ref.runtime ||
-		    plm_hold(b->rt, f->here) < 0)
+		if ((state != FETCH_RUNS && state != FETCH_HERE) || f->far.ref.id != far->ref.id ||
+		    f->far.ref.runtime != far->ref.runtime || plm_hold(b->rt, f->here) < 0)
 			continue;
 		*ret = f->here;
 		task->fetches |= UINT64_C(1) << i;
@@ -298,7 +298,7 @@ int bridge_fetch(struct bridge *b, uint64_t id, const struct engine_far *far,
 	return values_fetch_begin(b, id, far, task, ret);
 }
 
-/* Why a task failed that never began: a value that it takes could not be fetched. */
+/* True: the task never began, since some fetch failed; the end says which. */
 bool bridge_fetch_failed(
     struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
 {

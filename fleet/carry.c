@@ -85,8 +85,8 @@ static int carry_ready(int fd, short events)
 int carry_send(int fd, const void *data, size_t bytes)
 {
 	for (size_t done = 0; done < bytes;) {
-		ssize_t n = send(
-		    fd, (const char *)data + done, bytes - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(fd, (const char *)data + done, bytes - done, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			done += (size_t)n;
 		else if (n < 0 && errno == EAGAIN && carry_ready(fd, POLLOUT) < 0)

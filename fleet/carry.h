@@ -1,14 +1,14 @@
-/* carry.h - large values on their way between machines: what the host that has a value and the program
- * that wants it say to each other over TCP.
+/* carry.h - large values on their way between machines: what the host that has a value and the
+ *program that wants it say to each other over TCP.
  *
  *	host     hello: a number drawn for this connection
  *	program  wish: which value, and a proof made of both and the secret of the queue
  *	host     answer: an error, or the length; then the bytes
  *
- * The secret is drawn when the queue is made, lies in the engine, and never travels here. The hash of
- * a value lies in the engine, too, so a wrong byte, or a wrong host, is noticed. The bytes are not
- * encrypted. All messages have a fixed length, so that a stranger at the door has nothing to parse.
- * Who: any thread.  Blocks: carry_fetch() until the value is there, or nothing comes for
+ * The secret is drawn when the queue is made, lies in the engine, and never travels here. The hash
+ *of a value lies in the engine, too, so a wrong byte, or a wrong host, is noticed. The bytes are
+ *not encrypted. All messages have a fixed length, so that a stranger at the door has nothing to
+ *parse. Who: any thread.  Blocks: carry_fetch() until the value is there, or nothing comes for
  * CARRY_SILENT_MS. */
 #ifndef PLM_FLEET_CARRY_H
 #define PLM_FLEET_CARRY_H
@@ -73,8 +73,8 @@ struct carry_order {
 	char hash[CARRY_HASH_TEXT];
 };
 
-/* Fetches a value into memory of its length, and compares the hash. 0; -ENODATA: the host has no such
- * value any more; -EACCES: the host does not accept the secret; -EBADMSG: another value came;
+/* Fetches a value into memory of its length, and compares the hash. 0; -ENODATA: the host has no
+ * such value any more; -EACCES: the host does not accept the secret; -EBADMSG: another value came;
  * another -errno: the host cannot be reached, or fell silent. Each with a why. */
 int carry_fetch(const struct carry_order *order, void *to);
 

@@ -30,8 +30,9 @@ static int connect_refused(const struct engine *e, const redisReply *reply, cons
 		    e->url.shown, text);
 	if (strstr(text, "NOPERM"))
 		return why(-EACCES, "%s: %.200s", e->url.shown, text);
-	return why(strstr(text, "DB index") ? -EINVAL : -ENOTCONN, "%s: %s: %.200s", e->url.shown,
-	    what, text);
+	if (strstr(text, "DB index"))
+		return why(-EINVAL, "%s: Redis has no database of this number", e->url.shown);
+	return why(-ENOTCONN, "%s: %s: %.200s", e->url.shown, what, text);
 }
 
 static int connect_say(const struct engine *e, redisContext *c, const char *const *word, int n)

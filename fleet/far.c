@@ -20,8 +20,7 @@ static int far_lost(const struct far_ways *ways, uint64_t id, const struct engin
 			   far->host);
 }
 
-int far_fetch(
-    const struct far_ways *ways, uint64_t id, const struct engine_far *far, void *to)
+int far_fetch(const struct far_ways *ways, uint64_t id, const struct engine_far *far, void *to)
 {
 	char reason[WHY_TEXT_BYTES];
 	int r = 0;

@@ -12,10 +12,9 @@ struct far_ways {
 	void *context;
 };
 
-/* Into memory of far->bytes. 0; -EAGAIN: the value was lost, and is made again: wait for the end of the
- * task anew; -ENODATA: it is lost; -EHOSTUNREACH: the host cannot be reached from here; an error of
- * engine.h. Each with a why. */
-int far_fetch(
-    const struct far_ways *ways, uint64_t id, const struct engine_far *far, void *to);
+/* Into memory of far->bytes. 0; -EAGAIN: the value was lost, and is made again: wait for the end of
+ * the task anew; -ENODATA: it is lost; -EHOSTUNREACH: the host cannot be reached from here; an
+ * error of engine.h. Each with a why. */
+int far_fetch(const struct far_ways *ways, uint64_t id, const struct engine_far *far, void *to);
 
 #endif

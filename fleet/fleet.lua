@@ -391,6 +391,14 @@ local function sweep(l)
 	take_over(l)
 end
 
+-- A claim or a renewal may have waited in a stopped engine until the lease was over. Its host has
+-- fenced itself meanwhile, so neither may bring the member back. Asked after sweep(), which may have
+-- taken the member's tasks away.
+local function lives(l, member)
+	local ends = call('ZSCORE', l.P .. 'lease', member)
+	return ends and tonumber(ends) > l.t
+end
+
 -- Milliseconds until a pause or a limit ends; -1: none.
 local function next_moment(P, t)
 	local best = -1
@@ -613,11 +621,12 @@ end
 -- tasks that it waited for.
 local function claim(P, args)
 	local member, n = args[2], tonumber(args[3])
-	if not call('ZSCORE', P .. 'lease', member) then
-		return redis.error_reply('PLMLOST')
-	end
 	local l, classes = ledger(P, now()), {}
 	sweep(l)
+	if not lives(l, member) then
+		close(l)
+		return redis.error_reply('PLMLOST')
+	end
 	for i = 4, #args, 2 do
 		classes[#classes + 1] = { needs = args[i], most = tonumber(args[i + 1]) }
 	end
@@ -749,13 +758,14 @@ end
 -- values to be dropped as another, then the ids of tasks to be ended.
 local function renew(P, args)
 	local member = args[2]
-	if not call('ZSCORE', P .. 'lease', member) then
+	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
+	sweep(l)
+	if not lives(l, member) then
+		close(l)
 		return redis.error_reply('PLMLOST')
 	end
-	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
-	sweep(l)
 	forget_old(l)
 	close(l)
 	local f = call('HMGET', P .. 'h:' .. member, 'order', 'boot')

@@ -5,12 +5,14 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/why.h"
 
 enum { CALLERS_MOST = 32, BACKLOG = 64, STOP_MS = 2000, STOP_LOOK_MS = 10, FULL_MS = 20 };
@@ -19,10 +21,9 @@ struct serve {
 	plm *rt;
 	int door;
 	char address[CARRY_ADDRESS_BYTES];
-	pthread_mutex_t lock; /* guards what follows */
-	uint8_t secret[CARRY_SECRET_BYTES];
-	unsigned threads;
-	bool stopped;
+	_Atomic(const uint8_t *) secret; /* replaced as a whole, and then left to its last reader */
+	atomic_uint threads;
+	atomic_bool stopped;
 };
 
 struct caller {
@@ -31,15 +32,6 @@ struct caller {
 };
 
 /* ---- one caller ---- */
-
-static bool serve_trusts(
-    struct serve *s, const struct carry_hello *hello, const struct carry_wish *wish)
-{
-	pthread_mutex_lock(&s->lock);
-	bool trusted = carry_trusts(hello, wish, s->secret);
-	pthread_mutex_unlock(&s->lock);
-	return trusted;
-}
 
 static void serve_value(struct serve *s, int fd)
 {
@@ -51,7 +43,7 @@ static void serve_value(struct serve *s, int fd)
 	if (carry_send(fd, &hello, sizeof hello) < 0 || carry_receive(fd, &wish, sizeof wish) < 0)
 		return;
 	int r = -EACCES;
-	if (serve_trusts(s, &hello, &wish))
+	if (carry_trusts(&hello, &wish, atomic_load(&s->secret)))
 		r = plm_get(s->rt, (plm_ref){ .id = wish.id, .runtime = wish.runtime }, &view, 0);
 	carry_answer(&answer, r, r == 0 ? view.len : 0);
 	if (carry_send(fd, &answer, sizeof answer) == 0 && r == 0)
@@ -60,15 +52,18 @@ static void serve_value(struct serve *s, int fd)
 		plm_release(s->rt, &view);
 }
 
-/* Counts a thread in or out. False: the door is closed, or too many are in. */
-static bool serve_count(struct serve *s, bool in)
+/* Counts a thread in. False: the door is closed, or too many are in. */
+static bool serve_enter(struct serve *s)
 {
-	pthread_mutex_lock(&s->lock);
-	bool good = !in || (!s->stopped && s->threads < CALLERS_MOST);
-	if (good)
-		s->threads += in ? 1 : -1U;
-	pthread_mutex_unlock(&s->lock);
+	bool good = atomic_fetch_add(&s->threads, 1) < CALLERS_MOST && !atomic_load(&s->stopped);
+	if (!good)
+		atomic_fetch_sub(&s->threads, 1);
 	return good;
+}
+
+static void serve_leave(struct serve *s)
+{
+	atomic_fetch_sub(&s->threads, 1);
 }
 
 static void *serve_caller(void *argument)
@@ -77,7 +72,7 @@ static void *serve_caller(void *argument)
 	free(argument);
 	serve_value(caller.s, caller.fd);
 	close(caller.fd);
-	serve_count(caller.s, false);
+	serve_leave(caller.s);
 	return NULL;
 }
 
@@ -94,20 +89,12 @@ static int serve_thread(void *(*run)(void *), void *argument)
 
 /* ---- the door ---- */
 
-static bool serve_stopped(struct serve *s)
-{
-	pthread_mutex_lock(&s->lock);
-	bool stopped = s->stopped;
-	pthread_mutex_unlock(&s->lock);
-	return stopped;
-}
-
 /* Callers beyond the limit wait in the backlog of the socket. */
 static void *serve_door(void *argument)
 {
 	struct serve *s = argument;
-	while (!serve_stopped(s)) {
-		if (!serve_count(s, true)) {
+	while (!atomic_load(&s->stopped)) {
+		if (!serve_enter(s)) {
 			poll(NULL, 0, FULL_MS);
 			continue;
 		}
@@ -119,12 +106,12 @@ static void *serve_door(void *argument)
 			if (fd >= 0)
 				close(fd);
 			free(caller);
-			serve_count(s, false);
+			serve_leave(s);
 			if (fd < 0)
 				poll(NULL, 0, FULL_MS);
 		}
 	}
-	serve_count(s, false);
+	serve_leave(s);
 	return NULL;
 }
 
@@ -162,9 +149,8 @@ int serve_start(
 		return why(-ENOMEM, "out of memory");
 	s->rt = rt;
 	s->door = -1;
-	s->threads = 1;
-	pthread_mutex_init(&s->lock, NULL);
-	memcpy(s->secret, secret, sizeof s->secret);
+	atomic_init(&s->threads, 1);
+	serve_trust(s, secret);
 	int r = serve_listen(s, address);
 	if (r == 0) {
 		r = serve_thread(serve_door, s);
@@ -188,21 +174,21 @@ const char *serve_address(const struct serve *s)
 
 void serve_trust(struct serve *s, const uint8_t secret[CARRY_SECRET_BYTES])
 {
-	pthread_mutex_lock(&s->lock);
-	memcpy(s->secret, secret, sizeof s->secret);
-	pthread_mutex_unlock(&s->lock);
+	const uint8_t *former = atomic_load(&s->secret);
+	if (former && memcmp(former, secret, CARRY_SECRET_BYTES) == 0)
+		return;
+	uint8_t *copy = malloc(CARRY_SECRET_BYTES);
+	CHECK(copy);
+	memcpy(copy, secret, CARRY_SECRET_BYTES);
+	atomic_store(&s->secret, copy);
 }
 
 bool serve_stop(struct serve *s)
 {
-	pthread_mutex_lock(&s->lock);
-	s->stopped = true;
-	pthread_mutex_unlock(&s->lock);
+	atomic_store(&s->stopped, true);
 	shutdown(s->door, SHUT_RDWR); /* accept() returns */
 	for (int ms = 0;; ms += STOP_LOOK_MS) {
-		pthread_mutex_lock(&s->lock);
-		unsigned threads = s->threads;
-		pthread_mutex_unlock(&s->lock);
+		unsigned threads = atomic_load(&s->threads);
 		if (threads == 0 || ms >= STOP_MS)
 			return threads == 0;
 		poll(NULL, 0, STOP_LOOK_MS);

@@ -1,5 +1,5 @@
-/* serve.h - the door of a host for its large values: threads that hand values of the runtime to whoever
- * proves to know the secret of the queue (carry.h).
+/* serve.h - the door of a host for its large values: threads that hand values of the runtime to
+ * whoever proves to know the secret of the queue (carry.h).
  *
  * Who: the bridge.  The threads use the handle of the runtime until serve_stop(). */
 #ifndef PLM_FLEET_SERVE_H
@@ -10,8 +10,8 @@
 struct serve;
 
 /* Listens at an address of this machine, at any port. 0, or -errno with a why. */
-int serve_start(struct serve **ret, plm *rt, const char *address,
-    const uint8_t secret[CARRY_SECRET_BYTES]);
+int serve_start(
+    struct serve **ret, plm *rt, const char *address, const uint8_t secret[CARRY_SECRET_BYTES]);
 /* "HOST PORT", for others. */
 const char *serve_address(const struct serve *s);
 /* A new secret: the queue was replaced. */

@@ -4,7 +4,8 @@
 #	SWEPT="SWEEP..." nightly.sh MINUTES
 #
 # Shares of the time: the kill sweeps, in another order each night, 10 %; failing system calls 10 %;
-# fuzzing 20 %; the soak 15 % (if there is one); the explorer what is left, at least one round of
+# fuzzing 20 %; the soak 15 % (if there is one); a fleet in chaos 8 %, and 4 % without
+# namespaces; the explorer what is left, at least one round of
 # all scenarios. What is drawn begins at NIGHT_SEED, by default a number of the clock's second: no
 # two nights look at the same. What a part wrote is in build/logs/night. The closing line is
 # `N passed, M failed`, the exit code 0 only if nothing failed.
@@ -82,6 +83,11 @@ part fuzz make --no-print-directory fuzz "SECONDS=$(seconds_of 20)"
 if make -n soak >/dev/null 2>&1; then
 	part soak make --no-print-directory soak "MINUTES=$((($(seconds_of 15) + 59) / 60))"
 fi
+chaos() { python3 tests/fleet/chaos.py --minutes "$(($(seconds_of "$1") / 60 + 1))" --seed "$seed"; }
+part chaos chaos 8
+export PLM_PLAIN_PORTS=1
+part ports chaos 4
+unset PLM_PLAIN_PORTS
 part explore explore
 tail -n 2 "$logs/explore.log" | head -n 1
 echo "a night of $(((SECONDS - began) / 60)) minutes"

@@ -25,7 +25,8 @@ if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
 	echo "$wanted" >$tools/wanted
 fi
 
-folders=$(ls -d python tests/python tests/web examples/python examples/workloads 2>/dev/null)
+folders=$(ls -d python tests/python tests/web tests/fleet examples/python examples/workloads \
+    2>/dev/null)
 if [ "${1:-}" = --fix ]; then
 	# shellcheck disable=SC2086 # a list of words
 	{
@@ -38,8 +39,9 @@ bad=0
 {
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
-	MYPYPATH=python:tests/python:tests/web $tools/bin/mypy --strict --no-error-summary \
-	    --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm \
-	    tests/python tests/web examples/python examples/workloads || bad=1
+	MYPYPATH=python:tests/python:tests/web:tests/fleet $tools/bin/mypy --strict \
+	    --no-error-summary --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm \
+	    tests/python tests/web tests/fleet examples/python examples/workloads ||
+	    bad=1
 }
 exit $bad

@@ -10,6 +10,7 @@
 #include "web/web_hand.h"
 #include "web/web_live.h"
 #include "web/web_look.h"
+#include "web/web_peers.h"
 #include "web/web_sample.h"
 #include "web/web_stream.h"
 
@@ -22,6 +23,7 @@ struct web {
 	bool read_only, any_user;
 	char token[TOKEN_BYTES];
 	struct MHD_Daemon *daemon;
+	struct peers peers;
 	struct look look;
 	struct sample sample;
 	struct count count;

@@ -155,7 +155,7 @@ static void live_look(struct web *web)
 		return;
 	}
 	sample_look(&web->sample, web->look.in);
-	look_judge(&web->look, web->sample.manager_pid, web->sample.scheduler_pid);
+	look_judge(&web->look);
 }
 
 static void live_count(struct web *web, uint64_t ns)
@@ -313,6 +313,7 @@ struct MHD_Response *live_route(struct request *request)
 	if (!page)
 		return NULL;
 	stream_keep(request->web);
+	peers_keep_short(request->connection);
 	struct MHD_Response *response = MHD_create_response_from_callback(
 	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, live_read, page, live_close);
 	if (!response) {

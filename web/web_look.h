@@ -24,8 +24,9 @@ enum { LOOK_NEW = 1 };
 
 /* 0: the boot of the look before; LOOK_NEW: another boot; -errno: none can be shown. */
 int look_again(struct look *look);
-/* Members are dead: ->trouble says so. */
-void look_judge(struct look *look, int32_t manager_pid, int32_t scheduler_pid);
+/* Manager or scheduler are dead or stopped: ->trouble says so; else "". Cost: a look at each
+ * process slot, and at two files of /proc. */
+void look_judge(struct look *look);
 /* "up", "stopping" and the like; "gone", "other version", "other user", "unreadable":
  * nothing can be shown. */
 const char *look_state(const struct look *look);

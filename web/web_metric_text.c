@@ -40,16 +40,19 @@ static void metric_escape(const char *value, char ret[LABEL_BYTES])
 }
 
 void metric_sample(struct metric_text *metrics, const char *name, enum metric_type type,
-    const char *label, const char *value, double number)
+    const struct metric_label *labels, double number)
 {
 	char line[LINE_BYTES], escaped[LABEL_BYTES];
-	if (label) {
-		metric_escape(value, escaped);
-		snprintf(line, sizeof line, "%s%s{%s=\"%s\"} %.15g\n", name, metric_suffix(type),
-		    label, escaped, number);
-	} else {
-		snprintf(line, sizeof line, "%s%s %.15g\n", name, metric_suffix(type), number);
+	const char *before = "{";
+	jsontext_words(&metrics->text, name);
+	jsontext_words(&metrics->text, metric_suffix(type));
+	for (; labels && labels->name; labels++) {
+		metric_escape(labels->value, escaped);
+		snprintf(line, sizeof line, "%s%s=\"%s\"", before, labels->name, escaped);
+		jsontext_words(&metrics->text, line);
+		before = ",";
 	}
+	snprintf(line, sizeof line, "%s %.15g\n", before[0] == ',' ? "}" : "", number);
 	jsontext_words(&metrics->text, line);
 }
 
@@ -57,7 +60,7 @@ void metric_single(struct metric_text *metrics, const char *name, enum metric_ty
     const char *unit, const char *help, double number)
 {
 	metric_family(metrics, name, type, unit, help);
-	metric_sample(metrics, name, type, NULL, NULL, number);
+	metric_sample(metrics, name, type, NULL, number);
 }
 
 void metric_end(struct metric_text *metrics)

@@ -21,6 +21,13 @@ enum { PAGE_ROWS = 64, FUNCTIONS_MAX = 128, MS_PER_S = 1000 };
 #define COUNTER(name, help, number) \
 	metric_single(metrics, "plm_" name, METRIC_COUNTER, "", help, (double)(number))
 
+static void metrics_put(struct metric_text *metrics, const char *name, enum metric_type type,
+    const char *label, const char *value, double number)
+{
+	const struct metric_label labels[] = { { label, value }, { NULL, NULL } };
+	metric_sample(metrics, name, type, labels, number);
+}
+
 /* ---- tables ---- */
 
 static void metrics_put_tasks(struct metric_text *metrics, const plm_status *status)
@@ -34,7 +41,7 @@ static void metrics_put_tasks(struct metric_text *metrics, const plm_status *sta
 		{ "failed", status->failed }, { "cancelled", status->cancelled } };
 	metric_family(metrics, name, METRIC_GAUGE, "", "Tasks in the table, by state.");
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		metric_sample(
+		metrics_put(
 		    metrics, name, METRIC_GAUGE, "state", rows[i].state, (double)rows[i].number);
 	GAUGE("records", "", "Tasks and objects in the table.", status->records_used);
 	GAUGE(
@@ -131,21 +138,27 @@ static void metrics_put_states(struct metric_text *metrics, const struct metrics
 		unsigned n = 0;
 		for (size_t i = 0; i < workers->count; i++)
 			n += strcmp(sample_condition(&workers->row[i]), states[s]) == 0;
-		metric_sample(metrics, "plm_workers", METRIC_GAUGE, "state", states[s], n);
+		metrics_put(metrics, "plm_workers", METRIC_GAUGE, "state", states[s], n);
 	}
 }
 
+/* A worker of several cpus has a process for each, a worker that leaves meets its successor, and a
+ * spare has the number of the worker it stands in for: the process slot tells them apart. A new
+ * process in the slot counts from 0, as Prometheus expects of a counter whose process is new. */
 static void metrics_put_counter(struct metric_text *metrics, const struct metrics_workers *workers,
     const char *name, const char *help, bool failed)
 {
-	char number[16];
+	char number[16], process[16];
+	const struct metric_label labels[] = { { "worker", number }, { "process", process },
+		{ NULL, NULL } };
 	metric_family(metrics, name, METRIC_COUNTER, "", help);
 	for (size_t i = 0; i < workers->count; i++) {
 		const plm_work_row *row = &workers->row[i];
-		if (row->process == PLM_NOBODY || row->marks & PLM_MARK_SPARE || row->dead)
+		if (row->process == PLM_NOBODY || row->dead)
 			continue;
 		snprintf(number, sizeof number, "%u", row->worker);
-		metric_sample(metrics, name, METRIC_COUNTER, "worker", number,
+		snprintf(process, sizeof process, "%u", row->process);
+		metric_sample(metrics, name, METRIC_COUNTER, labels,
 		    (double)(failed ? row->failed : row->done));
 	}
 }
@@ -154,13 +167,13 @@ static void metrics_put_workers(struct metric_text *metrics, const struct metric
 {
 	metrics_put_states(metrics, workers);
 	metrics_put_counter(metrics, workers, "plm_worker_tasks_done",
-	    "Tasks that the worker's process has run with success.", false);
+	    "Tasks that the process in this process slot has run with success.", false);
 	metrics_put_counter(metrics, workers, "plm_worker_tasks_failed",
-	    "Tasks that failed on the worker's process.", true);
+	    "Tasks that failed on the process in this process slot.", true);
 	metric_family(
 	    metrics, "plm_function_running_tasks", METRIC_GAUGE, "", "Running tasks, by function.");
 	for (unsigned i = 0; i < workers->functions; i++)
-		metric_sample(metrics, "plm_function_running_tasks", METRIC_GAUGE, "function",
+		metrics_put(metrics, "plm_function_running_tasks", METRIC_GAUGE, "function",
 		    workers->function[i].name, workers->function[i].running);
 }
 
@@ -215,7 +228,7 @@ static int metrics_put_runtime(struct metric_text *metrics, const struct look *l
 	GAUGE("up", "", "1 if the runtime can be read.", r == 0);
 	if (r == 0) {
 		metric_family(metrics, "plm_runtime", METRIC_INFO, "", "The runtime.");
-		metric_sample(metrics, "plm_runtime", METRIC_INFO, "name", look->runtime.name, 1);
+		metrics_put(metrics, "plm_runtime", METRIC_INFO, "name", look->runtime.name, 1);
 		metrics_put_life(metrics, &status);
 		metrics_put_tasks(metrics, &status);
 		metrics_put_memory(metrics, &status);
@@ -235,7 +248,7 @@ struct MHD_Response *metrics_route(struct request *request)
 	struct metric_text *metrics = &text;
 	struct MHD_Response *response = NULL;
 	metric_family(metrics, "plm_build", METRIC_INFO, "", "The version of plmweb.");
-	metric_sample(metrics, "plm_build", METRIC_INFO, "version", PLM_VERSION, 1);
+	metrics_put(metrics, "plm_build", METRIC_INFO, "version", PLM_VERSION, 1);
 	if (request_look(request, &response)) {
 		metrics_put_runtime(metrics, &request->web->look);
 	} else {
@@ -251,7 +264,7 @@ struct MHD_Response *metrics_route(struct request *request)
 		      : "text/plain; version=0.0.4; charset=utf-8");
 }
 
-/* 200 while the runtime works, 503 with the reason otherwise. */
+/* 200 while manager and scheduler live and go on, 503 with the reason otherwise. */
 struct MHD_Response *healthz_route(struct request *request)
 {
 	const struct look *look = &request->web->look;
@@ -261,12 +274,8 @@ struct MHD_Response *healthz_route(struct request *request)
 		request->status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		return response;
 	}
-	plm_status status;
-	int r = plm_inspect_status(look->in, &status, sizeof status);
-	if (r < 0)
-		return reply_failure(request, r);
 	struct look judged = *look;
-	look_judge(&judged, status.manager_pid, status.scheduler_pid);
+	look_judge(&judged);
 	if (judged.trouble[0])
 		return reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", judged.trouble);
 	jsontext_open(&json, NULL, '{');

@@ -16,12 +16,17 @@ struct metric_text {
 	bool open; /* OpenMetrics */
 };
 
+struct metric_label {
+	const char *name, *value;
+};
+
 /* name: without "_total" and "_info"; it ends with the unit, "" if there is none. */
 void metric_family(struct metric_text *metrics, const char *name, enum metric_type type,
     const char *unit, const char *help);
-/* label: a name and a value; NULL: no label. */
+/* labels: a label without a name is the last; NULL: no label. No two samples of a family have the
+ * same labels, or Prometheus refuses the whole answer. */
 void metric_sample(struct metric_text *metrics, const char *name, enum metric_type type,
-    const char *label, const char *value, double number);
+    const struct metric_label *labels, double number);
 /* A family of a single sample. */
 void metric_single(struct metric_text *metrics, const char *name, enum metric_type type,
     const char *unit, const char *help, double number);

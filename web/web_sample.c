@@ -63,10 +63,6 @@ static void sample_look_worker(struct sample *sample, const plm_work_row *row)
 
 static void sample_look_row(struct sample *sample, const plm_work_row *row)
 {
-	if (row->kind == PLM_KIND_MANAGER)
-		sample->manager_pid = row->pid;
-	if (row->kind == PLM_KIND_SCHEDULER)
-		sample->scheduler_pid = row->pid;
 	sample->clients += row->kind == PLM_KIND_CLIENT;
 	if (row->kind != PLM_KIND_WORKER)
 		return;
@@ -85,7 +81,6 @@ void sample_look(struct sample *sample, plm_inspect *in)
 	if (!sample->slot)
 		return;
 	sample->workers = sample->clients = sample->cpus = sample->busy_now = sample->drained = 0;
-	sample->manager_pid = sample->scheduler_pid = 0;
 	while ((n = plm_inspect_work(in, ALL_KINDS, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
 			sample_look_row(sample, &rows[i]);

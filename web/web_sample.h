@@ -33,7 +33,6 @@ struct sample {
 	plm_work_row *row;        /* of the last look: all workers */
 	uint32_t slots, workers, rooms;
 	uint32_t clients, cpus, busy_now, drained;
-	int32_t manager_pid, scheduler_pid;
 	uint64_t finished, looks, looks_since, busy_since, began_ns;
 	double rate, busy;
 	bool measured;

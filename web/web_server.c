@@ -8,7 +8,7 @@
 #include "web/web_assets.h"
 #include "web/web_routes.h"
 
-enum { HEADER_BYTES = 8 << 10, BODY_BYTES = 4 << 10, QUIET_S = 15 };
+enum { HEADER_BYTES = 8 << 10, BODY_BYTES = 4 << 10, QUIET_S = PEERS_REQUEST_S };
 
 struct exchange { /* a request under way */
 	const struct route *route;
@@ -189,6 +189,7 @@ static enum MHD_Result server_take(void *context, struct MHD_Connection *connect
 	if (exchange)
 		return server_action(&request, exchange, upload_size);
 	const struct route *route = route_find(path);
+	peers_asked(connection);
 	request.web->requests++;
 	struct MHD_Response *response = server_answer(&request, route, path, method);
 	if (response || request.status != MHD_HTTP_OK || !route || route->answer)
@@ -206,8 +207,8 @@ static void server_completed(void *context, struct MHD_Connection *connection, v
 {
 	struct exchange *exchange = *state;
 	(void)context;
-	(void)connection;
 	(void)code;
+	peers_answered(connection);
 	if (!exchange)
 		return;
 	server_stop_waiting(exchange);
@@ -220,7 +221,8 @@ int server_begin(struct web *web, int listener)
 {
 	web->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 	    server_take, web, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED,
-	    server_completed, web, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
+	    server_completed, web, MHD_OPTION_NOTIFY_CONNECTION, peers_notify, &web->peers,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)QUIET_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	return web->daemon
@@ -245,6 +247,7 @@ int server_timeout_ms(const struct web *web)
 
 void server_run(struct web *web)
 {
+	peers_sweep(&web->peers);
 	MHD_run(web->daemon);
 }
 

@@ -144,6 +144,7 @@ static void stream_take_end(struct stream *stream, const plm_event *event)
 		.end_ns = event->time_ns,
 		.ref = event->ref,
 		.worker = event->worker,
+		.process = event->process, /* a dead worker's, too: the end stands in its ring */
 		.name = stream_task_name(stream, event),
 		.how = (uint8_t)event->kind };
 }
@@ -166,7 +167,7 @@ static void stream_take(struct stream *stream, const plm_event *event)
 static int stream_compare(const void *a, const void *b)
 {
 	const struct stream_task *x = a, *y = b;
-	return x->worker != y->worker   ? (x->worker < y->worker ? -1 : 1)
+	return x->process != y->process ? (x->process < y->process ? -1 : 1)
 	    : x->begin_ns < y->begin_ns ? -1
 					: x->begin_ns > y->begin_ns;
 }
@@ -197,21 +198,13 @@ static void stream_read(struct stream *stream)
 
 /* ---- what the page draws ---- */
 
-/* The tasks of a worker, which stand together: returns how many. */
-static size_t stream_of(const struct stream *stream, uint32_t worker, size_t *ret_first)
+/* The tasks of a process stand together: returns how many there are from `first` on. */
+static size_t stream_group(const struct stream *stream, size_t first)
 {
-	size_t low = 0, high = stream->tasks;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (stream->task[middle].worker < worker)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_first = low;
-	while (high < stream->tasks && stream->task[high].worker == worker)
-		high++;
-	return high - low;
+	size_t end = first;
+	while (end < stream->tasks && stream->task[end].process == stream->task[first].process)
+		end++;
+	return end - first;
 }
 
 /* The name that more than half of the tasks have, if there is one; else some name among them. */
@@ -239,45 +232,49 @@ static void stream_put_task(const struct stream_task *task, uint64_t to_ns, stru
 		: task->how == PLM_EVENT_FAILED ? 1
 						: 2);
 	jsontext_ref(json, NULL, task->ref);
+	jsontext_number(json, NULL, task->process);
 	jsontext_close(json, ']');
 }
 
 static void stream_put_block(
-    const struct sample *sample, const plm_work_row *row, uint16_t name, struct json *json)
+    const struct sample *sample, const struct stream_task *task, uint16_t name, struct json *json)
 {
-	if (row->process >= sample->slots)
+	if (task->process >= sample->slots)
 		return;
-	const struct sample_slot *slot = &sample->slot[row->process];
+	const struct sample_slot *slot = &sample->slot[task->process];
 	jsontext_open(json, NULL, '[');
-	jsontext_number(json, NULL, row->worker);
+	jsontext_number(json, NULL, task->worker);
 	jsontext_real(json, NULL, slot->busy_share);
 	jsontext_real(json, NULL, slot->rate);
 	jsontext_number(json, NULL, name);
+	jsontext_number(json, NULL, task->process);
 	jsontext_close(json, ']');
 }
 
-static void stream_put_worker(
-    const struct web *web, const plm_work_row *row, uint64_t to_ns, bool blocks, struct json *json)
+static void stream_put_group(
+    const struct web *web, size_t first, size_t n, uint64_t to_ns, bool block, struct json *json)
 {
 	const struct stream *stream = &web->stream;
-	size_t most = STREAM_TASKS_MAX / 2 / (web->sample.workers ? web->sample.workers : 1), first;
-	most = most < STREAM_TASKS_A_WORKER ? most : STREAM_TASKS_A_WORKER;
-	size_t n = stream_of(stream, row->worker, &first);
-	bool dense = n > most || (n > 0 && stream->left_out > 0);
-	if (row->marks & PLM_MARK_SPARE || dense != blocks)
-		return; /* a spare has the number of the worker it stands in for */
-	if (blocks)
-		stream_put_block(&web->sample, row, stream_main_name(stream, first, n), json);
-	for (size_t i = first; !blocks && i < first + n; i++)
+	if (block)
+		stream_put_block(
+		    &web->sample, &stream->task[first], stream_main_name(stream, first, n), json);
+	for (size_t i = first; !block && i < first + n; i++)
 		stream_put_task(&stream->task[i], to_ns, json);
 }
 
 static void stream_put_rows(
     const struct web *web, const char *key, uint64_t to_ns, bool blocks, struct json *json)
 {
+	const struct stream *stream = &web->stream;
+	size_t most = STREAM_TASKS_MAX / 2 / (web->sample.workers ? web->sample.workers : 1);
+	most = most < STREAM_TASKS_A_PROCESS ? most : STREAM_TASKS_A_PROCESS;
 	jsontext_open(json, key, '[');
-	for (uint32_t i = 0; i < web->sample.workers; i++)
-		stream_put_worker(web, &web->sample.row[i], to_ns, blocks, json);
+	for (size_t first = 0, n; first < stream->tasks; first += n) {
+		n = stream_group(stream, first);
+		bool dense = n > most || stream->left_out > 0;
+		if (dense == blocks)
+			stream_put_group(web, first, n, to_ns, blocks, json);
+	}
 	jsontext_close(json, ']');
 }
 

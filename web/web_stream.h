@@ -1,9 +1,10 @@
 /* web_stream.h - the task stream: which task ran where, and when, from the event log.
  *
- * An attempt that ended is a rectangle: its last event tells the worker and how long the attempt
- * ran. A page cannot draw a million rectangles a second, so each tick takes the newest events of
- * each process, and a worker that ran more tasks than STREAM_TASKS_A_WORKER in the tick is a block:
- * its busy share, its rate and the function that ran most.
+ * An attempt that ended is a rectangle: its last event tells the worker, the process of the worker
+ * (a worker of several cpus has a process for each) and how long the attempt ran. A page cannot
+ * draw a million rectangles a second, so each tick takes the newest events of each process, and a
+ * process that ran more tasks than STREAM_TASKS_A_PROCESS in the tick is a block: its busy share,
+ * its rate and the function that ran most.
  *
  * Events are written while a page shows the stream, because the hand thread watches meanwhile.
  * Who: the thread of the loop.  Blocks: never. */
@@ -15,9 +16,9 @@
 #include "web/web_json.h"
 
 enum {
-	STREAM_TASKS_MAX = 6000,     /* read in a tick */
-	STREAM_TASKS_A_WORKER = 150, /* shown one by one */
-	STREAM_NAMES = 96,           /* different names in a tick; the last stands for the rest */
+	STREAM_TASKS_MAX = 6000,      /* read in a tick */
+	STREAM_TASKS_A_PROCESS = 150, /* shown one by one */
+	STREAM_NAMES = 96,            /* different names in a tick; the last stands for the rest */
 	STREAM_NAME_BYTES = 64,
 	STREAM_KNOWN = 4096, /* names of tasks, remembered by their reference */
 };
@@ -27,7 +28,7 @@ struct web;
 struct stream_task {
 	uint64_t begin_ns, end_ns;
 	plm_ref ref;
-	uint32_t worker;
+	uint32_t worker, process; /* process slot */
 	uint16_t name;
 	uint8_t how; /* enum plm_event_kind */
 };

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-enum { THOUSAND = 1000, PERCENT = 100 };
+enum { THOUSAND = 1000, PERCENT = 100, TIME_WIDTH = 7 }; /* "59.9min" */
 
 #define P99 0.99
 #define ALL_SEEN 0.98
@@ -62,7 +62,7 @@ static const struct pane_column worker_columns[] = {
 	{ "TASKS/S", 7, true },
 	{ "DONE", 9, true },
 	{ "FAILED", 6, true },
-	{ "FOR", 6, true },
+	{ "FOR", TIME_WIDTH, true },
 	{ "RUNNING", 0, false },
 };
 
@@ -319,8 +319,8 @@ static const struct pane_column task_columns[] = {
 	{ "REF", -27, false },
 	{ "STATE", -9, false },
 	{ "PRIO", 6, true },
-	{ "AGE", 6, true },
-	{ "RAN", 6, true },
+	{ "AGE", TIME_WIDTH, true },
+	{ "RAN", TIME_WIDTH, true },
 	{ "COMMAND", 0, false },
 };
 

@@ -1,5 +1,6 @@
 /* cmd_plot.c - what a runtime did, as a picture and as tables. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -26,6 +27,15 @@ static const struct option_row plot_rows[] = {
 	{ 0 },
 };
 
+static void plot_say_unsubmitted(const struct series *series)
+{
+	if (series->unsubmitted)
+		fprintf(stderr,
+		    "plmctl: plot: of %" PRIu64 " of %" PRIu64 " tasks no submission is among the "
+		    "events before the end: they are left out of the times since submit\n",
+		    series->unsubmitted, series->latency[LATENCY_RUN].n);
+}
+
 static int plot_make(struct recording *recording, const struct survey *survey,
     const struct plot_asked *asked, const char *picture)
 {
@@ -49,6 +59,8 @@ static int plot_make(struct recording *recording, const struct survey *survey,
 	if (r == 0 && picture)
 		r = plot_draw(
 		    picture, (enum plot_part)asked->part, recording_head(recording), &series);
+	if (r == 0)
+		plot_say_unsubmitted(&series);
 	series_close(&series);
 	return r;
 }
@@ -90,6 +102,8 @@ static const char plot_notes[] =
     "that ended in each window of time; beside it running tasks, which is another thing;\n"
     "queued and waiting tasks; the store; percentiles of the times from submit to start, of\n"
     "the run, and from submit to end; lengths of runs for each of nine functions.\n"
+    "A task without a submission among the events before its end is left out of the times\n"
+    "since submit: the task was submitted earlier, or its client wrote the event too late.\n"
     "gnuplot draws the picture (Debian: gnuplot-nox). --csv needs no gnuplot.\n";
 
 const struct command cmd_plot = {

@@ -190,8 +190,11 @@ static void csv_latency(struct trace_file *file, const struct series *series)
 	for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
 		csv_line(file, "%g", shares[i] * 100);
 		for (int l = 0; l < SERIES_LATENCIES; l++)
-			csv_line(file, ",%.9f",
-			    (double)histogram_at(&series->latency[l], shares[i]) * 1e-9);
+			if (series->latency[l].n)
+				csv_line(file, ",%.9f",
+				    (double)histogram_at(&series->latency[l], shares[i]) * 1e-9);
+			else
+				csv_line(file, ",");
 		csv_line(file, "\n");
 	}
 }

@@ -12,7 +12,7 @@
 
 #include "base/why.h"
 #include "cli/trace/plot_panels.h"
-#include "cli/trace/trace_place.h"
+#include "cli/trace/trace_file.h"
 
 enum {
 	WIDTH = 1200,
@@ -198,27 +198,45 @@ static int plot_run(int script_fd, int out_fd)
 	return why(-EIO, "gnuplot failed; its message is above");
 }
 
+static int plot_copy(int drawn_fd, const char *path)
+{
+	static char bytes[1 << 16];
+	struct trace_file *file;
+	ssize_t n;
+	int r = trace_file_open(&file, path, false);
+	if (r < 0)
+		return r;
+	lseek(drawn_fd, 0, SEEK_SET);
+	while ((n = read(drawn_fd, bytes, sizeof bytes)) > 0)
+		trace_file_write(file, bytes, (size_t)n);
+	return trace_file_close(&file, n == 0);
+}
+
+/* gnuplot says nothing of a full disk, so it draws in memory. */
+static int plot_write(int script_fd, const char *path)
+{
+	int drawn_fd = memfd_create("picture", MFD_CLOEXEC);
+	if (drawn_fd < 0)
+		return why(-errno, "no memory for a picture: %s", strerror(errno));
+	lseek(script_fd, 0, SEEK_SET);
+	int r = plot_run(script_fd, drawn_fd);
+	if (r == 0)
+		r = plot_copy(drawn_fd, path);
+	close(drawn_fd);
+	return r;
+}
+
 int plot_draw(const char *path, enum plot_part part, const struct recording_head *head,
     const struct series *series)
 {
-	struct trace_place place;
 	struct plot_page page = { .series = series, .part = part };
 	int terminal = plot_terminal(path), fd = memfd_create("gnuplot", MFD_CLOEXEC);
 	page.script = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!page.script || terminal < 0)
 		return why(-errno, "cannot write a script for gnuplot: %s", strerror(errno));
 	plot_script(&page, terminal, head);
-	int r = fflush(page.script) == 0 ? 0 : why(-errno, "a script for gnuplot: no room");
-	if (r == 0)
-		r = place_open(&place, path, false);
-	if (r == 0) {
-		lseek(fd, 0, SEEK_SET);
-		r = plot_run(fd, place.fd);
-		if (r == 0)
-			r = place_keep(&place);
-		else
-			place_drop(&place);
-	}
+	int r = fflush(page.script) == 0 ? plot_write(fd, path)
+					 : why(-errno, "a script for gnuplot: no room");
 	fclose(page.script);
 	return r;
 }

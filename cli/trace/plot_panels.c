@@ -247,7 +247,61 @@ static void plot_store(FILE *script, const struct series *series)
 
 static unsigned plot_latency_height(const struct series *series)
 {
-	return series->latency[LATENCY_RUN].n ? 200 : 0;
+	return series->latency[LATENCY_RUN].greatest_ns ? 200 : 0;
+}
+
+static void plot_latency_data(FILE *script, const struct series *series, unsigned nines)
+{
+	fputs("$latency << END\n", script);
+	for (unsigned i = 0; i <= nines * 20; i++) {
+		double x = i / 20.0, share = 1 - __builtin_pow(10, -x);
+		fprintf(script, "%.3f", x);
+		for (int l = 0; l < SERIES_LATENCIES; l++) {
+			uint64_t ns = histogram_at(&series->latency[l], share);
+			if (ns)
+				fprintf(script, " %.9g", (double)ns * NS_TO_S);
+			else
+				fputs(" NaN", script); /* has no place on this axis */
+		}
+		fputs("\n", script);
+	}
+	fputs("END\n", script);
+}
+
+static void plot_latency_lines(FILE *script, const struct series *series)
+{
+	static const struct {
+		enum series_latency latency;
+		const char *line;
+	} lines[] = {
+		{ LATENCY_END, "1:4 with lines lc rgb '" BLUE "' lw 2 title 'submit to end'" },
+		{ LATENCY_START,
+		    "1:2 with lines lc rgb '" ORANGE "' lw 2 dt 2 title 'submit to start'" },
+		{ LATENCY_RUN, "1:3 with lines lc rgb '" GREEN "' lw 2 dt 4 title 'run'" },
+	};
+	const char *before = "plot";
+	for (int i = 0; i < SERIES_LATENCIES; i++) {
+		if (series->latency[lines[i].latency].greatest_ns == 0)
+			continue;
+		fprintf(script, "%s $latency using %s", before, lines[i].line);
+		before = ",";
+	}
+	fputs("\nunset logscale y\nset format y '%g'\n", script);
+}
+
+/* gnuplot complains of a range without a length. */
+static void plot_latency_scale(FILE *script, const struct series *series)
+{
+	uint64_t least = UINT64_MAX, most = 1;
+	for (int l = 0; l < SERIES_LATENCIES; l++) {
+		const struct histogram *h = &series->latency[l];
+		uint64_t first = h->n ? histogram_at(h, 0) : 0;
+		least = first && first < least ? first : least;
+		most = h->greatest_ns > most ? h->greatest_ns : most;
+	}
+	least = least < most ? least : most;
+	fprintf(script, "set logscale y\nset yrange [%.9g:%.9g]\nset ytics auto\n",
+	    (double)least * NS_TO_S / 1.5, (double)most * NS_TO_S * 1.5);
 }
 
 /* The axis is stretched towards 100 %, where the slow tasks are: a nine more each unit. */
@@ -257,28 +311,19 @@ static void plot_latency(FILE *script, const struct series *series)
 	unsigned nines = 1;
 	for (uint64_t tens = 10; tens < n && nines < 5; tens *= 10)
 		nines++;
-	fputs("$latency << END\n", script);
-	for (unsigned i = 0; i <= nines * 20; i++) {
-		double x = i / 20.0, share = 1 - __builtin_pow(10, -x);
-		fprintf(script, "%.3f", x);
-		for (int l = 0; l < SERIES_LATENCIES; l++) {
-			uint64_t ns = histogram_at(&series->latency[l], share);
-			fprintf(script, " %.9g", (ns ? (double)ns : 1) * NS_TO_S);
-		}
-		fputs("\n", script);
-	}
+	plot_latency_data(script, series, nines);
+	fprintf(script, "set xlabel 'percentile of the tasks that are done (n = %" PRIu64, n);
+	if (series->unsubmitted)
+		fprintf(script,
+		    "; since submit: %" PRIu64 ", of the others the submission is not seen",
+		    n - series->unsubmitted);
 	fprintf(script,
-	    "END\nset xlabel 'percentile of the tasks that are done (n = %" PRIu64 ")'\n"
-	    "set xrange [0:%u]\nset xtics ('0' 0, '50' 0.30103, '90' 1, '99' 2, '99.9' 3, "
-	    "'99.99' 4, '99.999' 5)\nset logscale y\nset yrange [*:*]\nset ytics auto\n"
+	    ")'\nset xrange [0:%u]\nset xtics ('0' 0, '50' 0.30103, '90' 1, '99' 2, '99.9' 3, "
+	    "'99.99' 4, '99.999' 5)\n"
 	    "set format y '%%.0s %%cs'\nset ylabel 'time'\n",
-	    n, nines);
-	fputs("plot $latency using 1:4 with lines lc rgb '" BLUE
-	      "' lw 2 title 'submit to end', $latency using 1:2 with lines lc rgb '" ORANGE
-	      "' lw 2 dt 2 title 'submit to start', $latency using 1:3 with lines lc rgb '" GREEN
-	      "' lw 2 dt 4 title 'run'\n"
-	      "unset logscale y\nset format y '%g'\n",
-	    script);
+	    nines);
+	plot_latency_scale(script, series);
+	plot_latency_lines(script, series);
 }
 
 const struct plot_panel plot_panels[PANELS] = {

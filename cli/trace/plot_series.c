@@ -175,13 +175,17 @@ static void series_add_function(struct series *series, const struct run *run)
 		histogram_add(&f->run, run->end_ns - run->start_ns);
 }
 
+/* A task has a length alone, if it was submitted before the window, if the event was lost, or if
+ * the task ended before its client wrote the event. */
 static void series_add_latency(struct series *series, const struct run *run)
 {
 	if (run->ending != RUN_DONE)
 		return;
 	histogram_add(&series->latency[LATENCY_RUN], run->end_ns - run->start_ns);
-	if (run->submitted_ns == 0 || run->submitted_ns > run->start_ns)
+	if (run->submitted_ns == 0 || run->submitted_ns > run->start_ns) {
+		series->unsubmitted++;
 		return;
+	}
 	histogram_add(&series->latency[LATENCY_START], run->start_ns - run->submitted_ns);
 	histogram_add(&series->latency[LATENCY_END], run->end_ns - run->submitted_ns);
 }

@@ -46,6 +46,7 @@ struct series {
 	struct series_row *row;
 	uint32_t rows;
 	struct histogram latency[SERIES_LATENCIES]; /* of tasks that are done */
+	uint64_t unsubmitted; /* done, but the submission was not seen: in LATENCY_RUN alone */
 	struct series_function *function;
 	uint32_t functions;
 	uint64_t runs, never_started;

@@ -1,6 +1,7 @@
 #include "cli/trace/trace_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ enum { BUFFER_BYTES = 1 << 17 };
 struct trace_file {
 	gzFile out;
 	int error;
-	bool plain; /* stdout */
+	bool plain; /* written at once */
 	struct trace_place place;
 };
 
@@ -25,8 +26,23 @@ static void trace_file_failed(struct trace_file *file)
 {
 	int error = errno ? errno : EIO;
 	if (!file->error)
-		file->error = why(-error, "%s: cannot write: %s",
-		    file->plain ? "stdout" : file->place.path, strerror(error));
+		file->error =
+		    why(-error, "%s: cannot write: %s", file->place.path, strerror(error));
+}
+
+static int trace_file_plain(struct trace_file *file, const char *path)
+{
+	bool to_stdout = strcmp(path, "-") == 0;
+	snprintf(file->place.path, sizeof file->place.path, "%s", to_stdout ? "stdout" : path);
+	int fd = to_stdout ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? why(-errno, "%s: cannot write: %s", path, strerror(errno)) : fd;
+}
+
+static int trace_file_placed(struct trace_file *file, const char *path)
+{
+	int r = place_open(&file->place, path, false);
+	int fd = r < 0 ? r : dup(file->place.fd);
+	return r == 0 && fd < 0 ? why(-errno, "%s: cannot write: %s", path, strerror(errno)) : fd;
 }
 
 int trace_file_open(struct trace_file **ret, const char *path, bool packed)
@@ -34,14 +50,14 @@ int trace_file_open(struct trace_file **ret, const char *path, bool packed)
 	struct trace_file *file = calloc(1, sizeof *file);
 	if (!file)
 		return why(-ENOMEM, "no memory for a file");
-	file->plain = strcmp(path, "-") == 0;
+	file->plain = strcmp(path, "-") == 0 || place_is_special(path);
 	file->place.fd = -1;
-	int r = file->plain ? 0 : place_open(&file->place, path, false);
-	int fd = r < 0 ? r : dup(file->plain ? STDOUT_FILENO : file->place.fd);
+	int fd = file->plain ? trace_file_plain(file, path) : trace_file_placed(file, path);
 	file->out = fd < 0 ? NULL : gzdopen(fd, packed ? "wb" LEVEL : "wbT");
 	if (!file->out) {
-		if (r == 0)
-			r = why(fd < 0 ? -errno : -ENOMEM, "%s: cannot write", path);
+		int r = fd < 0 ? fd : why(-ENOMEM, "%s: no memory to write", path);
+		if (fd >= 0)
+			close(fd);
 		place_drop(&file->place);
 		free(file);
 		return r;

@@ -1,5 +1,5 @@
 /* trace_file.h - an output file that is there as a whole or not at all (trace_place.h), packed by
- * zlib if wanted.
+ * zlib if wanted; or stdout, a device, a pipe, which are written at once.
  *
  * The first failure (a full disk) is kept: everything after does nothing, and trace_file_close()
  * returns the error.
@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 struct trace_file;
-/* path "-": stdout, written at once. 0, or -errno with a why. */
+/* path "-": stdout. 0, or -errno with a why. */
 int trace_file_open(struct trace_file **ret, const char *path, bool packed);
 void trace_file_write(struct trace_file *file, const void *data, size_t length);
 int trace_file_error(const struct trace_file *file);

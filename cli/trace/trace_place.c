@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -44,18 +46,39 @@ static int place_taken(struct trace_place *place)
 	return why(-EBUSY, "%s: another plmctl writes this file", place->path);
 }
 
+bool place_is_special(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* A new file takes the place of the file that a link leads to, not that of the link. */
+static int place_resolve(struct trace_place *place, const char *path)
+{
+	char resolved[PATH_MAX];
+	struct stat st;
+	const char *end = path;
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, resolved))
+		end = resolved;
+	if (strlen(end) + SUFFIX_BYTES >= PLACE_BYTES)
+		return why(-ENAMETOOLONG, "the name of the file is too long");
+	if (stat(end, &st) == 0 && S_ISDIR(st.st_mode))
+		return place_failed(path, "cannot write", EISDIR);
+	if (place_is_special(end))
+		return why(-EINVAL, "%s: is no regular file, and a recording wants one", path);
+	snprintf(place->path, sizeof place->path, "%s", end);
+	return 0;
+}
+
 int place_open(struct trace_place *place, const char *path, bool seen)
 {
 	char directory[PLACE_BYTES];
-	struct stat st;
 	place->fd = -1;
 	place->part[0] = 0;
-	if (strlen(path) + SUFFIX_BYTES >= PLACE_BYTES)
-		return why(-ENAMETOOLONG, "the name of the file is too long");
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return place_failed(path, "cannot write", EISDIR);
-	snprintf(place->path, sizeof place->path, "%s", path);
-	place_directory(path, directory);
+	int r = place_resolve(place, path);
+	if (r < 0)
+		return r;
+	place_directory(place->path, directory);
 	if (!seen)
 		place->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, MODE);
 	/* Some file systems, and some kernels, know no files without a name. */

@@ -37,6 +37,21 @@ int source_failed(const struct context *context, int error)
 	return error == -ENOSPC ? EXIT_FULL : error == -EINVAL ? EXIT_USAGE : EXIT_OURS;
 }
 
+static int source_recording_failed(
+    const struct context *context, int error, const char *path, bool keeps)
+{
+	int code = source_failed(context, error);
+	if (keeps)
+		fprintf(stderr, "plmctl: %s: %s keeps what was recorded until then\n",
+		    context->command->name, path);
+	else
+		fprintf(stderr,
+		    "plmctl: %s: %s is not written, since a trace is there as a whole or not at "
+		    "all; a recording (" RECORDING_SUFFIX ") keeps what it had\n",
+		    context->command->name, path);
+	return code;
+}
+
 static void source_say_room(const struct context *context, const struct capture_told *told)
 {
 	if (told->without_room)
@@ -94,7 +109,7 @@ static int source_take_log(
 static void source_hidden_path(const char *beside, char *ret, size_t size)
 {
 	const char *tmp = getenv("TMPDIR");
-	if (strcmp(beside, "-") == 0)
+	if (strcmp(beside, "-") == 0 || place_is_special(beside))
 		snprintf(ret, size, "%.4000s/plm-recording", tmp && tmp[0] ? tmp : "/tmp");
 	else
 		snprintf(ret, size, "%s", beside);
@@ -164,7 +179,7 @@ int source_record(struct context *context, const struct capture_plan *plan, cons
 		r = capture_live(context->rt, context->in, plan, recorder, &ret->told);
 	int closed = recorder_close(&recorder, r == 0, ret->told.end_ns);
 	r = r < 0 ? r : closed;
-	code = r < 0 ? source_failed(context, r) : EXIT_FINE;
+	code = r < 0 ? source_recording_failed(context, r, path, seen) : EXIT_FINE;
 	r = source_read_back(place, ret);
 	if (r < 0 && code == EXIT_FINE)
 		code = source_failed(context, r);

@@ -27,12 +27,13 @@ static void library_close(struct plm_fleet *f)
 	engine_close(&f->ears);
 	if (f->bell >= 0)
 		close(f->bell);
-	if (f->stop >= 0)
-		close(f->stop);
+	if (f->wake >= 0)
+		close(f->wake);
 	pthread_mutex_destroy(&f->speaking);
 	pthread_mutex_destroy(&f->hearing);
 	pthread_cond_destroy(&f->ended);
 	free(f->held);
+	free(f->forget);
 	free(f);
 }
 
@@ -47,12 +48,12 @@ static void library_init(struct plm_fleet *f)
 	pthread_mutex_init(&f->hearing, NULL);
 	f->owner = getpid();
 	f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	f->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 static int library_open(struct plm_fleet *f, const struct fleet_url *url, int timeout_ms)
 {
-	int r = f->bell < 0 || f->stop < 0 ? why(-EMFILE, "no descriptor is left") : 0;
+	int r = f->bell < 0 || f->wake < 0 ? why(-EMFILE, "no descriptor is left") : 0;
 	if (r == 0)
 		r = engine_open(&f->verbs, url, timeout_ms);
 	if (r == 0)
@@ -101,6 +102,11 @@ int library_mine(const struct plm_fleet *f)
 	return f->owner == getpid()
 	    ? 0
 	    : why(-ECHILD, "this handle belongs to the parent: connect anew after fork()");
+}
+
+uint64_t plm_fleet_epoch(const plm_fleet *f)
+{
+	return f ? engine_epoch(f->ears) : 0;
 }
 
 /* ---- verbs ---- */
@@ -235,6 +241,40 @@ int plm_fleet_submit(plm_fleet *f, const plm_task *task, plm_ref *ret)
 	return plm_fleet_submit_many(f, task, 1, ret);
 }
 
+struct library_put {
+	const void *data;
+	size_t bytes;
+	uint64_t id;
+};
+
+static int library_put_value(struct engine *e, void *argument)
+{
+	struct library_put *p = argument;
+	return engine_put(e, "put", p->data, p->bytes, &p->id);
+}
+
+int plm_fleet_put(plm_fleet *f, const void *data, size_t len, plm_ref *ret)
+{
+	struct library_put p = { data, len, 0 };
+	int r = library_mine(f);
+	if (r == 0 && (!ret || (len && !data)))
+		r = why(-EINVAL, "no bytes, or no place for the reference");
+	if (r == 0 && len > ENGINE_VALUE_MOST)
+		r = why(-E2BIG, "a value of %zu bytes: into the queue of a fleet go %d MiB at most",
+		    len, ENGINE_VALUE_MOST >> 20);
+	if (r == 0)
+		r = library_ask_once(f, library_put_value, &p);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&f->hearing);
+	*library_enter(f, p.id) = (struct held){
+		.id = p.id, .holds = 1, .state = ENGINE_DONE, .submitted = true, .forgettable = true
+	};
+	pthread_mutex_unlock(&f->hearing);
+	*ret = engine_ref(f->ears, p.id);
+	return 0;
+}
+
 /* ---- holds ---- */
 
 int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret)
@@ -288,25 +328,17 @@ int library_hold(struct plm_fleet *f, uint64_t id)
 	return r;
 }
 
-static int library_forget_one(struct engine *e, void *argument)
-{
-	int8_t done;
-	return engine_forget(e, argument, 1, &done);
-}
-
 void library_drop(struct plm_fleet *f, uint64_t id)
 {
-	bool forget = false;
 	pthread_mutex_lock(&f->hearing);
 	struct held *h = library_find(f, id);
 	if (h && h->holds && --h->holds == 0) {
-		forget = h->submitted && h->forgettable && h->state != HELD_OPEN;
+		if (h->submitted && h->forgettable && h->state != HELD_OPEN)
+			library_forget(f, id);
 		if (!h->submitted || h->state != HELD_OPEN)
 			library_remove(f, h);
 	}
 	pthread_mutex_unlock(&f->hearing);
-	if (forget)
-		library_ask(f, library_forget_one, &id, 0);
 }
 
 int plm_fleet_hold(plm_fleet *f, plm_ref ref)
@@ -327,21 +359,13 @@ void plm_fleet_drop(plm_fleet *f, plm_ref ref)
 
 /* ---- leaving ---- */
 
-static void library_forget_all(struct plm_fleet *f)
+static void library_drop_all(struct plm_fleet *f)
 {
-	uint64_t ids[LIBRARY_PAGE];
-	int8_t done[LIBRARY_PAGE];
-	size_t n = 0;
-	int r = library_speak(f);
-	for (size_t i = 0; i < f->places && r == 0; i++) {
-		const struct held *h = &f->held[i];
-		if (h->submitted && h->forgettable && h->state != HELD_OPEN)
-			ids[n++] = h->id;
-		if (n && (n == LIBRARY_PAGE || i + 1 == f->places)) {
-			r = engine_forget(f->verbs, ids, n, done);
-			n = 0;
-		}
-	}
+	pthread_mutex_lock(&f->hearing);
+	for (size_t i = 0; i < f->places; i++)
+		if (f->held[i].submitted && f->held[i].forgettable && f->held[i].state != HELD_OPEN)
+			library_forget(f, f->held[i].id);
+	pthread_mutex_unlock(&f->hearing);
 }
 
 /* In the child of a fork the connections are the parent's: closing the copies tells Redis nothing.
@@ -353,8 +377,8 @@ void plm_fleet_disconnect(plm_fleet **fp)
 		return;
 	*fp = NULL;
 	if (f->owner == getpid()) {
+		library_drop_all(f);
 		library_hear_stop(f);
-		library_forget_all(f);
 	}
 	library_close(f);
 }

@@ -43,11 +43,15 @@ struct plm_fleet {
 	unsigned breaks;     /* of the thread's connection */
 	int broken;          /* -EXDEV: the queue is not ours any more */
 
+	uint64_t *forget; /* tasks that the thread asks the engine to forget */
+	size_t forgets, forget_room;
+	bool stopping;
+
 	struct engine *ears; /* of the thread alone */
 	size_t looked;       /* the next place of the table for a look without a message */
 	pthread_t thread;
 	bool threaded;
-	int stop; /* readable: the thread ends */
+	int wake; /* readable: the thread is to look at `forget` and `stopping` */
 };
 
 /* ---- library.c ---- */
@@ -68,14 +72,15 @@ void library_drop(struct plm_fleet *f, uint64_t id);
 struct held *library_find(const struct plm_fleet *f, uint64_t id); /* NULL: none */
 struct held *library_enter(struct plm_fleet *f, uint64_t id);      /* finds, or makes one */
 void library_remove(struct plm_fleet *f, struct held *h);
-/* Notes how a task ended. True: the entry is gone, and the task is to be forgotten. */
-bool library_end(struct plm_fleet *f, struct held *h, enum engine_state state);
+/* Notes how a task ended. The entry is gone if nobody holds the task any more. */
+void library_end(struct plm_fleet *f, struct held *h, enum engine_state state);
+void library_forget(struct plm_fleet *f, uint64_t id); /* the thread will see to it */
 /* The ids of tasks not known to have ended, from place *from on, n at most. */
 size_t library_open_ids(const struct plm_fleet *f, size_t *from, uint64_t *ids, size_t n);
 
 /* ---- library_hear.c: the thread ---- */
 
 int library_hear_begin(struct plm_fleet *f);
-void library_hear_stop(struct plm_fleet *f);
+void library_hear_stop(struct plm_fleet *f); /* what is to be forgotten is forgotten */
 
 #endif

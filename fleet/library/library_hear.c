@@ -1,10 +1,12 @@
-/* library_hear.c - the thread of a handle: hears which tasks have ended, and tells who waits.
+/* library_hear.c - the thread of a handle: hears which tasks have ended, and wakes the waiting
+ * calls.
  *
  * A message is a hint, and a lost one costs the time until the next look. After the connection
  * broke, all open tasks are looked at again. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,20 +15,43 @@
 
 enum { LOOK_AGAIN_MS = 2000, TOLD_MOST = 4096, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 2000 };
 
-/* Sleeps until the handle is to be closed, or the time is over. True: it is to be closed. */
-static bool hear_pause(struct plm_fleet *f, int ms)
+/* ---- forgetting ---- */
+
+/* True: the handle is to be closed. */
+static bool hear_woken(struct plm_fleet *f)
 {
-	struct pollfd p = { .fd = f->stop, .events = POLLIN };
-	return poll(&p, 1, ms) == 1;
+	eventfd_t unused;
+	eventfd_read(f->wake, &unused);
+	pthread_mutex_lock(&f->hearing);
+	bool stopping = f->stopping;
+	pthread_mutex_unlock(&f->hearing);
+	return stopping;
 }
 
-/* The ends of tasks, at most a page. Tasks that nobody holds any more are forgotten. */
+/* The engine keeps the values that waiting tasks need, until the tasks have ended. */
+static int hear_forget(struct plm_fleet *f)
+{
+	uint64_t ids[LIBRARY_PAGE];
+	int8_t forgotten[LIBRARY_PAGE];
+	for (;;) {
+		pthread_mutex_lock(&f->hearing);
+		size_t n = f->forgets < LIBRARY_PAGE ? f->forgets : LIBRARY_PAGE;
+		f->forgets -= n;
+		memcpy(ids, f->forget + f->forgets, n * sizeof ids[0]);
+		pthread_mutex_unlock(&f->hearing);
+		int r = n ? engine_forget(f->ears, ids, n, forgotten) : 0;
+		if (r < 0 || n == 0)
+			return r;
+	}
+}
+
+/* ---- ends ---- */
+
+/* The ends of tasks, at most a page. */
 static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
 {
 	enum engine_state state[LIBRARY_PAGE];
-	uint64_t forget[LIBRARY_PAGE];
-	int8_t forgotten[LIBRARY_PAGE];
-	size_t gone = 0, ended = 0;
+	size_t ended = 0;
 	int r = engine_watch(f->ears, ids, n, state);
 	if (r < 0)
 		return r;
@@ -35,8 +60,8 @@ static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
 		if (!engine_settled(state[i]))
 			continue;
 		struct held *h = f->submitting ? library_enter(f, ids[i]) : library_find(f, ids[i]);
-		if (h && library_end(f, h, state[i]))
-			forget[gone++] = ids[i];
+		if (h)
+			library_end(f, h, state[i]);
 		ended += h != NULL;
 	}
 	if (ended)
@@ -44,7 +69,7 @@ static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
 	pthread_mutex_unlock(&f->hearing);
 	if (ended)
 		eventfd_write(f->bell, 1);
-	return gone ? engine_forget(f->ears, forget, gone, forgotten) : 0;
+	return 0;
 }
 
 static int hear_look(struct plm_fleet *f, bool everything)
@@ -77,7 +102,7 @@ static int hear_told(struct plm_fleet *f)
 	return n;
 }
 
-/* The queue is another one: nothing that the program holds will ever end. */
+/* The queue was replaced: no task of the program will ever end. */
 static void hear_break(struct plm_fleet *f)
 {
 	pthread_mutex_lock(&f->hearing);
@@ -100,7 +125,8 @@ static int hear_come_back(struct plm_fleet *f)
 			r = hear_look(f, true);
 		if (r == 0 || r == -EXDEV)
 			return r;
-		if (hear_pause(f, pause_ms))
+		struct pollfd p = { .fd = f->wake, .events = POLLIN };
+		if (poll(&p, 1, pause_ms) == 1 && hear_woken(f))
 			return -ECANCELED;
 		pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
 	}
@@ -111,8 +137,10 @@ static void *hear_run(void *argument)
 	struct plm_fleet *f = argument;
 	int r = 0;
 	for (;;) {
-		struct pollfd p[] = { { .fd = f->stop, .events = POLLIN },
+		struct pollfd p[] = { { .fd = f->wake, .events = POLLIN },
 			{ .fd = engine_bell_fd(f->ears), .events = POLLIN } };
+		if (r == 0)
+			r = hear_forget(f);
 		if (r == 0)
 			r = hear_told(f); /* also what came together with an answer */
 		if (r == 0) {
@@ -120,8 +148,10 @@ static void *hear_run(void *argument)
 			if (ready == 0)
 				r = hear_look(f, false);
 		}
-		if (p[0].revents)
+		if (p[0].revents && hear_woken(f)) {
+			hear_forget(f);
 			return NULL;
+		}
 		if (r < 0 && r != -EXDEV)
 			r = hear_come_back(f);
 		if (r == -EXDEV)
@@ -142,7 +172,10 @@ void library_hear_stop(struct plm_fleet *f)
 {
 	if (!f->threaded)
 		return;
-	eventfd_write(f->stop, 1);
+	pthread_mutex_lock(&f->hearing);
+	f->stopping = true;
+	pthread_mutex_unlock(&f->hearing);
+	eventfd_write(f->wake, 1);
 	pthread_join(f->thread, NULL);
 	f->threaded = false;
 }

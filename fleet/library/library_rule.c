@@ -1,8 +1,10 @@
 /* library_rule.c - cancelling a task, and the numbers of the queue. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/why.h"
+#include "fleet/explain.h"
 #include "fleet/library/library.h"
 
 struct ruled {
@@ -10,6 +12,7 @@ struct ruled {
 	int8_t done;
 	struct engine_row row;
 	struct engine_status status;
+	struct fleet_explained explained;
 };
 
 static int rule_cancel(struct engine *e, void *argument)
@@ -22,6 +25,12 @@ static int rule_row(struct engine *e, void *argument)
 {
 	struct ruled *r = argument;
 	return engine_row(e, r->id, &r->row);
+}
+
+static int rule_explain(struct engine *e, void *argument)
+{
+	struct ruled *r = argument;
+	return fleet_explain_task(e, r->id, &r->explained);
 }
 
 static int rule_status(struct engine *e, void *argument)
@@ -53,6 +62,15 @@ int plm_fleet_running(plm_fleet *f, plm_ref ref)
 	struct ruled ruled = { .id = 0 };
 	int r = rule_ask(f, ref, rule_row, &ruled);
 	return r < 0 ? r : ruled.row.state == ENGINE_RUNNING;
+}
+
+int plm_fleet_explain(plm_fleet *f, plm_ref ref, char *text, size_t size)
+{
+	struct ruled ruled = { .id = 0 };
+	int r = text ? rule_ask(f, ref, rule_explain, &ruled) : why(-EINVAL, "no place for words");
+	if (r == 0)
+		snprintf(text, size, "%s", ruled.explained.text);
+	return r;
 }
 
 int plm_fleet_status_get_sized(plm_fleet *f, plm_fleet_status *ret, size_t size)

@@ -1,5 +1,6 @@
 /* library_table.c - the tasks that a program holds, by number. */
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "base/check.h"
 #include "fleet/library/library.h"
@@ -70,16 +71,29 @@ void library_remove(struct plm_fleet *f, struct held *h)
 	f->used--;
 }
 
-bool library_end(struct plm_fleet *f, struct held *h, enum engine_state state)
+void library_end(struct plm_fleet *f, struct held *h, enum engine_state state)
 {
 	if (h->state == HELD_OPEN) {
 		f->pending -= h->submitted;
 		h->state = (uint8_t)(state == ENGINE_NONE ? HELD_GONE : state);
 	}
-	bool forget = h->submitted && h->holds == 0 && h->forgettable;
-	if (h->submitted && h->holds == 0)
-		library_remove(f, h);
-	return forget;
+	if (!h->submitted || h->holds)
+		return;
+	if (h->forgettable)
+		library_forget(f, h->id);
+	library_remove(f, h);
+}
+
+void library_forget(struct plm_fleet *f, uint64_t id)
+{
+	if (f->forgets == f->forget_room) {
+		f->forget_room = f->forget_room ? f->forget_room * 2 : TABLE_LEAST;
+		f->forget = realloc(f->forget, f->forget_room * sizeof *f->forget);
+		CHECK(f->forget);
+	}
+	if (f->forgets == 0)
+		eventfd_write(f->wake, 1);
+	f->forget[f->forgets++] = id;
 }
 
 size_t library_open_ids(const struct plm_fleet *f, size_t *from, uint64_t *ids, size_t n)

@@ -53,6 +53,7 @@ class Executor(StandardExecutor):
         max_tasks_per_child: int | None = None,
         preload: Sequence[str] = (),
         python: str | None = None,
+        fleet: str | None = None,
     ) -> None:
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
@@ -74,12 +75,23 @@ class Executor(StandardExecutor):
                 "an executor that joins a runtime takes its workers as they are: "
                 "give max_workers, max_tasks_per_child and preload to plm"
             )
+        plain = (name, max_workers, max_tasks_per_child, python, tuple(preload)) == (
+            *[None] * 4,
+            (),
+        )
+        if fleet and not plain:
+            raise ValueError(
+                "an executor on a fleet takes the hosts as they are: "
+                "give name, max_workers, max_tasks_per_child, preload and python to plm there"
+            )
+        if fleet is None and plain:
+            fleet = _core.getenv("PLM_FLEET")
         self._runtime: Runtime | None = None
         self._max_workers = max_workers or len(os.sched_getaffinity(0))
-        if name is None:
+        if name is None and not fleet:
             options = ["--recycle-tasks", str(max_tasks_per_child)] if max_tasks_per_child else []
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
-        self._session = Session(_core.connect(name or self._runtime_name()), python)
+        self._session = self._open_session(name, python, fleet)
         self._initializer = self._pickled_initializer(initializer, initargs)
         self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
         self._chunks = _functions.Texts(self._chunked)
@@ -90,9 +102,15 @@ class Executor(StandardExecutor):
         self._end.atexit = False
         _executors.add(self)
 
-    def _runtime_name(self) -> str:
-        assert self._runtime is not None
-        return self._runtime.name
+    def _open_session(self, name: str | None, python: str | None, fleet: str | None) -> Session:
+        if fleet:
+            from ._fleet_client import FleetSession
+
+            return FleetSession(fleet)
+        if name is None:
+            assert self._runtime is not None
+            name = self._runtime.name
+        return Session(_core.connect(name), python)
 
     @staticmethod
     def _pickled_initializer(
@@ -224,19 +242,50 @@ class Executor(StandardExecutor):
         buffersize: int | None,
         options: _core.Options | None,
     ) -> _Ahead:
+        if self._session.batch > 1:
+            return self._submit_batches(text, rows, buffersize, options)
         once = PutOnce(self.put)
 
         def submit(row: tuple[Any, ...]) -> Future[Any]:
             with self._lock:
                 self._check_open()
-                try:
-                    args = tuple(once.of(v) if _is_large(v) else v for v in row)
-                    task = self._session.row(text, args, {})
-                except Exception as error:
-                    return _failed(self._session, error)
+                task = self._row_or_error(text, row, once)
+                if isinstance(task, Exception):
+                    return _failed(self._session, task)
                 return self._future(self._session.submit_row(task, options))
 
         return _Ahead(submit, rows, buffersize)
+
+    def _submit_batches(
+        self,
+        text: bytes | _core.Ref,
+        rows: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+        options: _core.Options | None,
+    ) -> _Ahead:
+        once = PutOnce(self.put)
+
+        def submit(batch: list[tuple[Any, ...]]) -> list[Future[Any]]:
+            with self._lock:
+                self._check_open()
+                tasks = [self._row_or_error(text, row, once) for row in batch]
+                good = [task for task in tasks if isinstance(task, tuple)]
+                refs = iter(self._session.submit_rows(good, options))
+                return [
+                    self._future(next(refs)) if isinstance(t, tuple) else _failed(self._session, t)
+                    for t in tasks
+                ]
+
+        return _AheadInBatches(submit, rows, buffersize, self._session.batch)
+
+    def _row_or_error(
+        self, text: bytes | _core.Ref, row: tuple[Any, ...], once: PutOnce
+    ) -> tuple[bytes | _core.Ref, ...] | Exception:
+        try:
+            args = tuple(once.of(v) if _is_large(v) else v for v in row)
+            return self._session.row(text, args, {})
+        except Exception as error:  # arguments without a pickle fail the task alone
+            return error
 
     # ---- the end ----
 
@@ -384,6 +433,39 @@ class _Ahead:
         first = self.futures.popleft()
         for row in itertools.islice(self._rows, 1):
             self.futures.append(self._submit(row))
+        return first
+
+
+class _AheadInBatches(_Ahead):
+    """The same; many rows are submitted together."""
+
+    def __init__(
+        self,
+        submit: Callable[[list[tuple[Any, ...]]], list[Future[Any]]],
+        rows: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+        batch: int,
+    ) -> None:
+        self._submit_batch = submit
+        self._rows = rows
+        self._batch = batch
+        self.futures = deque()
+        self._fill(buffersize)
+        self._missing = 0
+        self._refill_at = 1 if buffersize is None else min(batch, buffersize // 2 + 1)
+
+    def _fill(self, most: int | None) -> None:
+        rows = itertools.islice(self._rows, most)
+        while batch := list(itertools.islice(rows, self._batch)):
+            self.futures.extend(self._submit_batch(batch))
+
+    def next(self) -> Future[Any]:
+        """The oldest future; when many were taken, as many rows follow."""
+        first = self.futures.popleft()
+        self._missing += 1
+        if self._missing >= self._refill_at:
+            self._fill(self._missing)
+            self._missing = 0
         return first
 
 

@@ -81,7 +81,7 @@ class Future(StandardFuture[T], Promise):
     def __reduce__(self) -> tuple[Any, ...]:
         # Inside of an argument a future travels as its reference.
         if self._task is None:
-            return _Known, (self.result(),)
+            return Known, (self.result(),)
         words: tuple[Any, ...] = self._task.__reduce__()
         return words
 
@@ -224,7 +224,7 @@ class Future(StandardFuture[T], Promise):
 
     def running(self) -> bool:
         """Tells whether the task runs just now."""
-        return self._state_now() == RUNNING
+        return not self.fetched and self.session.running(self._task)
 
     def cancelled(self) -> bool:
         """Tells whether the task was cancelled."""
@@ -306,7 +306,7 @@ class Future(StandardFuture[T], Promise):
         return f"<Future at {id(self):#x} state={words.get(state, state.lower())}>"
 
 
-class _Known:
+class Known:
     """A future inside of an argument whose value is known."""
 
     def __init__(self, value: Any) -> None:

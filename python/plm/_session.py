@@ -194,6 +194,8 @@ def stopped(cancelled: _core.TaskCancelled) -> BaseException | None:
 class Session:
     """What a program does with one runtime."""
 
+    batch = 1  # how many tasks of a map are submitted together
+
     def __init__(self, core: _core.Client, python: str | None = None) -> None:
         self.core = core
         self.name = core.name
@@ -339,6 +341,19 @@ class Session:
                 f"`plm --python {sys.executable}`",
             )
         return self._patiently(self.core.submit, "py.call", row, options or self.plain)
+
+    def running(self, ref: _core.Ref) -> bool:
+        """Tells whether the task runs just now."""
+        return self.core.state(ref) == _core.RUNNING
+
+    def submit_rows(
+        self, rows: list[tuple[bytes | _core.Ref, ...]], options: _core.Options | None
+    ) -> list[Any]:
+        """The same for many tasks."""
+        refs: list[Any] = self._patiently(
+            self.core.submit_many, "py.call", rows, options or self.plain
+        )
+        return refs
 
     # ---- values ----
 

@@ -1,5 +1,5 @@
-/* test_fleet_large.c - values too large for Redis: they stay with the host that made them, are fetched
- * from there, are made again when that host dies, and leave when nobody needs them. */
+/* test_fleet_large.c - values too large for Redis: they stay with the host that made them, are
+ * fetched from there, are made again when that host dies, and leave when nobody needs them. */
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -50,8 +50,8 @@ static void large_got(const char *ref)
 /* A command that reads the value, and what it says of it. */
 static char *large_read(const char *ref)
 {
-	return fleet_expect(0, "submit", "--detach", "--stdin", ref, "sh", "-c",
-	    "tail -c 3 | od -An -tu1; wc -c");
+	return fleet_expect(
+	    0, "submit", "--detach", "--stdin", ref, "sh", "-c", "tail -c 3 | od -An -tu1; wc -c");
 }
 
 static void large_told(const char *reader)
@@ -104,8 +104,8 @@ START_TEST(files_of_commands_may_be_large)
 	fleet_host_until(0, "drain");
 	char in[100];
 	snprintf(in, sizeof in, "A=%s", file);
-	struct output_of o = fleet("submit", "--in", in, "--stdin", refs, "--shell",
-	    "wc -c < $A; wc -c; tail -c 2 $A");
+	struct output_of o = fleet(
+	    "submit", "--in", in, "--stdin", refs, "--shell", "wc -c < $A; wc -c; tail -c 2 $A");
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	ck_assert_str_eq(o.out, "9000000\n9000001\nxx");
 	output_free(&o);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/plm_fleet.h"
 #include "tests/support/fleet_case.h"
 #include "tests/support/run_suite.h"
@@ -76,6 +77,14 @@ static const char *tasks_left(void)
 	return REDIS("EVAL", "return #redis.call('KEYS','plm:{test}:t:*')", "0");
 }
 
+/* A handle forgets a little later. */
+static void tasks_left_until(const char *n)
+{
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	while (strcmp(tasks_left(), n) != 0)
+		ck_assert_msg(clock_ns() < deadline, "%s tasks are left, not %s", tasks_left(), n);
+}
+
 /* ---- values ---- */
 
 START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
@@ -96,6 +105,23 @@ START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
 }
 END_TEST
 
+START_TEST(a_value_that_was_put_is_an_argument_of_tasks)
+{
+	plm_ref value;
+	fleet_host_up(0, "1");
+	plm_fleet *fleet = connected();
+	OK(plm_fleet_put(fleet, "40", 2, &value));
+	expect(fleet, value, "40");
+	expect(fleet, sum(fleet, PLM_FUTURE(value), "2"), "42");
+	char *large = calloc(9, 1 << 20);
+	ck_assert_ptr_nonnull(large);
+	FAILS(-E2BIG, "8 MiB", plm_fleet_put(fleet, large, 9 << 20, &value));
+	free(large);
+	plm_fleet_disconnect(&fleet);
+	ck_assert_str_eq(tasks_left(), "0");
+}
+END_TEST
+
 START_TEST(a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays)
 {
 	fleet_host_up(0, "1");
@@ -103,7 +129,7 @@ START_TEST(a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays)
 	plm_ref done = call(fleet, "probe.noop", NULL, 0), kept;
 	OK(plm_fleet_wait(fleet, &done, 1, 1, DEADLINE_MS, NULL));
 	plm_fleet_drop(fleet, done);
-	ck_assert_str_eq(tasks_left(), "0");
+	tasks_left_until("0");
 	char line[PATH_BYTES];
 	snprintf(line, sizeof line, "until [ -e %s ]; do sleep 0.01; done", fleet_ledger());
 	plm_ref runs = shell(fleet, line, 0);
@@ -233,7 +259,7 @@ START_TEST(threads_share_a_handle)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_of_tasks, fleet), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-	ck_assert_str_eq(tasks_left(), "0");
+	tasks_left_until("0");
 	plm_fleet_disconnect(&fleet);
 }
 END_TEST
@@ -345,6 +371,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		tasks_give_values_to_programs_and_to_other_tasks,
+		a_value_that_was_put_is_an_argument_of_tasks,
 		a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays,
 		a_failure_brings_its_words_and_what_the_function_attached,
 		the_output_of_a_failed_attempt_is_not_the_result_of_the_next,

@@ -2,6 +2,7 @@
  * with each other and with the tasks that ran, names that gnuplot would run, no gnuplot at all. */
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,66 @@ START_TEST(the_tables_agree_with_each_other)
 }
 END_TEST
 
+static char *percentiles(const char *recording)
+{
+	char path[PATH_BYTES];
+	scratch_path(&host, "tables", path, sizeof path);
+	struct output_of o = ctl(&host, "plot", "--from", recording, "--csv", path);
+	ck_assert_int_eq(o.code, 0);
+	scratch_path(&host, "tables/latency.csv", path, sizeof path);
+	read_file(path);
+	free(o.out);
+	return o.err;
+}
+
+/* A command that runs until the file is there. */
+static char *gated(const char *gate)
+{
+	char line[2 * PATH_BYTES];
+	snprintf(line, sizeof line, "until [ -e %s ]; do sleep 0.01; done", gate);
+	char *ref = ctl_expect(&host, 0, "submit", "--detach", "--shell", line);
+	ctl_until(&host, ref, "tasks", "--quiet", "--state", "running");
+	return ref;
+}
+
+START_TEST(a_task_submitted_before_the_events_has_no_time_since_submit)
+{
+	char gate[PATH_BYTES], alone[PATH_BYTES], three[PATH_BYTES], picture[PATH_BYTES];
+	char *said, *ref[2];
+	scratch_path(&host, "alone.plmrec", alone, sizeof alone);
+	scratch_path(&host, "three.plmrec", three, sizeof three);
+	for (int i = 0; i < 2; i++) {
+		scratch_path(&host, i ? "gate-b" : "gate-a", gate, sizeof gate);
+		ref[i] = gated(gate);
+		pid_t pid = trace_record(i ? three : alone, 0);
+		for (int n = 0; i && n < 3; n++)
+			free(ctl_expect(&host, 0, "call", "probe.sleep", "1"));
+		scratch_write(&host, i ? "gate-b" : "gate-a", "", 0, gate, sizeof gate);
+		free(ctl_expect(&host, 0, "wait", ref[i]));
+		kill(pid, SIGINT);
+		ck_assert_int_eq(exit_of(pid), 0);
+		free(ref[i]);
+	}
+	said = percentiles(alone);
+	ck_assert_ptr_nonnull(strstr(said, "of 1 of 1 tasks no submission is among"));
+	ck_assert_ptr_nonnull(strstr(table, "\n50,,0."));
+	free(said);
+	said = percentiles(three);
+	ck_assert_ptr_nonnull(strstr(said, "of 1 of 4 tasks no submission is among"));
+	ck_assert_ptr_nonnull(strstr(table, "\n50,0.0"));
+	free(said);
+	if (!can_draw())
+		return;
+	scratch_path(&host, "a.svg", picture, sizeof picture);
+	free(ctl_expect(&host, 0, "plot", "--from", alone, "--only", "latency", picture));
+	expect_picture(picture, "<?xml", "n = 1; since submit: 0");
+	ck_assert_ptr_null(strstr(table, "submit to end"));
+	free(ctl_expect(&host, 0, "plot", "--from", three, "--only", "latency", picture));
+	expect_picture(picture, "<?xml", "n = 4; since submit: 3");
+	ck_assert_ptr_nonnull(strstr(table, "submit to end"));
+}
+END_TEST
+
 /* ---- trouble ---- */
 
 static void says(int code, const char *text, const char *const *words)
@@ -215,6 +276,16 @@ int main(void)
 		what_makes_no_sense_is_refused,
 		without_gnuplot_the_package_is_named_and_tables_are_written,
 	};
-	return run_tests(
-	    "plot", TEST_TIMEOUT_S, trace_boot, trace_stop, all, sizeof all / sizeof all[0]);
+	Suite *suite = suite_create("plot");
+	TCase *logged = tcase_create("logged"), *recorded = tcase_create("recorded");
+	tcase_add_checked_fixture(logged, trace_boot, trace_stop);
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		tcase_add_test(logged, all[i]);
+	tcase_add_checked_fixture(recorded, trace_boot_unlogged, trace_stop);
+	tcase_add_test(recorded, a_task_submitted_before_the_events_has_no_time_since_submit);
+	tcase_set_timeout(logged, TEST_TIMEOUT_S);
+	tcase_set_timeout(recorded, TEST_TIMEOUT_S);
+	suite_add_tcase(suite, logged);
+	suite_add_tcase(suite, recorded);
+	return run_suite(suite);
 }

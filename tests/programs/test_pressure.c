@@ -1,8 +1,8 @@
 /* test_pressure.c - when memory runs out: which tasks start, return to the queue, or fail; and
  * limits of single commands. Through the real programs.
  *
- * The memory of the machine is simulated (base/meter.h); the memory of tasks is real: commands that
- * keep a long text in a shell, and functions that keep pages
+ * The memory of the machine is simulated (tests/support/memory_case.h); the memory of tasks is
+ * real: commands that keep a long text in a shell, and functions that keep pages
  * (tests/support/modules/mod_stubborn.c). One test runs in a control group with little memory, if
  * the test may make a control group. */
 #include <check.h>
@@ -17,34 +17,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/meter.h"
 #include "client/handle.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
+#include "tests/support/memory_case.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 };
 
-static char notes[PATH_BYTES], meter_directory[96], meter[PATH_BYTES];
-
-/* ---- the simulated machine ---- */
-
-/* Rename a new file, so that readers see the old or the new text. */
-static void set_memory(unsigned total_mb, unsigned free_mb)
-{
-	char text[LINE_BYTES], fresh[PATH_BYTES + 8];
-	snprintf(text, sizeof text, "MemTotal: %u kB\nMemAvailable: %u kB\n", total_mb << 10,
-	    free_mb << 10);
-	snprintf(fresh, sizeof fresh, "%s.new", meter);
-	FILE *file = fopen(fresh, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(text, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(fresh, meter), 0);
-}
+static char notes[PATH_BYTES];
 
 static void boot_with(const char *const *arguments)
 {
@@ -62,11 +46,7 @@ static void boot_with(const char *const *arguments)
 /* Tasks start from 100M of free memory, and return below 50M; each test sets the total. */
 static void boot_simulated(unsigned total_mb, const char *victim)
 {
-	test_path("meter-XXXXXX", meter_directory, sizeof meter_directory);
-	ck_assert_ptr_nonnull(mkdtemp(meter_directory));
-	snprintf(meter, sizeof meter, "%s/meter", meter_directory);
-	set_memory(total_mb, total_mb - 10);
-	setenv(METER_VARIABLE, meter, 1);
+	memory_case_begin(total_mb);
 	boot("--workers", "2", "--memory", "8G", "--accept-free", "100M", "--return-free", "50M",
 	    "--victim", victim);
 }
@@ -76,10 +56,7 @@ static void stop(void)
 	plm_disconnect(&client);
 	runtime_stop(&host);
 	runtime_end(&host);
-	if (!meter[0])
-		return;
-	unlink(meter);
-	rmdir(meter_directory);
+	memory_case_end();
 }
 
 /* ---- tasks that use memory ---- */
@@ -174,7 +151,7 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 	boot_simulated(1000, "newest");
 	char *runs = keeper("first", 1, "--priority", "0");
 	until_noted(1);
-	set_memory(1000, 90);
+	memory_case_set(1000, 90);
 	until_short(1);
 	char *waits = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "late");
 	expect_explained(waits, "less than 100.0 MiB of memory is free (--accept-free)");
@@ -182,11 +159,11 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 	char *state = ctl_expect(&host, 0, "status");
 	expect_in(state, "memory-short");
 	free(state);
-	set_memory(1000, 102); /* a little more than the threshold starts no task, or tasks would
-				  start and return in turn */
+	memory_case_set(1000, 102); /* a little more than the threshold starts no task, or tasks
+				  would start and return in turn */
 	ctl_until(&host, "\"memory_free\": 106954752", "status", "--json");
 	until_short(1);
-	set_memory(1000, 900);
+	memory_case_set(1000, 900);
 	char *value = ctl_expect(&host, 0, "get", waits);
 	ck_assert_str_eq(value, "late");
 	ck_assert_uint_eq(status_now().evicted, 0);
@@ -208,17 +185,17 @@ START_TEST(the_task_that_started_last_goes_back_and_waits_for_what_it_used)
 	until_noted(1);
 	char *fresh = keeper("new", 64, "--priority", "0");
 	until_noted(2);
-	set_memory(400, 10);
+	memory_case_set(400, 10);
 	until(has_evicted, &one, "a task is ended");
 	until_short(1);
-	set_memory(400, 150);
+	memory_case_set(400, 150);
 	until_short(0);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
 	kill(status_now().scheduler_pid, SIGKILL); /* the record remembers the used memory */
 	char *next = ctl_expect(&host, 0, "call", "probe.echo", "others start");
 	free(next);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
-	set_memory(400, 350);
+	memory_case_set(400, 350);
 	until_noted(3);
 	ck_assert_int_eq(read_notes(all), 3);
 	ck_assert_str_eq(all[2].who, "new");
@@ -242,9 +219,9 @@ START_TEST(the_task_furthest_over_what_it_asked_for_goes_back_if_so_ordered)
 	until_noted(1);
 	char *honest = keeper("honest", 64, "--needs", "mem=1G");
 	until_noted(2);
-	set_memory(400, 10);
+	memory_case_set(400, 10);
 	until(has_evicted, &one, "a task is ended");
-	set_memory(400, 350);
+	memory_case_set(400, 350);
 	until_noted(3);
 	ck_assert_int_eq(read_notes(all), 3);
 	ck_assert_str_eq(all[2].who, "over");
@@ -259,13 +236,13 @@ START_TEST(what_others_use_ends_no_task)
 	boot_simulated(100000, "newest");
 	char *runs = keeper("first", 64, "--priority", "0");
 	until_noted(1);
-	set_memory(100000, 10);
+	memory_case_set(100000, 10);
 	until(has_counted, NULL, "the scheduler has looked whose it is");
 	char *waits = ctl_expect(&host, 0, "call", "--detach", "probe.noop");
 	expect_explained(waits, "tasks that run use");
 	ck_assert_uint_eq(status_now().evicted, 0);
 	ck_assert_uint_eq(status_now().running, 1);
-	set_memory(100000, 90000);
+	memory_case_set(100000, 90000);
 	free(ctl_expect(&host, 0, "get", waits));
 	free(waits);
 	cancel(runs);
@@ -280,7 +257,7 @@ START_TEST(a_task_that_does_not_fit_even_alone_fails_and_says_so)
 	boot_simulated(110, "newest");
 	char *large = keeper("large", 64, "--retries", "0");
 	until_noted(1);
-	set_memory(110, 10);
+	memory_case_set(110, 10);
 	ck_assert_int_eq(plm_ref_parse(large, &ref), 0);
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
@@ -328,9 +305,9 @@ START_TEST(a_function_that_uses_memory_goes_back_as_well)
 	boot_simulated(400, "newest");
 	plm_ref refs[2] = { hog("64"), hog("64") };
 	until(both_have, &two, "both have their memory");
-	set_memory(400, 10);
+	memory_case_set(400, 10);
 	until(has_evicted, &one, "a task is ended");
-	set_memory(400, 350);
+	memory_case_set(400, 350);
 	until(both_have, &three, "one has come back");
 	ck_assert_uint_eq(status_now().returned, 1);
 	for (int i = 0; i < 2; i++)

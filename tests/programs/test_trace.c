@@ -2,10 +2,13 @@
  * counted, a flow for each dependency (trace_check.py), from the log and from a live recording;
  * what is missing is said; a file is there as a whole or not at all. */
 #include <check.h>
+#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +47,14 @@ static void expect_no_part(const char *path)
 	ck_assert_int_ne(system(line), 0);
 }
 
+/* A trace ends in these words. */
+static bool is_whole(void *path)
+{
+	char line[2 * PATH_BYTES];
+	snprintf(line, sizeof line, "tail -n 1 %s | grep -q '^]}$'", (const char *)path);
+	return system(line) == 0; /* NOLINT: our words */
+}
+
 /* Runs plmctl, expects the code and the text on stderr. */
 #define says(code, text, ...) says_with((code), (text), (const char *const[]){ __VA_ARGS__, NULL })
 static void says_with(int code, const char *text, const char *const *words)
@@ -56,16 +67,26 @@ static void says_with(int code, const char *text, const char *const *words)
 
 /* ---- the log ---- */
 
+/* Runs plmctl, and compares the number of dependencies. */
+#define expect_flows(n, ...) expect_flows_of((n), (const char *const[]){ __VA_ARGS__, NULL })
+static void expect_flows_of(uint64_t n, const char *const *words)
+{
+	char *out = program_expect(&host, 0, words), *field = json_field(out, "dependencies");
+	ck_assert_uint_eq(strtoull(field, NULL, 10), n);
+	free(field);
+	free(out);
+}
+
 START_TEST(a_mixed_load_with_a_killed_worker_becomes_a_true_trace)
 {
 	char path[PATH_BYTES];
 	trace_mixed_load();
 	scratch_path(&host, "mixed.plmrec", path, sizeof path);
-	free(ctl_expect(&host, 0, "trace", path));
-	trace_expect_true(path);
+	expect_flows(TRACE_MIXED_FLOWS, "trace", "--json", path);
+	trace_expect_all(path);
 	scratch_path(&host, "mixed.plmrec.gz", path, sizeof path);
-	free(ctl_expect(&host, 0, "trace", "--last", "1h", path));
-	trace_expect_true(path);
+	expect_flows(TRACE_MIXED_FLOWS, "trace", "--json", "--last", "1h", path);
+	trace_expect_all(path);
 }
 END_TEST
 
@@ -118,48 +139,15 @@ END_TEST
 
 /* ---- recording ---- */
 
-static bool log_is(bool on)
-{
-	plm_inspect *in;
-	plm_events *events;
-	plm_events_state state = { .on = !on };
-	ck_assert_int_eq(plm_inspect_open(&in, host.name), 0);
-	ck_assert_int_eq(plm_events_open(&events, in, PLM_EVENTS_NOW), 0);
-	plm_events_state_get(events, &state, sizeof state);
-	plm_events_close(&events);
-	plm_inspect_close(&in);
-	return state.on == on;
-}
-
-static bool log_is_on(void *unused)
-{
-	(void)unused;
-	return log_is(true);
-}
-
-static bool log_is_off(void *unused)
-{
-	(void)unused;
-	return log_is(false);
-}
-
-static pid_t record_to(const char *path, size_t limit)
-{
-	const char *const words[] = { "plmctl", "trace", "--record", path, NULL };
-	pid_t pid = trace_start(limit, words);
-	until(log_is_on, NULL, "the recording switches the log on");
-	return pid;
-}
-
 static void record_and_stop(const char *name, int signal_number)
 {
 	char path[PATH_BYTES], json[PATH_BYTES];
 	scratch_path(&host, name, path, sizeof path);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	trace_noops(NOOPS);
 	kill(pid, signal_number);
 	ck_assert_int_eq(exit_of(pid), 0);
-	until(log_is_off, NULL, "the end of the recording switches the log off");
+	trace_await_log_off("the end of the recording switches the log off");
 	expect_no_part(path);
 	snprintf(json, sizeof json, "%s", path);
 	if (strstr(name, ".plmrec")) {
@@ -183,7 +171,7 @@ START_TEST(a_recording_of_a_mixed_load_is_true)
 	char path[PATH_BYTES];
 	char *before = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "700");
 	scratch_path(&host, "live.plmrec", path, sizeof path);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	trace_mixed_load();
 	free(ctl_expect(&host, 0, "wait", before));
 	kill(pid, SIGINT);
@@ -207,7 +195,7 @@ START_TEST(the_end_of_the_runtime_ends_a_recording)
 {
 	char path[PATH_BYTES], json[PATH_BYTES];
 	scratch_path(&host, "live.plmrec", path, sizeof path);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	trace_noops(1000);
 	plm_disconnect(&client);
 	runtime_stop(&host);
@@ -231,7 +219,7 @@ START_TEST(overwritten_events_are_counted_and_what_is_left_is_true)
 	scratch_path(&host, "few.json", json, sizeof json);
 	free(ctl_expect(&host, 0, "trace", path));
 	trace_expect_true(path);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	trace_noops(NOOPS);
 	kill(pid, SIGINT);
 	ck_assert_int_eq(exit_of(pid), 0);
@@ -251,7 +239,7 @@ START_TEST(two_recordings_do_not_share_a_file)
 {
 	char path[PATH_BYTES];
 	scratch_path(&host, "live.plmrec", path, sizeof path);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	says(125, "another plmctl writes this file", "trace", "--record", path);
 	trace_noops(10);
 	kill(pid, SIGINT);
@@ -266,25 +254,25 @@ START_TEST(a_killed_recorder_leaves_what_it_had)
 	scratch_path(&host, "live.plmrec", path, sizeof path);
 	scratch_path(&host, "live.plmrec.part", part, sizeof part);
 	scratch_path(&host, "live.json", json, sizeof json);
-	pid_t pid = record_to(path, 0);
+	pid_t pid = trace_record(path, 0);
 	trace_noops(NOOPS);
 	until(part_has_events, part, "the recording has events");
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	until(log_is_off, NULL, "the death of the recorder switches the log off");
+	trace_await_log_off("the death of the recorder switches the log off");
 	ck_assert(!is_there(path));
 	says(0, "the recording is cut", "trace", "--from", part, json);
 	ck_assert_uint_gt(runs_in(json), 100);
 }
 END_TEST
 
-START_TEST(on_a_full_disk_a_recording_keeps_what_it_had_and_a_trace_leaves_nothing)
+START_TEST(at_the_limit_for_files_a_recording_keeps_what_it_had_and_a_trace_leaves_nothing)
 {
 	char path[PATH_BYTES], json[PATH_BYTES];
 	const char *const trace[] = { "plmctl", "trace", json, NULL };
 	scratch_path(&host, "full.plmrec", path, sizeof path);
 	scratch_path(&host, "full.json", json, sizeof json);
-	pid_t pid = record_to(path, 150000);
+	pid_t pid = trace_record(path, 150000);
 	trace_noops(NOOPS);
 	kill(pid, SIGINT); /* unless it has ended by itself */
 	ck_assert_int_eq(exit_of(pid), 125);
@@ -294,6 +282,84 @@ START_TEST(on_a_full_disk_a_recording_keeps_what_it_had_and_a_trace_leaves_nothi
 	ck_assert_int_eq(exit_of(trace_start(20000, trace)), 125);
 	ck_assert(!is_there(json));
 	expect_no_part(json);
+}
+END_TEST
+
+static void expect_said(const char *text)
+{
+	char path[PATH_BYTES], line[2 * PATH_BYTES];
+	scratch_path(&host, "stderr", path, sizeof path);
+	snprintf(line, sizeof line, "grep -q '%s' %s", text, path);
+	ck_assert_msg(system(line) == 0, "\"%s\" was not said", text); /* NOLINT: our words */
+}
+
+static bool mount_small(const char *directory)
+{
+	return mkdir(directory, 0700) == 0 && unshare(CLONE_NEWNS) == 0 &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("none", directory, "tmpfs", 0, "size=128k") == 0;
+}
+
+START_TEST(on_a_full_file_system_what_was_recorded_is_kept_and_nothing_is_half_written)
+{
+	char small[PATH_BYTES], path[PATH_BYTES], json[PATH_BYTES], csv[PATH_BYTES];
+	scratch_path(&host, "small", small, sizeof small);
+	if (!mount_small(small)) {
+		printf("skipped: a full file system: %s\n", strerror(errno));
+		return;
+	}
+	scratch_path(&host, "small/full.plmrec", path, sizeof path);
+	pid_t pid = trace_record(path, 0);
+	trace_noops(NOOPS);
+	kill(pid, SIGINT); /* unless it has ended by itself */
+	ck_assert_int_eq(exit_of(pid), 75);
+	expect_said("No space left on device");
+	expect_said("keeps what was recorded");
+	trace_await_log_off("the end of the recording switches the log off");
+	scratch_path(&host, "full.json", json, sizeof json);
+	says(0, "the recording is cut", "trace", "--from", path, json);
+	ck_assert_uint_gt(runs_in(json), 1000);
+	scratch_path(&host, "small/full.json", json, sizeof json);
+	says(75, "No space left on device", "trace", "--from", path, json);
+	scratch_path(&host, "small/full.csv", csv, sizeof csv);
+	says(75, "No space left on device", "plot", "--from", path, "--csv", csv);
+	if (system("gnuplot --version >/dev/null 2>&1") == 0) { /* NOLINT: our words */
+		scratch_path(&host, "small/full.svg", csv, sizeof csv);
+		says(75, "No space left on device", "plot", "--from", path, csv);
+		ck_assert(!is_there(csv));
+	}
+	pid = trace_record(json, 0);
+	trace_noops(NOOPS);
+	kill(pid, SIGINT);
+	ck_assert_int_eq(exit_of(pid), 75);
+	expect_said("is not written");
+	ck_assert(!is_there(json));
+	ck_assert_int_eq(umount2(small, MNT_DETACH), 0);
+}
+END_TEST
+
+/* A name that is given at the end would replace /dev/null, too. */
+START_TEST(pipes_are_written_and_links_are_followed)
+{
+	char pipe[PATH_BYTES], link[PATH_BYTES], file[PATH_BYTES], line[4 * PATH_BYTES];
+	struct stat st;
+	trace_noops(10);
+	scratch_path(&host, "pipe", pipe, sizeof pipe);
+	scratch_path(&host, "link.json", link, sizeof link);
+	scratch_path(&host, "file.json", file, sizeof file);
+	ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+	ck_assert_int_eq(symlink(file, link), 0);
+	snprintf(line, sizeof line, "cat %s > %s & ", pipe, file);
+	ck_assert_int_eq(system(line), 0); /* NOLINT: our words */
+	free(ctl_expect(&host, 0, "trace", "--format", "json", pipe));
+	ck_assert(stat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+	until(is_whole, file, "cat has the trace");
+	ck_assert_int_eq(unlink(file), 0);
+	scratch_write(&host, "file.json", "old", 3, file, sizeof file);
+	free(ctl_expect(&host, 0, "trace", link));
+	ck_assert(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	ck_assert_uint_eq(runs_in(file), 10);
+	says(64, "no regular file", "trace", "--record", pipe, "--format", "recording");
 }
 END_TEST
 
@@ -336,6 +402,7 @@ int main(void)
 		a_mixed_load_with_a_killed_worker_becomes_a_true_trace,
 		last_takes_the_end_of_the_log_alone,
 		a_trace_goes_to_stdout_and_a_summary_is_json,
+		pipes_are_written_and_links_are_followed,
 	};
 	const TTest *const unlogged[] = {
 		a_recording_has_every_run_from_its_begin_to_a_signal,
@@ -343,7 +410,8 @@ int main(void)
 		for_ends_a_recording,
 		two_recordings_do_not_share_a_file,
 		a_killed_recorder_leaves_what_it_had,
-		on_a_full_disk_a_recording_keeps_what_it_had_and_a_trace_leaves_nothing,
+		at_the_limit_for_files_a_recording_keeps_what_it_had_and_a_trace_leaves_nothing,
+		on_a_full_file_system_what_was_recorded_is_kept_and_nothing_is_half_written,
 		without_a_log_the_way_to_one_is_told,
 		what_makes_no_sense_is_refused,
 	};

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """trace_check.py - judges a trace of plmctl by the events that the trace was made from.
 
-    trace_check.py DIRECTORY TRACE.json[.gz] TRACE.pftrace[.gz]
+    trace_check.py DIRECTORY TRACE.json[.gz] TRACE.pftrace[.gz] [WORKERS]
 
 DIRECTORY holds transitions.csv of `plmctl plot --csv`. Checked: every attempt that started is in
 the trace once; runs of a track nest; a flow leads from each run that made a value to the first run
 that took the value, each with a number of its own; a run is as long as the worker itself counted;
-failed, cancelled and returned runs carry their category. Both forms must tell the same. Exit code 1
-and a line for each finding.
+failed, cancelled and returned runs carry their category. Both forms must tell the same. WORKERS
+holds the lines of `plmctl workers --json`, of a log that was on since the boot: each process has as
+many runs as it counted itself. Exit code 1 and a line for each finding.
 """
 
 import collections
 import csv
+import glob
 import gzip
 import json
 import os
@@ -44,18 +46,22 @@ def read(path):
 class Events:
     """What transitions.csv says must be in a trace."""
 
-    def __init__(self, path):
+    def __init__(self, path, whole):
         self.started, self.counted, self.how = {}, {}, {}
         self.edges, self.dead = [], set()
-        done = set()
+        done, known = set(), set()
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 key = (row["task"], int(row["attempt"]))
+                # An object is sealed by no function; a further result has no name of its own here.
+                if row["event"] == "submitted" or row["event"] == "sealed" and not row["function"]:
+                    known.add(row["task"])
                 if row["event"] == "started":
                     require(key not in self.started, f"{key} started twice")
                     self.started[key] = row["process"]
                 elif row["event"] in ENDS and (key in self.started or self.ran(row)):
                     require(key not in self.how, f"{key} ended twice")
+                    require(key in self.started or not whole, f"{key} ended without a start")
                     self.started.setdefault(key, row["process"])
                     self.how[key] = row["event"]
                     if row["event"] != "returned":
@@ -68,6 +74,8 @@ class Events:
                     self.dead.add(row["process"])
         # Where the events begin, or some were lost, ends without a start remain.
         began = {task for task, _ in self.started}
+        for other, task in self.edges:
+            require(other in known | began, f"{task} depends on {other}, of which nothing is told")
         self.edges = [(a, b) for a, b in self.edges if a in done and b in began]
 
     @staticmethod
@@ -184,11 +192,12 @@ def of_perfetto(data):
 
 def official(path):
     """Perfetto's own classes read the trace, where PyPI's package perfetto is installed."""
+    sys.path += glob.glob("build/web-tools/venv/lib/python*/site-packages")
     try:
         from google.protobuf.unknown_fields import UnknownFieldSet
         from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
     except ImportError:
-        return "skipped: Perfetto's own classes, since PyPI's package perfetto is not installed"
+        return "skipped: Perfetto's own classes: PyPI's package perfetto, tools/web_tools.sh gets it"
     trace = Trace()
     trace.ParseFromString(read(path))
     for packet in trace.packet:
@@ -253,15 +262,34 @@ def check(form, events, runs, waits, flows):
     return sorted((r.task, r.attempt, r.end - r.start, r.name) for r in runs)
 
 
+def check_workers(path, runs):
+    """A worker counts each attempt when it ends: done, or not."""
+    ran, done = collections.Counter(), collections.Counter()
+    for run in runs:
+        if run.categories & {"running", "end unknown"}:
+            continue
+        ran[run.track[1]] += 1
+        done[run.track[1]] += run.categories == {"task"}
+    with open(path, encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            pid, both = row["pid"], row["done"] + row["failed"]
+            require((done[pid], ran[pid]) == (row["done"], both),
+                    f"process {pid} counted {row['done']} done of {both} runs, and the trace has "
+                    f"{done[pid]} of {ran[pid]}")
+
+
 def main():
-    directory, json_path, perfetto_path = sys.argv[1:]
-    events = Events(os.path.join(directory, "transitions.csv"))
-    one = check("json", events, *of_json(read(json_path)))
+    directory, json_path, perfetto_path = sys.argv[1:4]
+    events = Events(os.path.join(directory, "transitions.csv"), whole=len(sys.argv) > 4)
+    of_file = of_json(read(json_path))
+    one = check("json", events, *of_file)
     two = check("perfetto", events, *of_perfetto(read(perfetto_path)))
     require(one == two, "the two forms tell different runs")
+    for workers in sys.argv[4:]:
+        check_workers(workers, of_file[0])
     note = official(perfetto_path)
     for finding in findings[:20]:
-        print(f"trace_check: {finding}")
+        print(f"trace_check: {finding[:150]}")
     print(f"{len(one)} runs, {len(events.edges)} flows, {len(findings)} findings; {note}")
     return 1 if findings else 0
 

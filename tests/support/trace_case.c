@@ -13,7 +13,7 @@
 #include "tests/support/deaths.h"
 #include "tests/support/run_suite.h"
 
-enum { PATH_BYTES = 256, LINE_BYTES = 1024, NOOPS_AT_ONCE = 1000 };
+enum { PATH_BYTES = 256, LINE_BYTES = 1024, NOOPS_AT_ONCE = 1000, OBJECT_BYTES = 1000 };
 
 void trace_boot(void)
 {
@@ -109,6 +109,45 @@ static void cancel_a_queued_task(void)
 	free(two);
 }
 
+static void retry_and_return(void)
+{
+	char *task = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "100000");
+	until(task_runs, task, "the task runs");
+	free(ctl_expect(&host, 0, "requeue", task));
+	until(task_runs, task, "the task runs again");
+	free(ctl_expect(&host, 0, "cancel", task));
+	free(ctl_expect(&host, 1, "wait", task));
+	free(ctl_expect(&host, 1, "call", "--retries", "2", "probe.fail", "thrice"));
+	free(ctl_expect(
+	    &host, 124, "submit", "--run-limit", "50ms", "--retries", "1", "--", "sleep", "1000"));
+	free(task);
+}
+
+/* The second line of the output is the reference of the file. */
+static void take_a_further_result(void)
+{
+	char *both = ctl_expect(
+	    &host, 0, "submit", "--detach", "--out", "FILE", "--shell", "echo a file > $FILE");
+	char *file = strchr(both, '\n');
+	ck_assert_ptr_nonnull(file);
+	*file++ = 0;
+	free(ctl_expect(&host, 0, "submit", "--stdin", file, "--", "cat"));
+	free(ctl_expect(&host, 0, "call", "probe.wordcount", file, both));
+	free(ctl_expect(&host, 0, "submit", "--after", both, "--", "true"));
+	free(both);
+}
+
+static void take_an_object(void)
+{
+	char text[OBJECT_BYTES];
+	memset(text, 'x', sizeof text);
+	struct output_of o = ctl_with_input(&host, text, sizeof text, "put", "-");
+	ck_assert_int_eq(o.code, 0);
+	o.out[strcspn(o.out, "\n")] = 0;
+	free(ctl_expect(&host, 0, "call", "probe.wordcount", o.out));
+	output_free(&o);
+}
+
 void trace_mixed_load(void)
 {
 	char *a = detached("probe.sum", "1", "2"), *b = detached("probe.sum", a, "10");
@@ -118,6 +157,9 @@ void trace_mixed_load(void)
 	free(ctl_expect(&host, 0, "call", "probe.tree", "3", "2"));
 	free(ctl_expect(&host, 0, "submit", "--", "echo", "a command"));
 	free(ctl_expect(&host, 3, "submit", "--", "sh", "-c", "exit 3"));
+	take_a_further_result();
+	take_an_object();
+	retry_and_return();
 	kill_the_worker_of_a_task();
 	cancel_a_running_task();
 	cancel_a_queued_task();
@@ -169,34 +211,89 @@ char *trace_python(const char *program, const char *argument)
 
 void trace_judge(const char *program, const char *arguments)
 {
-	char line[LINE_BYTES * 2];
+	char line[LINE_BYTES * 3];
 	snprintf(line, sizeof line, "%s tests/programs/%s %s 2>&1", python(), program, arguments);
 	char *text = output_of_line(line);
 	printf("%s", text);
 	free(text);
 }
 
-void trace_expect_true(const char *recording)
+static void trace_expect(const char *recording, const char *more)
 {
-	char json[PATH_BYTES], perfetto[PATH_BYTES], tables[PATH_BYTES], line[LINE_BYTES];
+	char json[PATH_BYTES], perfetto[PATH_BYTES], tables[PATH_BYTES], line[2 * LINE_BYTES];
 	scratch_path(&host, "checked.json.gz", json, sizeof json);
 	scratch_path(&host, "checked.pftrace", perfetto, sizeof perfetto);
 	scratch_path(&host, "tables", tables, sizeof tables);
 	free(ctl_expect(&host, 0, "trace", "--from", recording, json));
 	free(ctl_expect(&host, 0, "trace", "--from", recording, perfetto));
 	free(ctl_expect(&host, 0, "plot", "--from", recording, "--csv", tables));
-	snprintf(line, sizeof line, "%s %s %s", tables, json, perfetto);
+	snprintf(line, sizeof line, "%s %s %s %s", tables, json, perfetto, more);
 	trace_judge("trace_check.py", line);
 }
 
+void trace_expect_true(const char *recording)
+{
+	trace_expect(recording, "");
+}
+
+void trace_expect_all(const char *recording)
+{
+	char workers[PATH_BYTES];
+	char *rows = ctl_expect(&host, 0, "workers", "--json");
+	scratch_write(&host, "workers", rows, strlen(rows), workers, sizeof workers);
+	trace_expect(recording, workers);
+	free(rows);
+}
+
 /* ---- plmctl beside the test ---- */
+
+static bool log_is(bool on)
+{
+	plm_inspect *in;
+	plm_events *events;
+	plm_events_state state = { .on = !on };
+	ck_assert_int_eq(plm_inspect_open(&in, host.name), 0);
+	ck_assert_int_eq(plm_events_open(&events, in, PLM_EVENTS_NOW), 0);
+	plm_events_state_get(events, &state, sizeof state);
+	plm_events_close(&events);
+	plm_inspect_close(&in);
+	return state.on == on;
+}
+
+static bool log_is_on(void *unused)
+{
+	(void)unused;
+	return log_is(true);
+}
+
+static bool log_is_off(void *unused)
+{
+	(void)unused;
+	return log_is(false);
+}
+
+void trace_await_log_off(const char *what)
+{
+	until(log_is_off, NULL, what);
+}
+
+pid_t trace_record(const char *path, size_t bytes)
+{
+	const char *const words[] = { "plmctl", "trace", "--record", path, NULL };
+	pid_t pid = trace_start(bytes, words);
+	until(log_is_on, NULL, "the recording switches the log on");
+	return pid;
+}
 
 pid_t trace_start(size_t bytes, const char *const *words)
 {
 	char path[PATH_BYTES];
 	const char *bin = getenv("PLM_BIN");
+	scratch_path(&host, "stderr", path, sizeof path);
 	pid_t pid = fork();
 	if (pid == 0) {
+		if (!freopen(path, "w", stderr))
+			_exit(98);
 		const struct rlimit limit = { bytes, bytes };
 		signal(SIGXFSZ, SIG_IGN);
 		setenv("PLM_NAME", host.name, 1);

@@ -1,42 +1,16 @@
-"""The API and the metrics of plmweb: each number against the runtime it is about."""
+"""The API of plmweb: each number against the runtime it is about."""
 
 from __future__ import annotations
 
-import importlib
+import itertools
 import json
-import os
 import re
-import shutil
-import subprocess
 import tempfile
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from web_support import ROOT, Live, Server, ctl, main, touch, until, world
-
-METRIC = re.compile(r"^([a-z_]+)(?:\{([a-z]+)=\"((?:[^\"\\\n]|\\.)*)\"\})? (-?[0-9.e+]+)$")
-
-
-def call(name: str, *words: str) -> str:
-    """Submits a function or, behind `--`, a command; returns the reference."""
-    verb = "submit" if "--" in words else "call"
-    printed = ctl(verb, "--detach", *words, name=name).strip()
-    if not printed.startswith("@"):
-        raise AssertionError(printed)
-    return printed.split()[0]
-
-
-def tasks(server: Server, **query: object) -> Iterator[Any]:
-    """All tasks that the API lists, page by page."""
-    cursor = 0
-    while True:
-        page = server.get("tasks", cursor=cursor, **query)
-        yield from page["tasks"]
-        cursor = page["cursor"]
-        if page["end"]:
-            return
+from web_support import Live, Server, call, ctl, main, tasks, touch, until, world
 
 
 class Tasks(unittest.TestCase):
@@ -204,6 +178,27 @@ class Tasks(unittest.TestCase):
         self.assertLess(events.index("started"), events.index("done"))
         self.assertIn("submitted", events)
 
+    def test_a_worker_of_several_cpus_runs_each_task_once(self) -> None:
+        with world("cpus", "--workers", "cpus=3 x1") as (name, server, _):
+            with Live(server, stream=True) as live:
+                until(lambda: live.next("stream").get("on"), "events are on")
+                refs = [call(name, "--", "sleep", "0.1") for _ in range(6)]
+                found: list[tuple[int, float, float, str]] = []
+
+                def take() -> bool:
+                    part = live.next("stream")
+                    for _, begin, ran, _, _, ref, process in part["tasks"]:
+                        found.append((process, part["to"] + begin, part["to"] + begin + ran, ref))
+                    return len(found) >= len(refs)
+
+                until(take, "all tasks are in the stream")
+        self.assertEqual(sorted(ref for *_, ref in found), sorted(refs))
+        self.assertEqual(len({process for process, *_ in found}), 3)
+        found.sort()
+        for before, after in itertools.pairwise(found):
+            if before[0] == after[0]:
+                self.assertLessEqual(before[2], after[1] + 0.001, "a cpu runs a task at a time")
+
     def test_progress_counts_by_function(self) -> None:
         ref = call(self.name, "probe.fail", "1", "no")
         self.settled(ref)
@@ -247,93 +242,6 @@ class History(unittest.TestCase):
             status, _, body = server.ask("/api/history")
             self.assertEqual(status, 404)
             self.assertIn(b"--state", body)
-
-
-class Metrics(unittest.TestCase):
-    """Prometheus reads what we write."""
-
-    name: str
-    server: Server
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.name, cls.server, _ = cls.enterClassContext(world("metrics"))
-        for words in (("probe.echo", "x"), ("--", "true"), ("--", "false")):
-            call(cls.name, *words)
-
-        def settled() -> bool:
-            states = [task["state"] for task in tasks(cls.server)]
-            return sorted(states) == ["done", "done", "failed"]
-
-        until(settled, "the tasks have ended")
-
-    def text(self, accept: str = "") -> tuple[str, str]:
-        """The type and the text."""
-        _, headers, body = self.server.ask("/metrics", Accept=accept)
-        return headers["content-type"], body.decode()
-
-    def test_each_line_is_well_formed(self) -> None:
-        kind, text = self.text()
-        self.assertIn("version=0.0.4", kind)
-        types: dict[str, str] = {}
-        values: dict[tuple[str, str], float] = {}
-        for line in text.splitlines():
-            if line.startswith("# TYPE "):
-                _, _, name, type_ = line.split()
-                self.assertNotIn(name, types)
-                types[name] = type_
-            elif not line.startswith("# HELP "):
-                found = METRIC.match(line)
-                self.assertTrue(found, line)
-                assert found
-                self.assertIn(found[1], types)
-                self.assertNotIn((found[1], found[3]), values)
-                values[found[1], found[3]] = float(found[4])
-        for name, type_ in types.items():
-            self.assertEqual(name.endswith("_total"), type_ == "counter", name)
-        self.assertEqual(values["plm_up", None], 1)  # type: ignore[index]
-        self.assertEqual(values["plm_tasks", "failed"], 1)
-        done = [n for (name, _), n in values.items() if name == "plm_worker_tasks_done_total"]
-        self.assertEqual(sum(done), 2)
-
-    def test_open_metrics_on_request(self) -> None:
-        for accept, opened in (
-            ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", True),
-            ("text/plain;version=0.0.4", False),
-            ("application/openmetrics-text;q=0", False),
-            ("application/openmetrics-text;q=0.2, text/plain;q=0.3", False),
-            ("*/*", False),
-        ):
-            kind, text = self.text(accept)
-            self.assertEqual(kind.startswith("application/openmetrics-text"), opened, accept)
-            self.assertEqual(text.endswith("# EOF\n"), opened, accept)
-            self.assertEqual("# UNIT plm_store_used_bytes bytes\n" in text, opened, accept)
-            self.assertIn("\nplm_restarts_total 0\n", text)
-
-    def test_the_parser_of_prometheus_reads_both(self) -> None:
-        try:
-            plain = importlib.import_module("prometheus_client.parser")
-            opened = importlib.import_module("prometheus_client.openmetrics.parser")
-        except ImportError:
-            self.skipTest("python3-prometheus-client is not installed")
-        for parser, accept in ((plain, ""), (opened, "application/openmetrics-text")):
-            families = list(parser.text_string_to_metric_families(self.text(accept)[1]))
-            names = {family.name for family in families}
-            self.assertIn("plm_tasks", names)
-            self.assertIn("plm_restarts", names)
-
-    def test_promtool_agrees(self) -> None:
-        promtool = shutil.which("promtool", path=f"{ROOT}/build/web-tools:{os.environ['PATH']}")
-        if not promtool:
-            self.skipTest("there is no promtool; tools/web_tools.sh gets it")
-        done = subprocess.run(
-            [promtool, "check", "metrics"],
-            input=self.text()[1],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
 
 if __name__ == "__main__":

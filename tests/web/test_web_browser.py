@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 import unittest
 from pathlib import Path
@@ -128,6 +129,26 @@ class Page(unittest.TestCase):
         page.hover("#stream", position={"x": 600, "y": 10})
         self.assertTrue(ref.startswith("@"))
 
+    def test_a_row_is_a_cpu_of_a_worker(self) -> None:
+        with world("rows", "--workers", "cpus=3 x1; cpus=1 x1") as (name, server, directory):
+            gate = directory / "gate"
+            script = f"until [ -e {gate} ]; do sleep 0.01; done"
+            for _ in range(4):
+                ctl("submit", "--detach", "--", "sh", "-c", script, name=name)
+            page = self.open(server)
+            labels = "stream.lines.map((line) => line[0]).join()"
+            when(page, f"{labels} === 'w0.0,w0.1,w0.2,w1'")
+            running = "stream.boxes.filter((box) => box.task && box.task.how === -1)"
+            when(page, f"new Set({running}.map((box) => box.y)).size === 4")
+            self.assertEqual(page.evaluate(f"{running}.length"), 4)
+            # A dead worker's successor goes on in the row of the dead.
+            busy = next(w for w in server.get("workers")["workers"] if w["worker"] == 1)
+            os.kill(busy["pid"], signal.SIGKILL)
+            when(page, f"live.frame.workers.every((w) => w[2] !== {busy['pid']})")
+            when(page, f"{labels} === 'w0.0,w0.1,w0.2,w1'")
+            touch(str(gate))
+            page.context.close()
+
     def test_strangers_text_is_text(self) -> None:
         ref, gate = self.gated("wild", "--label", WILD[:60], text=WILD)
         page, body = self.page, "document.body.innerText.includes('onerror')"
@@ -242,6 +263,19 @@ class Page(unittest.TestCase):
             when(page, f"{state} === 'up'")
             page.context.close()
             until(lambda: again.end() == 0, "the server ends")
+
+    def test_a_silent_server_is_noticed(self) -> None:
+        state = "document.querySelector('#state').textContent"
+        with world("silent") as (_, server, _):
+            page = self.open(server)
+            when(page, f"{state} === 'up'")
+            os.kill(server.process.pid, signal.SIGSTOP)
+            when(page, f"{state} === 'no connection'")
+            self.assertIn("silent", page.inner_text("#notice"))
+            os.kill(server.process.pid, signal.SIGCONT)
+            when(page, f"{state} === 'up'")
+            when(page, "document.querySelector('#notice').hidden")
+            page.context.close()
 
 
 if __name__ == "__main__":

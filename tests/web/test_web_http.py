@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import random
@@ -302,14 +304,6 @@ class Bytes(unittest.TestCase):
             self.assertIsInstance(live.next("history"), list)
             self.assertEqual(live.next()["state"], "up")
 
-    def test_a_slow_reader_gets_the_latest_frame(self) -> None:
-        with Live(self.server) as fast, Live(self.server) as slow:
-            before = resident(self.server.process.pid)
-            for _ in range(8):
-                fast.next()
-            self.assertEqual(slow.next()["state"], "up")
-            self.assertLess(resident(self.server.process.pid) - before, 1 << 20)
-
     def test_a_thousand_connections(self) -> None:
         many: list[socket.socket] = []
         try:
@@ -352,6 +346,59 @@ class Bytes(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+
+class Sleepers(unittest.TestCase):
+    """Peers that read late, or never, or send a byte now and then."""
+
+    def pages(self, server: Server) -> int:
+        """Open pages, as plmweb counts them."""
+        found = re.search(rb"^plm_web_pages (\d+)$", server.ask("/metrics")[2], re.M)
+        assert found
+        return int(found[1])
+
+    def test_a_slow_reader_gets_new_frames_and_a_sleeper_is_forgotten(self) -> None:
+        with world("sleepers") as (name, server, directory):
+            for i in range(60):  # frames of some size
+                ctl("submit", "--detach", "--", f"{directory}/{'x' * 40}-{i}", name=name)
+            with Live(server) as fast, Live(server, small=True) as slow:
+                until(lambda: len(fast.next().get("groups", [])) >= 24, "the tasks are counted")
+                sleepers = [Live(server, small=True) for _ in range(20)]
+                before = resident(server.process.pid)
+                slow.next()
+                first = last = slow.sequence
+                until(lambda: fast.next() and fast.sequence > first + 22, "frames go by", 60)
+                self.assertLess(resident(server.process.pid) - before, 1 << 20)
+                gap = 0
+                while slow.sequence < fast.sequence:
+                    slow.next()
+                    gap, last = max(gap, slow.sequence - last), slow.sequence
+                self.assertGreater(gap, 5, "frames of seconds ago were kept for the slow reader")
+                until(lambda: fast.next() and self.pages(server) == 2, "sleepers are forgotten", 60)
+                for sleeper in sleepers:
+                    sleeper.close()
+                self.assertEqual(slow.next()["state"], "up")
+
+    def test_peers_that_trickle_do_not_keep_others_out(self) -> None:
+        with world("trickle") as (_, server, _):
+            many = [server.connect() for _ in range(1000)]
+            for s in many:
+                s.sendall(b"GET / HTTP/1.1\r\n")
+
+            def answered() -> bool:
+                for s in many:
+                    with contextlib.suppress(OSError):
+                        s.send(b"X")
+                with contextlib.suppress(OSError), server.connect() as s:
+                    s.settimeout(0.5)
+                    s.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                    return s.recv(12) == b"HTTP/1.1 200"
+                return False
+
+            self.assertFalse(answered(), "a thousand connections are the limit")
+            until(answered, "the others have lost their connections")
+            for s in many:
+                s.close()
 
 
 class Life(unittest.TestCase):
@@ -424,6 +471,33 @@ class Life(unittest.TestCase):
             with serve(name) as again:
                 ref = ctl("call", "--detach", "probe.echo", "x", name=name).strip()
                 until(lambda: again.get("events", ref=ref)["on"] is False, "events are off again")
+
+    def test_killed_at_any_moment_it_leaves_nothing(self) -> None:
+        seed = int(os.environ.get("PLM_WEB_SEED", time.time_ns()))
+        print(f"PLM_WEB_SEED={seed}")
+        chance = random.Random(seed)
+        with runtime("moments", python=None) as name, tempfile.TemporaryDirectory() as directory:
+            before, path = segments(name), directory + "/web.sock"
+            for _ in range(25):
+                after = ["timeout", "--signal=KILL", f"{chance.uniform(0.001, 0.2):.3f}"]
+                server = Server(name, listen="unix:" + path, under=after)
+                lives: list[Live] = []
+                while server.process.poll() is None:
+                    with contextlib.suppress(OSError, http.client.HTTPException):
+                        lives.append(Live(server, stream=True))
+                        server.act("pause")
+                        server.get("status")
+                        server.act("resume")
+                self.assertEqual(server.end(), -signal.SIGKILL)
+                for live in lives:
+                    live.close()
+            until(lambda: "plmweb" not in ctl("clients", name=name), "no client is left")
+            self.assertEqual(sorted(segments(name)), sorted(before))
+            with serve(name, listen="unix:" + path) as again:
+                self.assertEqual(again.act("resume")[0], 200)
+                ref = ctl("call", "--detach", "probe.echo", "x", name=name).strip()
+                until(lambda: again.get("events", ref=ref)["on"] is False, "events are off again")
+            self.assertEqual(os.listdir(directory), [])
 
     def test_without_a_page_the_server_sleeps(self) -> None:
         with world("sleeps") as (_, server, _):

@@ -29,12 +29,14 @@ __all__ = [
     "SANITIZED",
     "Live",
     "Server",
+    "call",
     "ctl",
     "main",
     "resident",
     "runtime",
     "segments",
     "serve",
+    "tasks",
     "touch",
     "until",
     "world",
@@ -165,11 +167,36 @@ def world(name: str, *options: str) -> Iterator[tuple[str, Server, Path]]:
         yield full, server, Path(directory)
 
 
+def call(name: str, *words: str) -> str:
+    """Submits a function or, behind `--`, a command; returns the reference."""
+    verb = "submit" if "--" in words else "call"
+    printed = ctl(verb, "--detach", *words, name=name).strip()
+    if not printed.startswith("@"):
+        raise AssertionError(printed)
+    return printed.split()[0]
+
+
+def tasks(server: Server, **query: object) -> Iterator[Any]:
+    """All tasks that the API lists, page by page."""
+    cursor = 0
+    while True:
+        page = server.get("tasks", cursor=cursor, **query)
+        yield from page["tasks"]
+        cursor = page["cursor"]
+        if page["end"]:
+            return
+
+
 class Live:
     """The events of /api/live."""
 
-    def __init__(self, server: Server, *, stream: bool = False, **headers: str) -> None:
+    def __init__(
+        self, server: Server, *, stream: bool = False, small: bool = False, **headers: str
+    ) -> None:
         self.socket = server.connect()
+        if small:  # the kernel keeps little for us
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.sequence = 0  # of the last event that has a number
         lines = [f"GET /api/live?stream={int(stream)} HTTP/1.0", f"Host: {server.host}"]
         lines += [f"{key.replace('_', '-')}: {value}" for key, value in headers.items()]
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -182,7 +209,9 @@ class Live:
         event = "message"
         while line := self.file.readline():
             text = line.decode().rstrip("\n")
-            if text.startswith("event: "):
+            if text.startswith("id: "):
+                self.sequence = int(text.rpartition(".")[2])
+            elif text.startswith("event: "):
                 event = text[7:]
             elif text.startswith("data: "):
                 if event == kind:

@@ -3,31 +3,44 @@
 
 /* ---- live data ---- */
 
+const SILENT_MS = 5000; /* two frames a second come from a plmweb that goes on */
 const live = {
 	source: null,
 	frame: null,
 	stream: false,
 	boot: "",
+	heard: 0,
 	open(wanted) {
 		if (this.source && this.stream === wanted && this.source.readyState !== 2) return;
 		if (this.source) this.source.close();
 		this.stream = wanted;
+		this.heard = performance.now();
 		const source = (this.source = new EventSource("/api/live" + (wanted ? "?stream=1" : "")));
 		source.onmessage = (event) => this.take(JSON.parse(event.data));
 		source.addEventListener("history", (event) => plots.reset(JSON.parse(event.data)));
 		source.addEventListener("stream", (event) => stream.take(JSON.parse(event.data)));
-		source.onerror = () => {
-			badge("no connection", "bad");
-			notice("plmweb does not answer; the page goes on when it does");
-			if (source.readyState === 2 && this.source === source)
-				setTimeout(() => {
-					this.source = null;
-					this.open(wanted);
-				}, 2000);
-		};
+		source.onerror = () =>
+			this.lost(
+				source.readyState === 2
+					? "plmweb refuses this page, or does not answer; the page tries again"
+					: "plmweb does not answer; the page goes on when it does",
+			);
+	},
+	lost(text) {
+		badge("no connection", "bad");
+		notice(text);
+	},
+	/* Neither a stopped plmweb nor a network that is gone ends a connection: silence tells. */
+	watch() {
+		if (performance.now() - this.heard < SILENT_MS) return;
+		if (this.source.readyState === 1)
+			this.lost("plmweb is silent; the page asks again until it answers");
+		this.source.close();
+		this.open(this.stream);
 	},
 	take(frame) {
 		this.frame = frame;
+		this.heard = performance.now();
 		const known = this.boot;
 		if (frame.boot !== "0") this.boot = frame.boot;
 		if (known && frame.boot !== "0" && known !== frame.boot) {
@@ -233,6 +246,7 @@ function start() {
 		}),
 	);
 	addEventListener("hashchange", route);
+	setInterval(() => live.watch(), 1000);
 	setInterval(() => {
 		const tick = VIEWS[view.name].tick;
 		if (tick && !document.hidden) tick.call(VIEWS[view.name]);

@@ -1,13 +1,16 @@
-/* stream.js - the task stream: a row a worker, a rectangle a task. */
+/* stream.js - the task stream: a row a worker (a worker of several cpus has a row for each), a
+ * rectangle a task. */
 "use strict";
 
 /* ---- overview: the task stream ---- */
 
 const HOW = ["done", "failed", "cancelled"];
 const stream = {
-	/* worker number -> {tasks: [{b, e, name, how, ref}], blocks: [...], now} */
+	/* "worker.lane" -> {tasks: [{b, e, name, how, ref}], blocks: [...], now: [...]} */
 	rows: new Map(),
-	workers: [],
+	/* process slot -> {worker, lane}, also of processes that have ended */
+	places: new Map(),
+	lines: [] /* [label, row] */,
 	clock: null,
 	window: 15000,
 	held: null,
@@ -17,13 +20,64 @@ const stream = {
 	boxes: [],
 	forget() {
 		this.rows.clear();
+		this.places.clear();
 		this.clock = null;
 		this.dirty = true;
 	},
-	row(worker) {
-		let row = this.rows.get(worker);
-		if (!row) this.rows.set(worker, (row = { tasks: [], blocks: [], now: null }));
+	row(worker, process) {
+		const place = this.places.get(process);
+		const key = worker + "." + (place && place.worker === worker ? place.lane : 0);
+		let row = this.rows.get(key);
+		if (!row) this.rows.set(key, (row = { tasks: [], blocks: [], now: [] }));
 		return row;
+	},
+	/* Each process of a worker that stays has a lane. A new process takes the lane of one that leaves
+	 * or has ended; a spare shares the lane of a process that waits. Returns the lanes of each worker. */
+	place(workers) {
+		const lanes = new Map(workers.filter((w) => w[0] >= 0).map((w) => [w[0], new Set()]));
+		const stays = (w) => w[1] >= 0 && !["spare", "leaving", "dead"].includes(w[3]);
+		const placeOf = (w) => {
+			const place = this.places.get(w[1]);
+			return place && place.worker === w[0] ? place : null;
+		};
+		const put = (w, lane) => {
+			this.places.set(w[1], { worker: w[0], lane });
+			return lanes.get(w[0]).add(lane);
+		};
+		const own = workers.filter((w) => w[0] >= 0);
+		const late = own.filter(stays).filter((w) => {
+			const place = placeOf(w);
+			if (!place || lanes.get(w[0]).has(place.lane)) return true;
+			put(w, place.lane);
+			return false;
+		});
+		for (const w of late) {
+			let lane = 0;
+			while (lanes.get(w[0]).has(lane)) lane++;
+			put(w, lane);
+		}
+		const waits = own.filter((w) => w[3] === "blocked");
+		for (const w of own.filter((w) => w[3] === "spare" && !placeOf(w))) {
+			const at = waits.findIndex((other) => other[0] === w[0]);
+			put(w, at < 0 ? 0 : placeOf(waits.splice(at, 1)[0]).lane);
+		}
+		for (const [worker, set] of lanes)
+			if (!set.size) {
+				const last = own.find((w) => w[0] === worker);
+				set.add((placeOf(last) || { lane: 0 }).lane);
+			}
+		return lanes;
+	},
+	arrange(workers) {
+		const lanes = [...this.place(workers)].sort((a, b) => a[0] - b[0]);
+		this.lines = lanes.flatMap(([worker, set]) =>
+			[...set]
+				.sort((a, b) => a - b)
+				.map((lane) => [
+					set.size > 1 ? `w${worker}.${lane}` : "w" + worker,
+					worker + "." + lane,
+				]),
+		);
 	},
 	/* The time of the runtime's clock now, in ms. */
 	now() {
@@ -44,16 +98,16 @@ const stream = {
 			this.clock === null || Math.abs(clock - this.clock) > 2000
 				? clock
 				: Math.max(clock, this.clock - 0.5);
-		for (const [worker, begin, ran, name, how, ref] of part.tasks)
-			this.row(worker).tasks.push({
+		for (const [worker, begin, ran, name, how, ref, process] of part.tasks)
+			this.row(worker, process).tasks.push({
 				b: part.to + begin,
 				e: part.to + begin + ran,
 				name: part.names[name],
 				how,
 				ref,
 			});
-		for (const [worker, busy, rate, name] of part.blocks)
-			this.row(worker).blocks.push({
+		for (const [worker, busy, rate, name, process] of part.blocks)
+			this.row(worker, process).blocks.push({
 				b: Math.max(part.from, part.to - 1000),
 				e: part.to,
 				busy,
@@ -85,21 +139,18 @@ const stream = {
 	},
 	/* What runs just now comes from the list of workers. */
 	running(frame) {
-		this.workers = (frame.workers || [])
-			.map((w) => w[0])
-			.filter((w, i, all) => w >= 0 && all.indexOf(w) === i)
-			.sort((a, b) => a - b);
-		for (const row of this.rows.values()) row.now = null;
+		const workers = frame.workers || [];
+		this.arrange(workers);
+		for (const row of this.rows.values()) row.now = [];
 		const now = this.now();
-		for (const w of frame.workers || [])
-			if (w[0] >= 0 && w[8])
-				this.row(w[0]).now = {
+		for (const w of workers)
+			if (w[0] >= 0 && w[8] && now !== null)
+				this.row(w[0], w[1]).now.push({
 					name: program(w[9]),
 					what: w[9],
 					ref: w[8],
-					b: now === null ? null : now - w[10],
-					ran: w[10],
-				};
+					b: now - w[10],
+				});
 		this.legend();
 		this.dirty = true;
 	},
@@ -110,7 +161,7 @@ const stream = {
 				names.set(task.name, (names.get(task.name) || 0) + 1);
 			for (const block of row.blocks.slice(-20))
 				names.set(block.name, (names.get(block.name) || 0) + 50);
-			if (row.now) names.set(row.now.name, (names.get(row.now.name) || 0) + 1);
+			for (const { name } of row.now) names.set(name, (names.get(name) || 0) + 1);
 		}
 		const most = [...names]
 			.sort((a, b) => b[1] - a[1])
@@ -131,14 +182,14 @@ const stream = {
 		);
 	},
 	height() {
-		const n = this.workers.length || 1;
+		const n = this.lines.length || 1;
 		return n <= 16 ? 22 : n <= 48 ? 14 : 9;
 	},
 	draw() {
 		const canvas = $("stream"),
 			ratio = devicePixelRatio || 1;
 		const step = this.height(),
-			rows = this.workers.length,
+			rows = this.lines.length,
 			left = 44,
 			bottom = 22;
 		const width = canvas.parentNode.clientWidth,
@@ -164,17 +215,17 @@ const stream = {
 			idle = css("--idle");
 		g.textBaseline = "middle";
 		g.fillStyle = idle;
-		this.workers.forEach((worker, i) => g.fillRect(left, i * step + 1, width - left - 4, step - 2));
+		this.lines.forEach((_, i) => g.fillRect(left, i * step + 1, width - left - 4, step - 2));
 		this.axis(g, left, width - 4, rows * step, dim, line, scale);
 		g.font = (step < 12 ? 9 : 11) + "px system-ui, sans-serif";
-		this.workers.forEach((worker, i) => {
+		this.lines.forEach(([label, key], i) => {
 			const y = i * step;
 			if (step > 12 || i % 5 === 0) {
 				g.fillStyle = dim;
 				g.textAlign = "right";
-				g.fillText("w" + worker, left - 8, y + step / 2);
+				g.fillText(label, left - 8, y + step / 2);
 			}
-			const row = this.rows.get(worker);
+			const row = this.rows.get(key);
 			if (row && end !== null)
 				this.drawRow(g, row, y, step, left, width - 4, from, end, scale, failed);
 		});
@@ -195,15 +246,8 @@ const stream = {
 			this.boxes.push({ x, w, y, h: step, block });
 		}
 		let tasks = row.tasks;
-		if (row.now && row.now.b !== null && this.held === null)
-			tasks = tasks.concat({
-				b: row.now.b,
-				e: end,
-				name: row.now.name,
-				what: row.now.what,
-				how: -1,
-				ref: row.now.ref,
-			});
+		if (this.held === null)
+			tasks = tasks.concat(row.now.map((task) => ({ ...task, e: end, how: -1 })));
 		const shown = tasks
 			.filter((task) => task.e >= from && task.b <= end)
 			.sort((a, b) => a.b - b.b || b.e - a.e);
