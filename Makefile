@@ -87,7 +87,8 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) \
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c carry.c fleet_lua.c \
+	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
 
 .PHONY: all
@@ -117,8 +118,8 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
-FLEET   := $(call objects,$(call sources,fleet/library base) $(addprefix fleet/,url.c explain.c carry.c far.c \
-	fleet_lua.c task_words.c $(addprefix engine_,call.c connect.c hear.c host.c user.c)))
+FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
+	$(addprefix fleet/,url.c explain.c carry.c far.c fleet_lua.c task_words.c tls.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \
@@ -142,7 +143,7 @@ $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 
 # The page is a part of the program (web/web_assets.c).
 $(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
-	$(LINK) -lmicrohttpd -lsqlite3
+	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis -lsodium
 
 $(B)/web/web_assets.o: $(wildcard web/page/*)
 
@@ -250,7 +251,7 @@ demo: deps deps-python
 .PHONY: demo-fleet
 demo-fleet: deps
 	$(AGAIN) VARIANT=release all
-	@tools/demo_fleet.sh .
+	@python3 tests/fleet/fleet_demo.py
 
 comma   := ,
 
@@ -286,8 +287,10 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 # The test knocks at the door of a host.
 $(B)/tests/programs/test_fleet_large: $(call objects,fleet/carry.c)
 
-# Addresses and words of a fleet, without a fleet.
-$(B)/tests/unit/test_fleet_words: $(call objects,$(call sources,fleet))
+# Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
+TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
+$(B)/tests/unit/test_fleet_words $(TEST_PLAYED): $(call objects,$(call sources,fleet))
+$(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
 $(B)/tests/programs/test_fleet_library: $(FLEET) | $(B)/examples/fleet
@@ -508,7 +511,8 @@ PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \
 	$(if $(wildcard docs/task-files.md),packaging/plm-tasks.5.in))
 
 .PHONY: packaging
-packaging: $(SHELLS) $(PAGES) $(S)/plm.service
+UNITS    := $(addprefix $(S)/,plm.service plm-host.service)
+packaging: $(SHELLS) $(PAGES) $(UNITS)
 
 $(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb
 	@mkdir -p $(@D)
@@ -520,9 +524,9 @@ $(S)/completion.%: tools/completions.sh $(S)/interface packaging/completion.%
 $(PAGES): $(S)/%: packaging/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
 	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
 
-# The unit depends on PREFIX, which make does not track, so the unit is made each time.
-.PHONY: $(S)/plm.service
-$(S)/plm.service: packaging/plm.service.in
+# The units depend on PREFIX, which make does not track, so the units are made each time.
+.PHONY: $(UNITS)
+$(UNITS): $(S)/%: packaging/%.in
 	@mkdir -p $(@D)
 	$(call say,GEN)sed 's|@PREFIX@|$(PREFIX)|' $< > $@
 
@@ -551,7 +555,7 @@ install: all packaging
 	    -e 's|@VERSION@|$(VERSION)|' $(pc).in > $(TO)/lib/pkgconfig/$(notdir $(pc)) &&) true
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc $(TO)/lib/pkgconfig/plm-fleet.pc
 	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
-	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
+	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.* examples/*.slurm) \
 	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
@@ -564,7 +568,7 @@ install: all packaging
 	ln -sf plmctl.fish $(FISH_TO)/plm.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
 	ln -sf plmctl.fish $(FISH_TO)/plmweb.fish
-	$(INSTALL) -m 644 $(S)/plm.service packaging/plm-redis.service $(UNIT_TO)
+	$(INSTALL) -m 644 $(UNITS) packaging/plm-redis.service $(UNIT_TO)
 
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
@@ -578,7 +582,7 @@ uninstall:
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
 	    $(MAN_TO)/man5/plm-tasks.5 \
-	    $(UNIT_TO)/plm.service $(UNIT_TO)/plm-redis.service
+	    $(addprefix $(UNIT_TO)/,plm.service plm-host.service plm-redis.service)
 	rm -rf $(DOC_TO)
 
 # Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.

@@ -25,3 +25,20 @@ int32_t utf8_next(const unsigned char *text, size_t length, unsigned *ret_bytes)
 	*ret_bytes = bytes;
 	return point;
 }
+
+bool utf8_unprintable(int32_t point)
+{
+	static const struct {
+		int32_t first, last;
+	} hidden[] = {
+		{ INT32_MIN, 0x1f }, { 0x7f, 0x9f },
+		{ 0x200b, 0x200f }, /* of no width; direction */
+		{ 0x2028, 0x202e }, /* ends of lines; direction */
+		{ 0x2060, 0x206f }, /* of no width; direction */
+		{ 0xfeff, 0xfeff }, /* byte order */
+	};
+	for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+		if (point <= hidden[i].last)
+			return point >= hidden[i].first;
+	return false;
+}

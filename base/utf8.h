@@ -11,10 +11,8 @@
 /* The code point at text, with its length in *ret_bytes; -1: no UTF-8, and *ret_bytes is 1. */
 int32_t utf8_next(const unsigned char *text, size_t length, unsigned *ret_bytes);
 
-/* A character that a terminal may take as a command, or no character at all. */
-static inline bool utf8_unprintable(int32_t point)
-{
-	return point < 0x20 || (point >= 0x7f && point < 0xa0);
-}
+/* A character that a terminal may take as a command, that is not seen, or that turns the direction
+ * of the text around, so that a line shows another text than it has; or no character at all. */
+bool utf8_unprintable(int32_t point);
 
 #endif

@@ -156,7 +156,7 @@ static int fleet_add_batch(struct fleet *f)
 static int fleet_round(void *context, struct samples *ret)
 {
 	struct fleet *f = context;
-	static uint64_t told[TOLD];
+	static struct engine_news told[TOLD];
 	unsigned added = 0, ended = 0;
 	uint64_t began = clock_ns();
 	while (ended < f->tasks) {
@@ -199,13 +199,13 @@ static int trip_round(void *context, struct samples *ret)
 		.title = "" };
 	for (unsigned i = 0; i < bench_choose(f->bench, 1000, 200); i++) {
 		struct engine_result result;
-		uint64_t ended;
+		struct engine_news ended;
 		int64_t id;
 		uint64_t began = clock_ns();
 		int r = engine_add(f->engine, &task, 1, false, engine_token(f->engine), &id);
 		if (r == 0)
 			r = engine_told(f->engine, ANSWER_MS, &ended, 1);
-		if (r == 1)
+		if (r == 1 && !ended.value)
 			r = engine_result(f->engine, (uint64_t)id, &result);
 		if (r < 0)
 			return r;

@@ -43,10 +43,14 @@ static int web_run(struct context *context, int argc, char **argv)
 		execv(path, words);
 	else
 		execvp("plmweb", words);
-	fprintf(stderr,
-	    "plmctl: web: plmweb cannot be started: %s: install plmweb beside plmctl, or on the "
-	    "PATH\n",
-	    strerror(errno));
+	if (errno == ENOENT)
+		fputs("plmctl: web: there is no plmweb beside plmctl or on the PATH: the Python "
+		      "package brings none (docs/python.md); `make install` of the sources and the "
+		      "Debian package do, and a plmweb of the same version serves this runtime, "
+		      "too\n",
+		    stderr);
+	else
+		fprintf(stderr, "plmctl: web: plmweb cannot be started: %s\n", strerror(errno));
 	free(words);
 	return EXIT_OURS;
 }

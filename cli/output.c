@@ -12,8 +12,6 @@ enum {
 	NUMBER_BYTES = 32,
 	CELL_BYTES = 256,
 	UPRIGHT_TITLE_WIDTH = 16,
-	ASCII_SPACE = 0x20,
-	ASCII_DELETE = 0x7f,
 	MS_PER_SECOND = 1000,
 	MS_PER_MINUTE = 60 * MS_PER_SECOND,
 	MS_PER_HOUR = 60 * MS_PER_MINUTE,
@@ -64,8 +62,8 @@ static void output_put_json_string(FILE *file, const unsigned char *text, size_t
 			fprintf(file, "\\%c", (int)point);
 		else if (point == '\n')
 			fputs("\\n", file);
-		else if (point < ASCII_SPACE || point == ASCII_DELETE)
-			fprintf(file, "\\u%04x", text[i]);
+		else if (utf8_unprintable(point))
+			fprintf(file, "\\u%04x", point < 0 ? text[i] : (unsigned)point);
 		else
 			fwrite(text + i, 1, bytes, file);
 		i += bytes;

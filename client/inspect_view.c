@@ -77,7 +77,7 @@ static void view_read_record(
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
 	ret->holders = hold_count(t, index);
-	ret->pending = sh_peek(&r->pending);
+	ret->pending = sh_peek(&r->pending) & ~PENDING_DOOMED;
 	ret->uses = sh_peek(&r->uses) & ~USES_COUNTED;
 	ret->failures = speaker->failures;
 	ret->returned = record_returns(speaker);

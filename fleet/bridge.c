@@ -72,17 +72,25 @@ static void bridge_take_signals(struct bridge *b, bool *ret_now)
 	}
 }
 
+static int bridge_hear(struct bridge *b)
+{
+	struct engine_claim claim;
+	int r = 0, rung = 0;
+	while (r == 0 && engine_bell_fd(b->engine) >= 0 &&
+	    (rung = engine_bell(b->engine, &claim)) > 0) {
+		b->hungry |= rung == BELL_WORK;
+		if (rung == BELL_ORDER)
+			b->renew_due_ns = 0; /* cancels and orders come with a renewal */
+		if (rung == BELL_TASK)
+			r = bridge_take(b, &claim);
+	}
+	return r < 0 ? r : rung < 0 ? rung : 0;
+}
+
 /* Errors of a verb end the turn; bridge_fail() says what comes next. */
 static int bridge_step(struct bridge *b)
 {
-	int r = 0;
-	if (engine_bell_fd(b->engine) >= 0) {
-		int rung = engine_bell(b->engine);
-		r = rung < 0 ? rung : 0;
-		b->hungry |= rung > 0 && rung & BELL_WORK;
-		if (rung > 0 && rung & BELL_ORDER)
-			b->renew_due_ns = 0; /* cancels and orders come with a renewal */
-	}
+	int r = bridge_hear(b);
 	uint64_t settled, ended;
 	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
 		return -EIO;
@@ -163,6 +171,8 @@ static void bridge_turn(struct bridge *b)
 static void bridge_leave(struct bridge *b)
 {
 	bool close = b->closing && !b->leaving;
+	if (b->connected && b->member[0] && bridge_withdraw(b) < 0)
+		b->connected = false;
 	if (b->connected && b->member[0] && engine_leave(b->engine, b->member) >= 0)
 		log_info("host %s has left the fleet", b->host);
 	if (close && plm_stop(b->rt, 0) < 0)

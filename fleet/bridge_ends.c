@@ -223,6 +223,8 @@ static int ends_place_large(
 	if (state < 0 && r == 0) {
 		*end = (struct engine_end){ .id = task->id,
 			.attempt = task->attempt,
+			.block = task->block,
+			.from = task->from,
 			.kind = ENDING_CRASHED,
 			.code = -state,
 			.message = batch->message[n] };
@@ -273,6 +275,8 @@ static int ends_add(struct bridge *b, struct batch *batch, size_t i)
 	batch->message[n][0] = 0;
 	batch->end[n] = (struct engine_end){ .id = task->id,
 		.attempt = task->attempt,
+		.block = task->block,
+		.from = task->from,
 		.kind = ENDING_DONE,
 		.message = batch->message[n] };
 	ends_read(b, batch, n, task, outcome);
@@ -302,7 +306,10 @@ static void ends_say_void(struct bridge *b, const struct batch *batch, const uin
 static int ends_send(struct bridge *b, struct batch *batch)
 {
 	uint8_t taken[BRIDGE_COMMIT_MOST];
-	int r = engine_commit(b->engine, b->member, batch->end, batch->n, taken);
+	bool idle;
+	struct engine_room room = bridge_room(b);
+	room.free += batch->n < b->status.workers ? (unsigned)batch->n : b->status.workers;
+	int r = engine_commit(b->engine, b->member, &room, batch->end, batch->n, taken, &idle);
 	for (size_t i = 0; i < batch->n; i++)
 		ends_free_values(b, batch, i);
 	if (r < 0)
@@ -311,7 +318,7 @@ static int ends_send(struct bridge *b, struct batch *batch)
 	for (size_t i = 0; i < batch->n; i++)
 		bridge_forget(b, batch->index[i]);
 	b->pace += (unsigned)batch->n;
-	b->hungry = true;
+	b->hungry |= !idle || b->classes;
 	return 0;
 }
 

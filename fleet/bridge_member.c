@@ -101,33 +101,6 @@ static struct engine_facts member_facts(struct bridge *b)
 		    : 0 };
 }
 
-int bridge_renew(struct bridge *b)
-{
-	char drops[ENGINE_DROPS_MOST * (ENGINE_PLACE_BYTES + 1)];
-	struct engine_orders orders;
-	struct engine_facts facts = member_facts(b);
-	uint64_t sent_ns = bridge_clock_ns();
-	int r = engine_renew(b->engine, b->member, &facts, &orders);
-	if (r < 0)
-		return r;
-	member_renewed(b, sent_ns);
-	snprintf(drops, sizeof drops, "%s", orders.drops); /* other verbs come between */
-	if (orders.drain != b->drained)
-		log_info("%s",
-		    orders.close       ? "told to close: no more tasks of the fleet"
-			: orders.drain ? "told to drain: no more tasks of the fleet"
-				       : "told to take tasks of the fleet again");
-	b->hungry = true; /* a bell may have been lost */
-	b->drained = orders.drain;
-	b->closing = orders.close;
-	b->moment_ns = orders.next_ms >= 0 ? clock_ns() + (uint64_t)orders.next_ms * NS_PER_MS : 0;
-	bridge_note_needs(b, orders.needs);
-	for (size_t i = 0; i < orders.ends; i++)
-		bridge_cancel(b, orders.end[i]);
-	bridge_values_drop(b, drops);
-	return 0;
-}
-
 /* The same trouble is told once a minute. */
 static void member_say(struct bridge *b, const char *what, const char *reason)
 {
@@ -208,6 +181,8 @@ static int member_join(struct bridge *b)
 		b->member[0] = 0;
 		return r;
 	}
+	b->heard = b->ignored = b->pushed_before = 0;
+	b->idle = false;
 	member_renewed(b, sent_ns);
 	b->renew_due_ns = sent_ns; /* at once: the classes of needs come with a renewal */
 	log_info("host %s has joined the fleet %s", b->host, b->url.shown);
@@ -228,11 +203,13 @@ static int member_return_unknown(struct bridge *b, uint64_t (*mine)[2], size_t n
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		uint8_t taken;
+		bool idle;
+		const struct engine_room room = { .heard = b->heard };
 		const struct engine_end end = {
 			.id = mine[i][0], .attempt = mine[i][1], .kind = ENDING_BACK, .message = ""
 		};
 		if (!member_has(b, mine[i][0], mine[i][1]))
-			r = engine_commit(b->engine, b->member, &end, 1, &taken);
+			r = engine_commit(b->engine, b->member, &room, &end, 1, &taken, &idle);
 	}
 	return r;
 }
@@ -261,15 +238,54 @@ static int member_compare(struct bridge *b)
 {
 	enum { MINE_MOST = BRIDGE_CLAIM_MOST + BRIDGE_AHEAD_MOST + 4096 };
 	static uint64_t mine[MINE_MOST][2];
-	int n = engine_mine(b->engine, b->member, mine, MINE_MOST);
+	int n = engine_mine(b->engine, b->member, mine, MINE_MOST, &b->ignored);
 	if (n < 0)
 		return n;
+	b->heard = b->ignored > b->heard ? b->ignored : b->heard;
 	size_t known = n < MINE_MOST ? (size_t)n : MINE_MOST;
 	int r = member_return_unknown(b, mine, known);
 	if (r == 0 && n <= MINE_MOST)
 		member_end_foreign(b, mine, known);
 	b->renew_due_ns = bridge_clock_ns();
 	return r;
+}
+
+int bridge_renew(struct bridge *b)
+{
+	char drops[ENGINE_DROPS_MOST * (ENGINE_PLACE_BYTES + 1)];
+	struct engine_orders orders;
+	struct engine_facts facts = member_facts(b);
+	uint64_t sent_ns = bridge_clock_ns();
+	int r = engine_renew(b->engine, b->member, &facts, &orders);
+	if (r < 0)
+		return r;
+	member_renewed(b, sent_ns);
+	snprintf(drops, sizeof drops, "%s", orders.drops); /* other verbs come between */
+	if (orders.drain != b->drained)
+		log_info("%s",
+		    orders.close       ? "told to close: no more tasks of the fleet"
+			: orders.drain ? "told to drain: no more tasks of the fleet"
+				       : "told to take tasks of the fleet again");
+	b->hungry = true; /* a bell may have been lost */
+	b->drained = orders.drain;
+	b->closing = orders.close;
+	b->moment_ns = orders.next_ms >= 0 ? clock_ns() + (uint64_t)orders.next_ms * NS_PER_MS : 0;
+	bridge_note_needs(b, orders.needs);
+	bool missed = b->heard < b->pushed_before;
+	b->pushed_before = orders.pushed;
+	for (size_t i = 0; i < orders.ends; i++)
+		bridge_cancel(b, orders.end[i]);
+	bridge_values_drop(b, drops);
+	return missed ? member_compare(b) : 0;
+}
+
+int bridge_withdraw(struct bridge *b)
+{
+	const struct engine_room none = { .heard = b->heard };
+	int64_t ms;
+	int r = b->idle ? engine_claim(b->engine, b->member, &none, 0, NULL, 0, NULL, &ms) : 0;
+	b->idle = false;
+	return r < 0 ? r : member_compare(b);
 }
 
 static int member_open(struct bridge *b)

@@ -42,8 +42,8 @@ struct bridge_fetch {                        /* a large value of another host */
 	char why[200];
 };
 
-struct bridge_task { /* claimed, and not yet committed */
-	uint64_t id, attempt;
+struct bridge_task {                       /* claimed, and not yet committed */
+	uint64_t id, attempt, block, from; /* of the claim */
 	plm_ref ref;
 	plm_ref *more; /* further results; NULL: none */
 	unsigned mores;
@@ -87,10 +87,13 @@ struct bridge {
 	plm_status status;              /* as of the last renewal */
 	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
 	bool hungry;                    /* there may be something to claim */
-	uint64_t rest_until_ns;         /* the runtime refused a task: claim nothing before */
-	uint64_t moment_ns;             /* a pause or a limit ends in the engine; 0: none */
-	uint64_t pace_began_ns;         /* of the running count */
-	unsigned pace, pace_before;     /* ends in this fifth of a second, and in the last */
+	bool idle;                      /* the engine may give tasks unasked */
+	uint64_t heard, ignored;    /* numbers of tasks that were given so: the last; void up to */
+	uint64_t pushed_before;     /* the last as of the last renewal but one */
+	uint64_t rest_until_ns;     /* the runtime refused a task: claim nothing before */
+	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
+	uint64_t pace_began_ns;     /* of the running count */
+	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
 
 	uint64_t boot;       /* of the runtime: plm_ref.runtime */
 	struct serve *serve; /* NULL: nobody can fetch large values here */
@@ -105,6 +108,9 @@ struct bridge {
 
 /* Claims and submits. 0, or an error of engine.h. */
 int bridge_claim(struct bridge *b);
+/* Submits a task that came unasked. */
+int bridge_take(struct bridge *b, const struct engine_claim *claim);
+struct engine_room bridge_room(const struct bridge *b);
 void bridge_note_needs(struct bridge *b, const char *lines);
 /* Some claimed task has needs and has not begun: its begin is worth a look soon. */
 bool bridge_awaits_begin(const struct bridge *b);
@@ -149,6 +155,8 @@ int bridge_connect(struct bridge *b);
 /* Ends all tasks of the fleet here and waits for their ends: the lease may end soon. */
 void bridge_fence(struct bridge *b, const char *reason);
 uint64_t bridge_fence_due_ns(const struct bridge *b);
+/* Gets no tasks unasked any more, and gives back those on the way here. */
+int bridge_withdraw(struct bridge *b);
 /* How long a task may go on when the host has to be out of the fleet, in milliseconds. */
 uint32_t bridge_grace_ms(const struct bridge *b);
 /* Makes the timer that kills the bridge when the bridge itself is stopped or stuck: its tasks are

@@ -35,16 +35,36 @@ unsigned bridge_busy(const struct bridge *b)
 	return b->status.workers_busy > ours ? b->status.workers_busy : ours;
 }
 
-/* Free workers, and some tasks ahead. Tasks of other clients count as of the last renewal. */
-static unsigned tasks_room(struct bridge *b)
+static bool tasks_rest(const struct bridge *b)
 {
 	const plm_status *s = &b->status;
-	if (s->paused || s->closed || s->stopping || s->memory_short || b->drained || b->leaving ||
-	    clock_ns() < b->rest_until_ns)
-		return 0;
+	return s->paused || s->closed || s->stopping || s->memory_short || b->drained ||
+	    b->leaving || clock_ns() < b->rest_until_ns;
+}
+
+/* Tasks here; those of other clients count as of the last renewal. */
+static size_t tasks_here(const struct bridge *b)
+{
+	const plm_status *s = &b->status;
 	unsigned ours = b->tasks < s->workers ? (unsigned)b->tasks : s->workers;
-	unsigned others = s->workers_busy > ours ? s->workers_busy - ours : 0;
-	size_t used = b->tasks + others, all = s->workers + tasks_ahead(b);
+	return b->tasks + (s->workers_busy > ours ? s->workers_busy - ours : 0);
+}
+
+/* Without tasks ahead: what came unasked would wait here while another host is idle. */
+struct engine_room bridge_room(const struct bridge *b)
+{
+	size_t used = tasks_here(b);
+	bool some = !tasks_rest(b) && b->status.workers > used;
+	return (struct engine_room){ .free = some ? b->status.workers - (unsigned)used : 0,
+		.heard = b->heard };
+}
+
+/* Free workers, and some tasks ahead. */
+static unsigned tasks_room(struct bridge *b)
+{
+	if (tasks_rest(b))
+		return 0;
+	size_t used = tasks_here(b), all = b->status.workers + tasks_ahead(b);
 	size_t room = all > used ? all - used : 0;
 	return room < BRIDGE_CLAIM_MOST ? (unsigned)room : (unsigned)BRIDGE_CLAIM_MOST;
 }
@@ -210,6 +230,8 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 	bool back = error == -ENOSPC || error == -EAGAIN || error == -ESHUTDOWN ||
 	    error == -ETIMEDOUT || error == -EHOSTDOWN;
 	uint8_t taken;
+	bool idle;
+	struct engine_room room = bridge_room(b);
 	snprintf(text, sizeof text, "host %s: %.300s", b->host, why_text());
 	if (back) {
 		b->rest_until_ns = clock_ns() + REST_MS * NS_PER_MS;
@@ -224,39 +246,50 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 		.lost = b->lost,
 		.lost_at = &b->lost_at,
 		.message = text };
-	return engine_commit(b->engine, b->member, &end, 1, &taken);
+	return engine_commit(b->engine, b->member, &room, &end, 1, &taken, &idle);
+}
+
+/* Without a connection the claim stays, and bridge_connect() returns the claim. */
+static int tasks_take(struct bridge *b, const struct engine_claim *claim)
+{
+	struct bridge_task *task = tasks_add(b);
+	task->id = claim->id;
+	task->attempt = claim->attempt;
+	task->block = claim->block;
+	task->from = claim->from;
+	int r = tasks_submit(b, claim, task);
+	if (r == 0)
+		return 0;
+	b->tasks--;
+	return r == -ENOTCONN || r == -ESTALE || r == -EXDEV ? r : tasks_refuse(b, claim, r);
+}
+
+int bridge_take(struct bridge *b, const struct engine_claim *claim)
+{
+	b->heard = claim->pushed;
+	return claim->pushed > b->ignored ? tasks_take(b, claim) : 0;
 }
 
 int bridge_claim(struct bridge *b)
 {
 	static struct engine_claim claims[BRIDGE_CLAIM_MOST];
 	struct engine_class classes[BRIDGE_CLASSES_MOST + 1];
-	unsigned room = tasks_room(b);
+	unsigned n = tasks_room(b);
 	int64_t next_ms;
-	if (room == 0)
+	struct engine_room room = bridge_room(b);
+	if (n == 0 && !b->idle)
 		return 0;
-	size_t n = tasks_classes(b, room, classes);
-	int found = engine_claim(b->engine, b->member, room, classes, n, claims, &next_ms);
+	size_t asked = n ? tasks_classes(b, n, classes) : 0;
+	int found = engine_claim(b->engine, b->member, &room, n, classes, asked, claims, &next_ms);
 	if (found < 0)
 		return found;
 	b->moment_ns = next_ms >= 0 ? clock_ns() + ((uint64_t)next_ms + 1) * NS_PER_MS : 0;
 	b->hungry = found > 0;
+	b->idle = (unsigned)found < n;
 	void *words = engine_reply_take(b->engine);
 	int r = 0;
-	for (int i = 0; i < found; i++) {
-		struct bridge_task *task = tasks_add(b);
-		task->id = claims[i].id;
-		task->attempt = claims[i].attempt;
-		int error = r < 0 ? -ESHUTDOWN : tasks_submit(b, &claims[i], task);
-		if (error == 0)
-			continue;
-		/* Without a connection the claim stays, and bridge_connect() returns the claim. */
-		b->tasks--;
-		if (error == -ENOTCONN || error == -ESTALE || error == -EXDEV)
-			r = error;
-		if (r == 0)
-			r = tasks_refuse(b, &claims[i], error);
-	}
+	for (int i = 0; i < found && r == 0; i++)
+		r = tasks_take(b, &claims[i]);
 	engine_reply_free(words);
 	return r;
 }

@@ -57,13 +57,12 @@ int bridge_values_open(struct bridge *b)
 
 void bridge_values_serve(struct bridge *b)
 {
-	char address[CARRY_ADDRESS_BYTES];
 	if (b->serve) {
 		serve_trust(b->serve, engine_secret(b->engine));
 		return;
 	}
-	engine_own_address(b->engine, address);
-	if (serve_start(&b->serve, b->rt, address, engine_secret(b->engine)) < 0)
+	if (serve_start(&b->serve, b->rt, engine_own_address(b->engine), engine_secret(b->engine)) <
+	    0)
 		log_warn("other hosts cannot fetch large values from this one: %s", why_text());
 }
 

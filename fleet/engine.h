@@ -32,6 +32,7 @@ struct engine;
 
 enum {
 	ENGINE_ADD_MOST = 512,       /* tasks of one engine_add() */
+	ENGINE_COMMIT_MOST = 512,    /* ends of one engine_commit() */
 	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
 	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
 	ENGINE_FAR_BYTES = 400,      /* the place of a large value, as text */
@@ -44,11 +45,12 @@ int engine_open(struct engine **ret, const struct fleet_url *url, int timeout_ms
 /* Connects anew after -ENOTCONN, to the same queue: -EXDEV if another one took its place. */
 int engine_reopen(struct engine *e);
 void engine_close(struct engine **ep);
-uint64_t engine_epoch(const struct engine *e); /* the `runtime` of the queue's references */
+const char *engine_shown(const struct engine *e); /* the address, without a password */
+uint64_t engine_epoch(const struct engine *e);    /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
 const uint8_t *engine_secret(const struct engine *e); /* CARRY_SECRET_BYTES of the queue */
 /* The address of this machine on the way to the engine; of a unix socket the loopback. */
-void engine_own_address(const struct engine *e, char ret[CARRY_ADDRESS_BYTES]);
+const char *engine_own_address(const struct engine *e);
 
 /* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
  * All verbs but engine_result() mean the task. */
@@ -100,9 +102,18 @@ int engine_put(
 
 struct engine_claim {
 	uint64_t id, attempt;
-	const char *words; /* until the next verb of the handle */
+	uint64_t block, from; /* for engine_end; 0: the task lies in no block */
+	const char *words;    /* until the next verb of the handle */
 	size_t words_bytes;
 	uint64_t left_ms; /* of the total limit; 0: no limit */
+	uint64_t pushed;  /* engine_bell(): the number of the message */
+};
+
+/* What a host can take, said with each claim and commit. A host with free workers for which nothing
+ * waits gets new tasks unasked: engine_bell(). */
+struct engine_room {
+	unsigned free;  /* workers */
+	uint64_t heard; /* the last engine_claim.pushed */
 };
 
 struct engine_class { /* tasks of equal needs */
@@ -111,9 +122,10 @@ struct engine_class { /* tasks of equal needs */
 };
 
 /* Takes up to n tasks for the member, best first. Returns how many; with fewer than n the member is
- * told (engine_bell_fd()) when there is more. *ret_ms: the next look is due then; -1: at a bell. */
-int engine_claim(struct engine *e, const char *member, unsigned n, const struct engine_class *class,
-    size_t classes, struct engine_claim *ret, int64_t *ret_ms);
+ * told (engine_bell()) when there is more, and with n = 0 it gets nothing unasked any more.
+ * *ret_ms: the next look is due then; -1: at a bell. */
+int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
+    const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms);
 /* Keeps the words of the last claim beyond the next verb, until engine_reply_free(). */
 void *engine_reply_take(struct engine *e);
 void engine_reply_free(void *reply);
@@ -147,8 +159,8 @@ struct engine_value {  /* a further result */
 	const struct engine_far *far; /* NULL: the bytes */
 };
 
-struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
-	uint64_t id, attempt;
+struct engine_end {                        /* commit (ENDING_DONE) or fail (the others) */
+	uint64_t id, attempt, block, from; /* of the claim */
 	enum engine_ending kind;
 	int code, signal;
 	const char *message;
@@ -164,9 +176,10 @@ struct engine_end { /* commit (ENDING_DONE) or fail (the others) */
 	uint64_t wall_us;
 };
 
-/* Ends attempts. taken[i]: 0 if the attempt was void, because its task had been taken over. */
-int engine_commit(
-    struct engine *e, const char *member, const struct engine_end *ends, size_t n, uint8_t *taken);
+/* Ends attempts. taken[i]: 0 if the attempt was void, because its task had been taken over.
+ * *ret_idle: all that waits will still be told; false: the member should claim. */
+int engine_commit(struct engine *e, const char *member, const struct engine_room *room,
+    const struct engine_end *ends, size_t n, uint8_t *taken, bool *ret_idle);
 
 struct engine_facts { /* of a host, for people */
 	const char *name, *runtime;
@@ -183,6 +196,7 @@ struct engine_orders {       /* by an operator */
 	int64_t next_ms;     /* as in engine_claim() */
 	const char *needs;   /* all classes of needs, a line each */
 	const char *drops;   /* large values that nobody needs any more */
+	uint64_t pushed;     /* the number of the last task that was given unasked */
 	const uint64_t *end; /* tasks to be ended */
 	size_t ends;
 };
@@ -192,8 +206,9 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret);
 /* The claims of a member after its connection broke: ids and attempts, n pairs at most. Returns how
- * many there are. */
-int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t n);
+ * many there are. *ret_pushed: tasks pushed up to this number are among them. */
+int engine_mine(
+    struct engine *e, const char *member, uint64_t (*ret)[2], size_t n, uint64_t *ret_pushed);
 int engine_leave(struct engine *e, const char *member);
 /* Large values that are to be dropped unless a commit takes them; values that were dropped. As
  * engine_place_print() writes them, blanks between them. */
@@ -201,14 +216,15 @@ int engine_pledge(struct engine *e, uint64_t boot, const char *refs);
 int engine_dropped(struct engine *e, uint64_t boot, const char *refs);
 
 /* Readable when the engine has something for the member; opens a second connection. engine_bell()
- * reads what is there: bits of enum engine_bells, or -ENOTCONN. */
+ * reads one message: its kind, 0 if there is none, or -ENOTCONN. */
 enum engine_bells {
-	BELL_WORK = 1,  /* engine_claim() */
-	BELL_ORDER = 2, /* engine_renew() */
+	BELL_WORK = 1, /* engine_claim() */
+	BELL_ORDER,    /* engine_renew() */
+	BELL_TASK,     /* *ret is claimed for the member; the words are valid until the next look */
 };
 int engine_bell_open(struct engine *e, const char *member);
 int engine_bell_fd(const struct engine *e);
-int engine_bell(struct engine *e);
+int engine_bell(struct engine *e, struct engine_claim *ret);
 
 /* ---- cancel, result, watch: a user ---- */
 
@@ -273,8 +289,17 @@ int engine_watch(struct engine *e, const uint64_t *ids, size_t n, enum engine_st
 /* The same, and the ends are told to another handle, which has the token. */
 int engine_watch_for(
     struct engine *e, const char *token, const uint64_t *ids, size_t n, enum engine_state *ret);
-/* Waits until tasks have ended or the time is over, and gives up to n ids. 0: time; -ENOTCONN. */
-int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n);
+struct engine_news {
+	uint64_t id;
+	/* The task is done and this is the value, until the next engine_told(); NULL:
+	 * engine_result() tells. */
+	const char *value;
+	size_t value_bytes;
+};
+
+/* Waits until tasks have ended or the time is over, and gives up to n of them. 0: time; -ENOTCONN.
+ */
+int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_t n);
 
 struct engine_reason { /* texts are valid until the next verb */
 	enum engine_state state;

@@ -1,8 +1,10 @@
 /* engine_call.c - one verb: its words out, its answer in, and what an error of Redis means. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/why.h"
@@ -25,16 +27,22 @@ static void call_grow(struct engine *e, size_t more)
 	e->request_room = room;
 }
 
-void engine_bytes(struct engine *e, const void *data, size_t n)
+char *engine_space(struct engine *e, size_t n)
 {
 	call_grow(e, n + WORD_HEAD_BYTES);
 	char *at = e->request + e->request_bytes;
 	at += sprintf(at, "$%zu\r\n", n);
-	if (n)
-		memcpy(at, data, n);
 	memcpy(at + n, "\r\n", 2);
 	e->request_bytes = (size_t)(at - e->request) + n + 2;
 	e->request_words++;
+	return at;
+}
+
+void engine_bytes(struct engine *e, const void *data, size_t n)
+{
+	char *at = engine_space(e, n);
+	if (n)
+		memcpy(at, data, n);
 }
 
 void engine_text(struct engine *e, const char *text)
@@ -51,7 +59,7 @@ void engine_number(struct engine *e, int64_t number)
 void engine_begin(struct engine *e, const char *verb)
 {
 	char function[32];
-	snprintf(function, sizeof function, "plm1_%s", verb);
+	snprintf(function, sizeof function, "plm2_%s", verb);
 	e->request_bytes = e->request_words = 0;
 	engine_text(e, "FCALL");
 	engine_text(e, function);
@@ -118,6 +126,25 @@ int engine_broken(struct engine *e, const char *reason)
 
 /* ---- the exchange ---- */
 
+/* Sends what was appended, and waits for the answer. A connection that is gone must not end a
+ * program by SIGPIPE, whose treatment belongs to the program: the signal is held back and taken. */
+static bool call_exchange(redisContext *c, void **reply)
+{
+	static const struct timespec at_once;
+	sigset_t signals, before, pending;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
+	sigpending(&pending);
+	bool good = redisGetReply(c, reply) == REDIS_OK && *reply;
+	int error = errno;
+	if (!good && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&signals, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return good;
+}
+
 static int call_send(struct engine *e)
 {
 	char head[32];
@@ -130,7 +157,7 @@ static int call_send(struct engine *e)
 	int n = snprintf(head, sizeof head, "*%zu\r\n", e->request_words);
 	if (redisAppendFormattedCommand(e->verbs, head, (size_t)n) != REDIS_OK ||
 	    redisAppendFormattedCommand(e->verbs, e->request, e->request_bytes) != REDIS_OK ||
-	    redisGetReply(e->verbs, &reply) != REDIS_OK || !reply)
+	    !call_exchange(e->verbs, &reply))
 		return engine_broken(
 		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
 	e->reply = reply;
@@ -161,7 +188,7 @@ int engine_command(struct engine *e, const char *const *word, const size_t *leng
 		freeReplyObject(e->reply);
 	e->reply = NULL;
 	redisAppendCommandArgv(e->verbs, n, (const char **)(uintptr_t)word, length);
-	if (redisGetReply(e->verbs, &reply) != REDIS_OK || !reply)
+	if (!call_exchange(e->verbs, &reply))
 		return engine_broken(
 		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
 	e->reply = reply;

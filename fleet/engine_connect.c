@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
+#include "fleet/tls.h"
 
 uint64_t engine_random(void)
 {
@@ -60,7 +61,18 @@ static int connect_enter(const struct engine *e, redisContext *c)
 	return r == 0 && u->db ? connect_say(e, c, select, 2) : r;
 }
 
-int engine_connect(const struct engine *e, redisContext **ret)
+/* The address of this machine on the way to Redis: under TLS the context has another descriptor. */
+static void connect_note_address(struct engine *e, int fd)
+{
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof at;
+	snprintf(e->own, sizeof e->own, "127.0.0.1");
+	if (getsockname(fd, (struct sockaddr *)&at, &length) == 0 && at.ss_family != AF_UNIX)
+		getnameinfo(
+		    (struct sockaddr *)&at, length, e->own, sizeof e->own, NULL, 0, NI_NUMERICHOST);
+}
+
+int engine_connect(struct engine *e, redisContext **ret)
 {
 	const struct fleet_url *u = &e->url;
 	struct timeval limit = { e->timeout_ms / 1000, e->timeout_ms % 1000 * 1000 };
@@ -70,6 +82,13 @@ int engine_connect(const struct engine *e, redisContext **ret)
 	if (!c || c->err)
 		r = why(-ENOTCONN, "%s cannot be reached: %s", u->shown,
 		    c ? c->errstr : "out of memory");
+	if (r == 0)
+		connect_note_address(e, c->fd);
+	if (r == 0 && u->tls) {
+		r = tls_wrap(u, redisFreeKeepFd(c), e->timeout_ms);
+		c = r < 0 ? NULL : redisConnectFd(r);
+		r = r < 0 ? r : 0;
+	}
 	if (r == 0 && redisSetTimeout(c, limit) != REDIS_OK)
 		r = why(-ENOTCONN, "%s: %s", u->shown, c->errstr);
 	if (r == 0)
@@ -215,6 +234,8 @@ void engine_close(struct engine **ep)
 		return;
 	if (e->reply)
 		freeReplyObject(e->reply);
+	if (e->news)
+		freeReplyObject(e->news);
 	if (e->verbs)
 		redisFree(e->verbs);
 	if (e->heard)
@@ -224,6 +245,11 @@ void engine_close(struct engine **ep)
 	free(e->request);
 	free(e->end);
 	free(e);
+}
+
+const char *engine_shown(const struct engine *e)
+{
+	return e->url.shown;
 }
 
 uint64_t engine_epoch(const struct engine *e)
@@ -242,15 +268,9 @@ const uint8_t *engine_secret(const struct engine *e)
 	return e->secret;
 }
 
-void engine_own_address(const struct engine *e, char ret[CARRY_ADDRESS_BYTES])
+const char *engine_own_address(const struct engine *e)
 {
-	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
-	socklen_t length = sizeof at;
-	snprintf(ret, CARRY_ADDRESS_BYTES, "127.0.0.1");
-	if (e->verbs && getsockname(e->verbs->fd, (struct sockaddr *)&at, &length) == 0 &&
-	    at.ss_family != AF_UNIX)
-		getnameinfo((struct sockaddr *)&at, length, ret, CARRY_ADDRESS_BYTES, NULL, 0,
-		    NI_NUMERICHOST);
+	return e->own;
 }
 
 /* The halves of a reference: the low 32 bits of the task; 1, the next four bits of the task, and

@@ -75,71 +75,187 @@ static int hear_read(struct engine *e)
 	return 0;
 }
 
-int engine_bell(struct engine *e)
+static bool hear_is_news(const redisReply *reply)
 {
-	void *reply;
-	int rung = 0, r = hear_read(e);
-	while (r == 0) {
-		reply = NULL;
-		if (redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
-			return hear_broken(e);
-		if (!reply)
-			return rung;
-		const redisReply *said = reply;
-		bool work = said->type == REDIS_REPLY_ARRAY && said->elements == 3 &&
-		    said->element[2]->type == REDIS_REPLY_STRING && said->element[2]->str[0] == 'w';
-		rung |= work ? BELL_WORK : BELL_ORDER;
-		freeReplyObject(reply);
-	}
-	return r;
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+	    reply->element[2]->type == REDIS_REPLY_STRING;
 }
 
-/* "message", the channel, the ids with blanks between them. */
-static size_t hear_ids(const redisReply *reply, uint64_t *ids, size_t n)
+/* Keeps the next message that has come as e->news. 1, 0 (none) or -ENOTCONN. */
+static int hear_next(struct engine *e)
 {
-	size_t found = 0;
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-	    reply->element[2]->type != REDIS_REPLY_STRING)
-		return 0;
-	for (char *at = reply->element[2]->str; *at && found < n;) {
-		char *end;
-		uint64_t id = strtoull(at, &end, 10);
-		if (end == at)
+	void *reply;
+	do {
+		reply = NULL;
+		if (!e->heard || redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
+			return hear_broken(e);
+		if (reply && !hear_is_news(reply))
+			freeReplyObject(reply);
+		else
 			break;
-		ids[found++] = id;
-		at = end;
+	} while (true);
+	if (e->news)
+		freeReplyObject(e->news);
+	e->news = reply;
+	e->news_at = e->news_in_record = 0;
+	return reply != NULL;
+}
+
+/* "pNUMBER ID;WORDS": push() of fleet.lua. */
+static int hear_pushed(const redisReply *text, struct engine_claim *ret)
+{
+	char *at;
+	uint64_t number = strtoull(text->str + 1, &at, 10), id = strtoull(at, &at, 10);
+	if (*at != ';')
+		return BELL_ORDER;
+	at++;
+	*ret = (struct engine_claim){ .id = id,
+		.attempt = 1,
+		.words = at,
+		.words_bytes = text->len - (size_t)(at - text->str),
+		.pushed = number };
+	return BELL_TASK;
+}
+
+int engine_bell(struct engine *e, struct engine_claim *ret)
+{
+	int r = hear_next(e);
+	if (r == 0)
+		r = hear_read(e);
+	if (r == 0 && !e->news)
+		r = hear_next(e);
+	if (r <= 0)
+		return r;
+	const redisReply *text = e->news->element[2];
+	return text->str[0] == 'p' ? hear_pushed(text, ret)
+	    : text->str[0] == 'w'  ? BELL_WORK
+				   : BELL_ORDER;
+}
+
+/* ---- news: the ends of tasks ---- */
+
+/* A row of records, as tell() of fleet.lua writes them: a letter, a number, perhaps a length, and
+ * bytes. */
+struct hear_record {
+	char kind;
+	uint64_t number;
+	const char *bytes;
+	size_t length;
+};
+
+/* Reads the record at *at, and moves on. False at the end, and at what is no record. */
+static bool hear_record(const char **at, const char *end, struct hear_record *ret)
+{
+	char *next;
+	if (*at >= end)
+		return false;
+	ret->kind = **at;
+	ret->number = strtoull(*at + 1, &next, 10);
+	ret->length = *next == ',' ? strtoull(next + 1, &next, 10) : 0;
+	if (*next != ';' || ret->length > (size_t)(end - next - 1))
+		return false;
+	ret->bytes = next + 1;
+	*at = ret->bytes + ret->length;
+	return true;
+}
+
+/* Task i of a commit: see engine_commit.c. */
+static struct engine_news hear_of_block(const struct hear_record *record, uint16_t n, size_t i)
+{
+	uint16_t index;
+	uint32_t begin = 0, end = 0;
+	size_t head = sizeof n + n * sizeof n, values = head + n * 2 * sizeof end;
+	memcpy(&index, record->bytes + sizeof n + i * sizeof index, sizeof index);
+	struct engine_news news = { .id = record->number + index };
+	if (record->kind != 'g')
+		return news;
+	news.value = "";
+	if (record->length < values)
+		return news;
+	const char *ends = record->bytes + head + n * sizeof end;
+	if (i > 0)
+		memcpy(&begin, ends + (i - 1) * sizeof begin, sizeof begin);
+	memcpy(&end, ends + i * sizeof end, sizeof end);
+	if (begin > end || end > record->length - values)
+		return (struct engine_news){ .id = news.id };
+	news.value = record->bytes + values + begin;
+	news.value_bytes = end - begin;
+	return news;
+}
+
+static size_t hear_of(
+    struct engine *e, const struct hear_record *record, struct engine_news *ret, size_t n)
+{
+	uint16_t all = 0;
+	size_t found = 0;
+	if (record->kind == 'e' || record->kind == 'v') {
+		ret[0] = (struct engine_news){ .id = record->number };
+		if (record->kind == 'v')
+			ret[0].value = record->bytes;
+		ret[0].value_bytes = record->length;
+		return 1;
+	}
+	if (record->length >= sizeof all)
+		memcpy(&all, record->bytes, sizeof all);
+	if (record->length < sizeof all + all * sizeof all)
+		return 0;
+	while (e->news_in_record < all && found < n)
+		ret[found++] = hear_of_block(record, all, e->news_in_record++);
+	return found;
+}
+
+/* The rest of the last message. */
+static size_t hear_rest(struct engine *e, struct engine_news *ret, size_t n)
+{
+	const redisReply *text = e->news->element[2];
+	const char *end = text->str + text->len;
+	struct hear_record record;
+	size_t found = 0;
+	while (found < n) {
+		const char *at = text->str + e->news_at;
+		if (!hear_record(&at, end, &record))
+			break;
+		size_t some = hear_of(e, &record, ret + found, n - found);
+		found += some;
+		if (some && found == n && e->news_in_record) {
+			uint16_t all;
+			memcpy(&all, record.bytes, sizeof all);
+			if (e->news_in_record < all)
+				return found;
+		}
+		e->news_at = (size_t)(at - text->str);
+		e->news_in_record = 0;
 	}
 	return found;
 }
 
-/* One message; ids beyond n are dropped, which the caller's next look makes good. */
-int engine_told(struct engine *e, int timeout_ms, uint64_t *ids, size_t n)
+/* Waits for bytes of the second connection. 1, 0 (time), or an error. */
+static int hear_wait(struct engine *e, uint64_t deadline_ns)
+{
+	uint64_t now = clock_ns();
+	int left = deadline_ns == DEADLINE_NEVER ? -1
+	    : deadline_ns <= now                 ? 0
+				 : (int)((deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS);
+	struct pollfd p = { .fd = e->heard->fd, .events = POLLIN };
+	int ready = poll(&p, 1, left);
+	if (ready < 0 && errno == EINTR)
+		return -EINTR;
+	if (ready == 0)
+		return 0;
+	return redisBufferRead(e->heard) == REDIS_OK ? 1 : hear_broken(e);
+}
+
+int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_t n)
 {
 	uint64_t deadline_ns = deadline_after_ms(timeout_ms);
 	for (;;) {
-		void *reply = NULL;
-		if (!e->heard)
-			return hear_broken(e);
-		if (redisGetReplyFromReader(e->heard, &reply) != REDIS_OK)
-			return hear_broken(e);
-		if (reply) {
-			size_t found = hear_ids(reply, ids, n);
-			freeReplyObject(reply);
-			if (found)
-				return (int)found;
-			continue;
-		}
-		uint64_t now = clock_ns();
-		int left = deadline_ns == DEADLINE_NEVER ? -1
-		    : deadline_ns <= now                 ? 0
-					 : (int)((deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS);
-		struct pollfd p = { .fd = e->heard->fd, .events = POLLIN };
-		int ready = poll(&p, 1, left);
-		if (ready < 0 && errno == EINTR)
-			return -EINTR;
-		if (ready == 0)
-			return 0;
-		if (redisBufferRead(e->heard) != REDIS_OK)
-			return hear_broken(e);
+		size_t found = e->news ? hear_rest(e, ret, n) : 0;
+		if (found)
+			return (int)found;
+		int r = hear_next(e);
+		if (r == 0)
+			r = hear_wait(e, deadline_ns);
+		if (r <= 0)
+			return r;
 	}
 }

@@ -1,4 +1,4 @@
-/* engine_host.c - the verbs of a host: join, claim, renew, commit and fail, leave. */
+/* engine_host.c - the verbs of a host: join, claim, renew, leave. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret)
 {
-	enum { ORDER, NEXT, NEEDS, DROPS, ENDS };
+	enum { ORDER, NEXT, NEEDS, PUSHED, DROPS, ENDS };
 	engine_begin(e, "renew");
 	engine_text(e, member);
 	host_add_facts(e, facts);
@@ -75,17 +75,64 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 		.next_ms = engine_part_number(e, NEXT),
 		.needs = engine_part_text(e, NEEDS),
 		.drops = engine_part_text(e, DROPS),
+		.pushed = (uint64_t)engine_part_number(e, PUSHED),
 		.end = e->end,
 		.ends = n };
 	return 0;
 }
 
-int engine_claim(struct engine *e, const char *member, unsigned n, const struct engine_class *class,
-    size_t classes, struct engine_claim *ret, int64_t *ret_ms)
+/* Items of six values: see claim_one() and block_claim() in fleet.lua. */
+enum { ITEM_KIND, ITEM_WIDTH = 6 };
+
+static bool host_read_one(const struct engine *e, size_t at, struct engine_claim *ret)
 {
-	enum { ID, ATTEMPT, WORDS, LEFT, AFTER, WIDTH };
+	enum { KIND, ID, ATTEMPT, WORDS, LEFT };
+	const redisReply *words = engine_part(e, at + WORDS);
+	bool text = words->type == REDIS_REPLY_STRING;
+	*ret = (struct engine_claim){ .id = (uint64_t)engine_part_number(e, at + ID),
+		.attempt = (uint64_t)engine_part_number(e, at + ATTEMPT),
+		.words = text ? words->str : "",
+		.words_bytes = text ? words->len : 0,
+		.left_ms = (uint64_t)engine_part_number(e, at + LEFT) };
+	return true;
+}
+
+/* A part of a block: where the words of each task begin, and where the last ends; the words. Places
+ * that lie outside the words give no words, which task_words_read() refuses. */
+static unsigned host_read_block(
+    const struct engine *e, size_t at, struct engine_claim *ret, unsigned most)
+{
+	enum { KIND, FIRST, FROM, COUNT, PLACES, WORDS };
+	const redisReply *places = engine_part(e, at + PLACES), *words = engine_part(e, at + WORDS);
+	uint64_t first = (uint64_t)engine_part_number(e, at + FIRST);
+	uint64_t from = (uint64_t)engine_part_number(e, at + FROM);
+	size_t n = (size_t)engine_part_number(e, at + COUNT);
+	uint32_t begin, place, next;
+	if (places->type != REDIS_REPLY_STRING || words->type != REDIS_REPLY_STRING ||
+	    places->len < (n + 1) * sizeof place || n > most)
+		return 0;
+	memcpy(&begin, places->str, sizeof begin);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&place, places->str + i * sizeof place, sizeof place);
+		memcpy(&next, places->str + (i + 1) * sizeof next, sizeof next);
+		bool good = begin <= place && place <= next && next - begin <= words->len;
+		ret[i] = (struct engine_claim){ .id = first + from + i,
+			.attempt = 1,
+			.block = first,
+			.from = from,
+			.words = good ? words->str + (place - begin) : "",
+			.words_bytes = good ? next - place : 0 };
+	}
+	return (unsigned)n;
+}
+
+int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
+    const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms)
+{
 	engine_begin(e, "claim");
 	engine_text(e, member);
+	engine_number(e, room->free);
+	engine_number(e, (int64_t)room->heard);
 	engine_number(e, n);
 	for (size_t i = 0; i < classes; i++) {
 		engine_text(e, class[i].needs);
@@ -96,16 +143,11 @@ int engine_claim(struct engine *e, const char *member, unsigned n, const struct 
 		return r;
 	unsigned found = 0;
 	*ret_ms = engine_part_number(e, 0);
-	for (size_t at = 1; at + WIDTH <= engine_parts(e) && found < n; at += WIDTH) {
-		const redisReply *words = engine_part(e, at + WORDS);
-		bool text = words->type == REDIS_REPLY_STRING;
-		ret[found++] = (struct engine_claim){
-			.id = (uint64_t)engine_part_number(e, at + ID),
-			.attempt = (uint64_t)engine_part_number(e, at + ATTEMPT),
-			.words = text ? words->str : "",
-			.words_bytes = text ? words->len : 0,
-			.left_ms = (uint64_t)engine_part_number(e, at + LEFT),
-		};
+	for (size_t at = 1; at + ITEM_WIDTH <= engine_parts(e) && found < n; at += ITEM_WIDTH) {
+		if (engine_part_text(e, at + ITEM_KIND)[0] == 'b')
+			found += host_read_block(e, at, ret + found, n - found);
+		else
+			found += host_read_one(e, at, ret + found);
 	}
 	return (int)found;
 }
@@ -133,81 +175,8 @@ bool engine_place_parse(const char *text, plm_ref *ret)
 	return sscanf(text, "%" SCNx64 ".%" SCNx64, &ret->id, &ret->runtime) == 2;
 }
 
-static void host_far_text(const struct engine_far *far, char text[ENGINE_FAR_BYTES])
-{
-	char ref[ENGINE_PLACE_BYTES];
-	engine_place_print(far->ref, ref);
-	snprintf(
-	    text, ENGINE_FAR_BYTES, "%s %" PRIu64 " %s %s", ref, far->bytes, far->hash, far->host);
-}
-
-static void host_add_far(struct engine *e, unsigned part, const struct engine_far *far)
-{
-	char field[16], text[ENGINE_FAR_BYTES];
-	snprintf(field, sizeof field, "f%u", part);
-	host_far_text(far, text);
-	engine_text(e, field);
-	engine_text(e, text);
-}
-
-/* Fields of the task: v2 and the like for bytes, f0 and the like for places of large values. */
-static void host_add_values(struct engine *e, const struct engine_end *end)
-{
-	engine_number(e, (int64_t)end->mores + (end->far != NULL));
-	if (end->far)
-		host_add_far(e, 0, end->far);
-	for (size_t i = 0; i < end->mores; i++) {
-		const struct engine_value *value = &end->more[i];
-		char field[16];
-		snprintf(field, sizeof field, "v%u", value->part);
-		if (value->far) {
-			host_add_far(e, value->part, value->far);
-			continue;
-		}
-		engine_text(e, field);
-		engine_bytes(e, value->data, value->bytes);
-	}
-}
-
-/* Of ENDING_LACKS: the lost value, in place of a message. */
-static void host_add_message(struct engine *e, const struct engine_end *end)
-{
-	char text[ENGINE_FAR_BYTES + 32], far[ENGINE_FAR_BYTES];
-	if (end->kind != ENDING_LACKS) {
-		engine_text(e, end->message);
-		return;
-	}
-	host_far_text(end->lost_at, far);
-	snprintf(text, sizeof text, "%" PRIu64 " %s", engine_task_id(end->lost), far);
-	engine_text(e, text);
-}
-
-int engine_commit(
-    struct engine *e, const char *member, const struct engine_end *ends, size_t n, uint8_t *taken)
-{
-	engine_begin(e, "commit");
-	engine_text(e, member);
-	for (size_t i = 0; i < n; i++) {
-		const struct engine_end *end = &ends[i];
-		const char kind[2] = { (char)end->kind, 0 };
-		engine_number(e, (int64_t)end->id);
-		engine_number(e, (int64_t)end->attempt);
-		engine_text(e, kind);
-		engine_number(e, end->code);
-		engine_number(e, end->signal);
-		host_add_message(e, end);
-		engine_bytes(e, end->error_output, end->error_bytes);
-		engine_number(e, (int64_t)end->wall_us);
-		engine_bytes(e, end->value, end->value_bytes);
-		host_add_values(e, end);
-	}
-	int r = engine_call(e);
-	for (size_t i = 0; i < n; i++)
-		taken[i] = r == 0 && engine_part_number(e, i) == 1;
-	return r;
-}
-
-int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t n)
+int engine_mine(
+    struct engine *e, const char *member, uint64_t (*ret)[2], size_t n, uint64_t *ret_pushed)
 {
 	engine_begin(e, "mine");
 	engine_text(e, member);
@@ -215,9 +184,10 @@ int engine_mine(struct engine *e, const char *member, uint64_t (*ret)[2], size_t
 	if (r < 0)
 		return r;
 	size_t found = engine_parts(e) / 2;
+	*ret_pushed = (uint64_t)engine_part_number(e, 0);
 	for (size_t i = 0; i < found && i < n; i++) {
-		ret[i][0] = (uint64_t)engine_part_number(e, i * 2);
-		ret[i][1] = (uint64_t)engine_part_number(e, i * 2 + 1);
+		ret[i][0] = (uint64_t)engine_part_number(e, 1 + i * 2);
+		ret[i][1] = (uint64_t)engine_part_number(e, 2 + i * 2);
 	}
 	return (int)found;
 }

@@ -7,21 +7,24 @@
 
 #include "fleet/engine.h"
 
-#define ENGINE_FUNCTIONS "plm_fleet_1"
+#define ENGINE_FUNCTIONS "plm_fleet_2"
 
 struct engine {
 	struct fleet_url url;
 	int timeout_ms;
-	redisContext *verbs, *heard; /* NULL: not connected */
-	redisReply *reply;           /* of the last verb: rows point into it */
+	redisContext *verbs, *heard;    /* NULL: not connected */
+	redisReply *reply;              /* of the last verb: rows point into it */
+	redisReply *news;               /* the last message: values point into it */
+	size_t news_at, news_in_record; /* what of it was given out */
 	char prefix[FLEET_QUEUE_BYTES + 8];
 	char channel[FLEET_QUEUE_BYTES + 64]; /* heard; "": none */
 	char token[ENGINE_MEMBER_BYTES];
 	char epoch[24];
 	uint64_t epoch_number, lease_ms;
 	uint8_t secret[CARRY_SECRET_BYTES];
-	uint64_t *end; /* engine_orders.end */
-	char *request; /* the words of the next verb, in the protocol of Redis */
+	char own[CARRY_ADDRESS_BYTES]; /* engine_own_address() */
+	uint64_t *end;                 /* engine_orders.end */
+	char *request;                 /* the words of the next verb, in the protocol of Redis */
 	size_t request_bytes, request_room, request_words;
 };
 
@@ -30,6 +33,8 @@ struct engine {
 void engine_begin(struct engine *e, const char *verb); /* also appends prefix and epoch */
 void engine_bytes(struct engine *e, const void *data, size_t n);
 void engine_text(struct engine *e, const char *text);
+/* A word of n bytes, to be filled before the next word begins. */
+char *engine_space(struct engine *e, size_t n);
 void engine_number(struct engine *e, int64_t number);
 /* Sends the verb; the reply is e->reply until the next engine_begin(). 0 or an error of engine.h.
  */
@@ -46,7 +51,7 @@ const char *engine_part_text(const struct engine *e, size_t i);
 /* ---- engine_connect.c ---- */
 
 /* A connection of its own, which a password has let in. */
-int engine_connect(const struct engine *e, redisContext **ret);
+int engine_connect(struct engine *e, redisContext **ret);
 int engine_load(struct engine *e); /* the functions of fleet.lua */
 int engine_broken(struct engine *e, const char *reason);
 uint64_t engine_random(void);

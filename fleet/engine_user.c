@@ -1,4 +1,4 @@
-/* engine_user.c - the verbs of users: add, cancel, result, watch, and lists for people. */
+/* engine_user.c - the verbs of users: cancel, result, watch, and lists for people. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,77 +9,7 @@
 #include "base/why.h"
 #include "fleet/engine_redis.h"
 
-/* ---- add ---- */
-
-static void user_add_limit(struct engine *e, uint32_t ms)
-{
-	if (ms)
-		engine_number(e, ms);
-	else
-		engine_text(e, "");
-}
-
-/* The engine counts the tasks that a task waits for, each once. */
-static bool user_named_before(const struct engine_task *t, size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (engine_task_id(t->after[j]) == engine_task_id(t->after[i]))
-			return true;
-	return false;
-}
-
-static void user_add_after(struct engine *e, const struct engine_task *t)
-{
-	char text[16 * 24], *at = text;
-	char *all = t->afters > 16 ? malloc(t->afters * 24) : text;
-	CHECK(all);
-	at = all;
-	*at = 0;
-	for (size_t i = 0; i < t->afters; i++)
-		if (!user_named_before(t, i))
-			at +=
-			    sprintf(at, i ? " %" PRIu64 : "%" PRIu64, engine_task_id(t->after[i]));
-	engine_text(e, all);
-	if (all != text)
-		free(all);
-}
-
-/* In the order of ADDED in fleet.lua. */
-static void user_add_task(struct engine *e, const struct engine_task *t)
-{
-	char identity[40] = "";
-	if (t->identity[0] || t->identity[1])
-		snprintf(identity, sizeof identity, "%016" PRIx64 "%016" PRIx64, t->identity[0],
-		    t->identity[1]);
-	engine_bytes(e, t->words, t->words_bytes);
-	engine_number(e, t->priority);
-	engine_text(e, t->needs);
-	engine_number(e, t->retries);
-	engine_number(e, t->crash_retries);
-	user_add_limit(e, t->queue_ms);
-	user_add_limit(e, t->total_ms);
-	user_add_limit(e, t->backoff_ms);
-	user_add_limit(e, t->backoff_max_ms);
-	engine_text(e, t->label);
-	engine_text(e, t->title);
-	engine_text(e, identity);
-	user_add_after(e, t);
-	engine_number(e, (int64_t)t->keep_ms);
-}
-
-int engine_add(struct engine *e, const struct engine_task *tasks, size_t n, bool unique,
-    const char *token, int64_t *ids)
-{
-	engine_begin(e, "add");
-	engine_text(e, unique ? "1" : "0");
-	engine_text(e, token);
-	for (size_t i = 0; i < n; i++)
-		user_add_task(e, &tasks[i]);
-	int r = engine_call(e);
-	for (size_t i = 0; i < n; i++)
-		ids[i] = r == 0 ? engine_part_number(e, i) : 0;
-	return r;
-}
+/* ---- values of users ---- */
 
 int engine_put(
     struct engine *e, const char *title, const void *value, size_t bytes, uint64_t *ret_id)
@@ -215,18 +145,16 @@ int engine_remake(struct engine *e, uint64_t id, const struct engine_far *far)
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 {
 	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, FAR };
-	char key[sizeof e->prefix + 32], field[16] = "val", far[16];
+	char field[16] = "val", far[16];
 	unsigned part = engine_part_of(id);
-	snprintf(key, sizeof key, "%st:%" PRIu64, e->prefix, engine_task_id(id));
 	if (part)
 		snprintf(field, sizeof field, "v%u", part);
 	snprintf(far, sizeof far, "f%u", part);
-	const char *const word[] = { "HMGET", key, "st", "code", "sig", "msg", field, "err", "at",
-		far };
-	size_t length[COUNT_OF(word)];
-	for (size_t i = 0; i < COUNT_OF(word); i++)
-		length[i] = strlen(word[i]);
-	int r = engine_command(e, word, length, COUNT_OF(word));
+	engine_begin(e, "result");
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, field);
+	engine_text(e, far);
+	int r = engine_call(e);
 	if (r < 0)
 		return r;
 	const redisReply *value = engine_part(e, VALUE), *errors = engine_part(e, ERRORS);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/option_table.h"
 #include "base/scan.h"
 #include "base/why.h"
@@ -85,6 +86,34 @@ static int url_take_lease(struct url_text *t, const char *word)
 	return r;
 }
 
+static int url_take_tls(struct url_text *t, const char *name, const char *word)
+{
+	struct fleet_url *u = t->url;
+	const struct {
+		const char *name;
+		char *to;
+	} files[] = { { "cacert", u->cacert }, { "cert", u->cert }, { "key", u->key } };
+	bool verify = strcmp(name, "verify") == 0;
+	size_t i = 0;
+	while (i < COUNT_OF(files) && strcmp(name, files[i].name) != 0)
+		i++;
+	if (i == COUNT_OF(files) && !verify)
+		return why(-EINVAL,
+		    "%s: unknown option \"%s\"; there are queue, lease, keep, user, password-file, db, "
+		    "and with rediss:// cacert, cert, key and verify",
+		    t->what, name);
+	if (!u->tls)
+		return why(-EINVAL, "%s: %s=%s is for rediss:// alone", t->what, name, word);
+	if (!verify)
+		return url_copy(t, word, strlen(word), files[i].to, sizeof u->cacert);
+	if (strcmp(word, "no") != 0)
+		return why(-EINVAL,
+		    "%s: verify=%s: certificates are checked, or with verify=no not", t->what,
+		    word);
+	u->tls_unchecked = true;
+	return 0;
+}
+
 /* Each word of the list behind the question mark. */
 static int url_take_option(struct url_text *t, const char *name, const char *word)
 {
@@ -101,9 +130,7 @@ static int url_take_option(struct url_text *t, const char *name, const char *wor
 		return url_copy(t, word, strlen(word), u->user, sizeof u->user);
 	if (strcmp(name, "password-file") == 0)
 		return url_read_password(t, word);
-	return why(-EINVAL,
-	    "%s: unknown option \"%s\"; there are queue, lease, keep, user, password-file and db",
-	    t->what, name);
+	return url_take_tls(t, name, word);
 }
 
 static int url_take_options(struct url_text *t, const char *from)
@@ -175,8 +202,8 @@ static int url_take_redis(struct url_text *t, const char *from)
 static void url_show(struct fleet_url *u)
 {
 	if (u->host[0])
-		snprintf(u->shown, sizeof u->shown, "redis://%s:%d/%d?queue=%s", u->host, u->port,
-		    u->db, u->queue);
+		snprintf(u->shown, sizeof u->shown, "%s://%s:%d/%d?queue=%s",
+		    u->tls ? "rediss" : "redis", u->host, u->port, u->db, u->queue);
 	else
 		snprintf(u->shown, sizeof u->shown, "unix://%s?queue=%s", u->path, u->queue);
 }
@@ -189,18 +216,17 @@ int fleet_url_parse(const char *what, const char *text, bool environment, struct
 		.port = PORT_OF_REDIS, .queue = "default", .lease_ms = LEASE_MS, .keep_ms = KEEP_MS
 	};
 	int r;
-	if (strncmp(text, "redis://", 8) == 0)
+	ret->tls = strncmp(text, "rediss://", 9) == 0;
+	if (ret->tls)
+		r = url_take_redis(&t, text + 9);
+	else if (strncmp(text, "redis://", 8) == 0)
 		r = url_take_redis(&t, text + 8);
 	else if (strncmp(text, "unix://", 7) == 0)
 		r = url_copy(&t, text + 7, strcspn(text + 7, "?"), ret->path, sizeof ret->path);
-	else if (strncmp(text, "rediss://", 9) == 0)
-		r = why(-EINVAL,
-		    "%s: rediss:// needs TLS, which plm does not speak: put stunnel or a "
-		    "private network between the hosts and Redis",
-		    what);
 	else
 		r = why(-EINVAL,
-		    "%s wants redis://HOST[:PORT][/DB][?queue=NAME] or unix://PATH[?queue=NAME]",
+		    "%s wants redis://HOST[:PORT][/DB][?queue=NAME], rediss:// for TLS, or "
+		    "unix://PATH[?queue=NAME]",
 		    what);
 	if (r == 0 && options)
 		r = url_take_options(&t, options + 1);

@@ -61,19 +61,25 @@ build() { # PACKAGE, with the fields of its control file that differ on stdin
 	exit 1
 }
 out=$(cd "$folder" && pwd) root=$out/root
-strip --strip-unneeded "$root"/usr/bin/* "$root"/usr/lib/libplm.so.*.*
+strip --strip-unneeded "$root"/usr/bin/* "$root"/usr/lib/libplm*.so.*.*
 strip --strip-debug "$root/usr/lib/libplm.a"
-chmod 644 "$root"/usr/lib/libplm.so.*.*
+chmod 644 "$root"/usr/lib/libplm*.so.*.*
 gzip -9n "$root"/usr/share/man/man*/*
+# Debian's zsh looks there, and not into site-functions, for the completions of packages.
+mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
 needed_by_programs=$(depends "$root"/usr/bin/*)
-needed_by_library=$(depends "$root"/usr/lib/libplm.so.*.*)
+needed_by_library=$(depends "$root"/usr/lib/libplm*.so.*.*)
 
-take "$library" "usr/lib/libplm.so.$soversion" "usr/lib/libplm.so.$version"
+for name in libplm libplm-fleet; do
+	take "$library" "usr/lib/$name.so.$soversion" "usr/lib/$name.so.$version"
+done
 mkdir -p "$out/$library/DEBIAN"
-echo "libplm $soversion $library (>= $version)" >"$out/$library/DEBIAN/shlibs"
+printf '%s\n' "libplm $soversion $library (>= $version)" \
+	"libplm-fleet $soversion $library (>= $version)" >"$out/$library/DEBIAN/shlibs"
 echo "activate-noawait ldconfig" >"$out/$library/DEBIAN/triggers"
 
-take libplm-dev usr/include usr/lib/libplm.so usr/lib/libplm.a usr/lib/pkgconfig
+take libplm-dev usr/include usr/lib/libplm.so usr/lib/libplm-fleet.so usr/lib/libplm.a \
+	usr/lib/pkgconfig
 mkdir -p "$out/libplm-dev/usr/share/doc/libplm-dev"
 mv "$root/usr/share/doc/plm/examples" "$out/libplm-dev/usr/share/doc/libplm-dev/examples"
 
@@ -99,8 +105,8 @@ END
 build plm <<END
 Section: utils
 Depends: $needed_by_programs
-Recommends: libhwloc-plugins
-Suggests: libplm-dev, gnuplot-nox
+Recommends: libhwloc-plugins, libssl3, gnuplot-nox
+Suggests: libplm-dev
 Description: task runtime for one machine
  plm runs C functions and command lines as tasks: one queue with priorities,
  resource needs, time limits, retries and dependencies. Results pass between

@@ -127,16 +127,64 @@ case $(ldd dot) in
 *"/usr/lib/libplm.so."* | *" /lib/libplm.so."*) echo "ok   a program finds libplm" ;;
 *) ldd dot; fail "dot does not find the libplm of the package" ;;
 esac
+# shellcheck disable=SC2046
+echo '#include <plm_fleet.h>
+int main(void) { return 0; }' | gcc -x c -o fleet - $(pkg-config --cflags --libs plm-fleet) ||
+	fail "a program for a fleet cannot be built"
+dpkg -S /usr/lib/libplm-fleet.so.[0-9] | grep -q '^libplm' || fail "libplm-fleet is not in libplm"
 plm --daemon --workers 2 >/dev/null
 expect "a function" hello "$(plmctl call probe.echo hello)"
 expect "a command" hello "$(plmctl submit -- echo hello)"
 expect "a program and a module built with pkg-config" 3000000.0 "$(./dot "$work/vector.so")"
 plmdump check >/dev/null || fail "plmdump check found damage"
 plmctl stop
+
+# ---- watch ----
+
+plm --daemon --workers 2 --events on >/dev/null
+plmctl call probe.sum 1 2 >/dev/null
+plmctl top --once >top
+grep -q '^Workers:' top || { cat top; fail "plmctl top --once"; }
+plmctl trace --quiet run.json.gz
+plmctl plot --csv tables
+expect "a run in a trace and in tables" "1 1" \
+	"$(gzip -dc run.json.gz | grep -c '"name":"probe.sum"') $(grep -c ^@ tables/runs.csv)"
+if command -v gnuplot >/dev/null; then
+	plmctl plot run.svg
+	expect "a picture" 1 "$(grep -c '^</svg>' run.svg)"
+else
+	echo "skipped: a picture: gnuplot is not installed"
+fi
+plmweb --listen unix:"$work/web" >"$work/address" &
+web=$!
+if command -v curl >/dev/null; then
+	curl -s --retry 50 --retry-delay 0 --retry-all-errors --unix-socket "$work/web" \
+		http://localhost/metrics >metrics
+	expect "plmweb serves metrics" 1 "$(grep -c '^plm_up 1' metrics)"
+	curl -s --unix-socket "$work/web" http://localhost/ >page
+	expect "plmweb serves the page" 1 "$(grep -ci '<!doctype html>' page)"
+else
+	echo "skipped: plmweb: curl is not installed"
+fi
+kill $web && wait $web || fail "plmweb ended with $?"
+plmctl stop
+[ -s /usr/share/doc/plm/grafana-plm.json ] || fail "the dashboard for Grafana is missing"
+
+# ---- read and complete ----
+
+# What bash offers behind a line.
+completed() { # LINE
+	bash -c 'source /usr/share/bash-completion/completions/plmctl
+		COMP_LINE=$1 COMP_POINT=${#1} COMPREPLY=()
+		_plm && echo "${COMPREPLY[*]}"' bash "$1"
+}
+expect "completion of a command" trace "$(completed "plmctl tra")"
+expect "completion of an option" --record "$(completed "plmctl trace --rec")"
+expect "completion of plmweb" --read-only "$(completed "plmweb --read")"
 for file in share/man/man1/plm.1.gz share/man/man1/plmctl.1.gz share/man/man1/plmdump.1.gz \
 	share/man/man1/plmweb.1.gz \
 	share/man/man5/plm-tasks.5.gz share/bash-completion/completions/plmctl \
-	share/zsh/site-functions/_plmctl share/fish/vendor_completions.d/plmctl.fish; do
+	share/zsh/vendor-completions/_plmctl share/fish/vendor_completions.d/plmctl.fish; do
 	[ -s /usr/$file ] || fail "/usr/$file is missing or empty"
 done
 grep -q '^ExecStart=/usr/bin/plm$' /usr/lib/systemd/user/plm.service ||

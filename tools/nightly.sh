@@ -83,7 +83,9 @@ part fuzz make --no-print-directory fuzz "SECONDS=$(seconds_of 20)"
 if make -n soak >/dev/null 2>&1; then
 	part soak make --no-print-directory soak "MINUTES=$((($(seconds_of 15) + 59) / 60))"
 fi
-chaos() { python3 tests/fleet/chaos.py --minutes "$(($(seconds_of "$1") / 60 + 1))" --seed "$seed"; }
+chaos() { # PERCENT
+	python3 tests/fleet/chaos.py --minutes "$(($(seconds_of "$1") / 60 + 1))" --seed "$seed"
+}
 part chaos chaos 8
 export PLM_PLAIN_PORTS=1
 part ports chaos 4

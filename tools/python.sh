@@ -40,8 +40,8 @@ bad=0
 	$tools/bin/ruff check --quiet --config python/pyproject.toml $folders || bad=1
 	$tools/bin/ruff format --quiet --check --config python/pyproject.toml $folders || bad=1
 	MYPYPATH=python:tests/python:tests/web:tests/fleet $tools/bin/mypy --strict \
-	    --no-error-summary --config-file python/pyproject.toml --cache-dir $tools/mypy python/plm \
-	    tests/python tests/web tests/fleet examples/python examples/workloads ||
+	    --no-error-summary --config-file python/pyproject.toml --cache-dir $tools/mypy \
+	    python/plm tests/python tests/web tests/fleet examples/python examples/workloads ||
 	    bad=1
 }
 exit $bad

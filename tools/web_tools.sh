@@ -4,10 +4,10 @@
 #
 #	web_tools.sh PYTHON
 #
-# chromium and python3-prometheus-client come from Debian (deps.sh), Playwright and perfetto from PyPI
-# into build/web-tools. promtool is taken out of Debian's package prometheus, which is not installed,
-# because its installation starts a server. One line tells what cannot be had, and the exit code is
-# 0: the tests then skip what needs the tool.
+# chromium and python3-prometheus-client come from Debian (deps.sh), Playwright and perfetto from
+# PyPI into build/web-tools. promtool is taken out of Debian's package prometheus, which is not
+# installed, because its installation starts a server. One line tells what cannot be had, and the
+# exit code is 0: the tests then skip what needs the tool.
 set -u
 python=$1
 tools=build/web-tools

@@ -16,6 +16,7 @@
 #include "base/standard.h"
 #include "base/why.h"
 #include "web/web.h"
+#include "web/web_fleet.h"
 #include "web/web_listen.h"
 #include "web/web_server.h"
 
@@ -23,7 +24,8 @@ enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_OURS = 125, EVENTS = 8 };
 
 struct plmweb {
 	struct web web;
-	const char *listen;
+	const char *listen, *fleet;
+	bool fleet_of_environment;
 	struct listener listener;
 	int epoll, timer, signals;
 	bool ticking;
@@ -50,9 +52,20 @@ static int plmweb_take_host(void *target, const struct option_given *given)
 	return 0;
 }
 
+static int plmweb_take_fleet(void *target, const struct option_given *given)
+{
+	struct plmweb *plmweb = target;
+	plmweb->fleet = given->text;
+	plmweb->fleet_of_environment = given->environment;
+	return 0;
+}
+
 static const struct option_row rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
 	    .help = "the runtime, which need not be up", OPTION_FIELD(struct plmweb, web.name) },
+	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
+	    .help = "show a fleet and its hosts in place of a runtime; '': a runtime",
+	    .take = plmweb_take_fleet },
 	{ "listen", NULL, "PLM_WEB_LISTEN", OPTION_TEXT, .word = "ADDRESS:PORT|unix:PATH",
 	    .standard = "127.0.0.1:4756", .help = "where to serve; port 0: any free port",
 	    OPTION_FIELD(struct plmweb, listen) },
@@ -83,7 +96,8 @@ static int plmweb_take_help(void *target, const struct option_given *given)
 		return OPTIONS_END;
 	}
 	puts("usage: plmweb [OPTION]...\n"
-	     "serve a page, an API (/api) and metrics (/metrics) of a runtime, until a signal\n\n"
+	     "serve a page, an API (/api) and metrics (/metrics) of a runtime or a fleet, until a\n"
+	     "signal\n\n"
 	     "Options:");
 	option_table_help(stdout, rows);
 	puts(
@@ -103,6 +117,9 @@ static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 	if (r == OPTIONS_END)
 		exit(EXIT_FINE);
 	plmweb->web.look.name = plmweb->web.name;
+	if (r == 0 && plmweb->fleet && plmweb->fleet[0])
+		r = web_fleet_begin(
+		    &plmweb->web.fleet, plmweb->fleet, plmweb->fleet_of_environment);
 	if (r == 0 && optind < argc)
 		r = why(-EINVAL, "plmweb takes no operands: \"%s\"", argv[optind]);
 	if (r == 0 && look_again(&plmweb->web.look) == -EINVAL)
@@ -213,7 +230,7 @@ static void plmweb_say(const struct plmweb *plmweb)
 {
 	const struct web *web = &plmweb->web;
 	const struct listener *listener = &plmweb->listener;
-	if (web->read_only)
+	if (web->read_only || web->fleet)
 		printf("plmweb: %s (read only)\n", listener->url);
 	else if (listener->path)
 		printf("plmweb: %s token=%s\n", listener->url, web->token);
@@ -229,6 +246,7 @@ static void plmweb_say(const struct plmweb *plmweb)
 static void plmweb_close(struct plmweb *plmweb)
 {
 	struct web *web = &plmweb->web;
+	web_fleet_end(&web->fleet);
 	hand_end(&web->hand);
 	plmweb_take_jobs(web);
 	server_end(web);

@@ -15,9 +15,11 @@
 #include "web/web_stream.h"
 
 struct MHD_Daemon;
+struct web_fleet;
 
 struct web {
-	const char *name; /* of the runtime; NULL: the default */
+	const char *name;        /* of the runtime; NULL: the default */
+	struct web_fleet *fleet; /* NULL: a runtime is shown */
 	const char *hosts[GUARD_HOSTS_MAX];
 	unsigned host_count;
 	bool read_only, any_user;

@@ -22,6 +22,8 @@ ASSET(asset_plm, "plm.js");
 ASSET(asset_style, "plm.css");
 ASSET(asset_plot, "uplot.js");
 ASSET(asset_plot_style, "uplot.css");
+ASSET(asset_fleet, "fleet.html");
+ASSET(asset_fleet_script, "fleet.js");
 ASSET(asset_icon, "favicon.svg");
 
 #define JAVASCRIPT "text/javascript; charset=utf-8"
@@ -38,6 +40,8 @@ static const struct asset assets[] = {
 	{ "/plm.css", CSS, asset_style_begin, asset_style_end },
 	{ "/uplot.js", JAVASCRIPT, asset_plot_begin, asset_plot_end },
 	{ "/uplot.css", CSS, asset_plot_style_begin, asset_plot_style_end },
+	{ "/fleet", "text/html; charset=utf-8", asset_fleet_begin, asset_fleet_end },
+	{ "/fleet.js", JAVASCRIPT, asset_fleet_script_begin, asset_fleet_script_end },
 	{ "/favicon.svg", "image/svg+xml", asset_icon_begin, asset_icon_end },
 };
 

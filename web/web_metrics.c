@@ -195,7 +195,7 @@ static int metrics_read_workers(const struct look *look, struct metrics_workers 
 
 /* ---- plmweb itself ---- */
 
-static void metrics_put_ourselves(struct metric_text *metrics, const struct web *web)
+void metrics_put_ourselves(struct metric_text *metrics, const struct web *web)
 {
 	struct rusage usage;
 	FILE *file = fopen("/proc/self/statm", "re");
@@ -214,6 +214,12 @@ static void metrics_put_ourselves(struct metric_text *metrics, const struct web 
 	GAUGE("web_pages", "", "Pages with live data.", web->live.count);
 	COUNTER("web_requests", "Requests to plmweb.", web->requests);
 	COUNTER("web_requests_refused", "Requests that plmweb refused.", web->refused);
+}
+
+const char *metrics_type(const struct metric_text *metrics)
+{
+	return metrics->open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+			     : "text/plain; version=0.0.4; charset=utf-8";
 }
 
 /* ---- routes ---- */
@@ -259,9 +265,7 @@ struct MHD_Response *metrics_route(struct request *request)
 	}
 	metrics_put_ourselves(metrics, request->web);
 	metric_end(metrics);
-	return reply_text(request, &text.text,
-	    text.open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-		      : "text/plain; version=0.0.4; charset=utf-8");
+	return reply_text(request, &text.text, metrics_type(metrics));
 }
 
 /* 200 while manager and scheduler live and go on, 503 with the reason otherwise. */

@@ -32,4 +32,10 @@ void metric_single(struct metric_text *metrics, const char *name, enum metric_ty
     const char *unit, const char *help, double number);
 void metric_end(struct metric_text *metrics);
 
+/* ---- web_metrics.c ---- */
+
+struct web;
+void metrics_put_ourselves(struct metric_text *metrics, const struct web *web);
+const char *metrics_type(const struct metric_text *metrics); /* for the header */
+
 #endif

@@ -1,9 +1,9 @@
-/* web_peers.h - connections, each with a deadline for its next request.
+/* web_peers.h - connections, each with a deadline for the next request.
  *
  * libmicrohttpd ends a connection on which nothing moves. A peer that sends a byte now and then
- * would keep its connection for days, and a thousand such peers would keep everybody else out. So a
- * request has to arrive as a whole within PEERS_REQUEST_S of the one before, or of the connection's
- * beginning; then the connection is shut down, and the library closes it.
+ * would keep the connection for days, and a thousand such peers would keep everybody else out. So a
+ * request has to arrive as a whole within PEERS_REQUEST_S of the last answer, or of the beginning
+ * of the connection. A late connection is shut down, and the library closes the socket.
  * Who: the thread of the loop.  Blocks: never.  Allocates: a peer for each connection; a connection
  * for which there is no memory has no deadline. */
 #ifndef PLM_WEB_PEERS_H
@@ -31,8 +31,8 @@ void peers_answered(struct MHD_Connection *connection);
  * and a peer that sends nothing is the library's. */
 void peers_sweep(struct peers *peers);
 
-/* The kernel keeps little for a peer that reads slowly, so that a page gets new frames, not those
- * of minutes ago; and it gives up a peer that has vanished. */
+/* The kernel keeps little for a peer that reads slowly, so that a page gets new frames instead of
+ * the frames of minutes ago, and gives up a peer that has vanished. */
 void peers_keep_short(struct MHD_Connection *connection);
 
 #endif

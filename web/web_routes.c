@@ -32,11 +32,19 @@ static const struct route routes[] = {
 	{ "/healthz", ROUTE_PUBLIC, healthz_route, 0 },
 };
 
-const struct route *route_find(const char *path)
+static const struct route fleet_routes[] = {
+	{ "/api/fleet", 0, fleet_route, 0 },
+	{ "/metrics", ROUTE_PUBLIC, fleet_metrics_route, 0 },
+	{ "/healthz", ROUTE_PUBLIC, fleet_healthz_route, 0 },
+};
+
+const struct route *route_find(const struct web *web, const char *path)
 {
-	for (size_t i = 0; i < COUNT_OF(routes); i++)
-		if (strcmp(path, routes[i].path) == 0)
-			return &routes[i];
+	const struct route *table = web->fleet ? fleet_routes : routes;
+	size_t n = web->fleet ? COUNT_OF(fleet_routes) : COUNT_OF(routes);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(path, table[i].path) == 0)
+			return &table[i];
 	return NULL;
 }
 

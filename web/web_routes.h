@@ -17,7 +17,7 @@ struct route {
 };
 
 /* NULL: no such path, or a file of the page (web_assets.h). */
-const struct route *route_find(const char *path);
+const struct route *route_find(const struct web *web, const char *path);
 
 /* A job for the hand thread, from the query of an action. NULL: *ret is the answer. */
 struct hand_job *route_job(
@@ -29,5 +29,8 @@ struct MHD_Response *route_answer_job(struct request *request, const struct hand
 route_f live_route, status_route, tasks_route, task_route, output_route, events_route;
 route_f workers_route, processes_route, objects_route, functions_route, modules_route;
 route_f policies_route, history_route, metrics_route, healthz_route;
+
+/* Of plmweb --fleet. */
+route_f fleet_route, fleet_metrics_route, fleet_healthz_route;
 
 #endif

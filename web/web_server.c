@@ -95,7 +95,8 @@ static struct MHD_Response *server_wrong_method(struct request *request, const c
 
 static struct MHD_Response *server_file(struct request *request, const char *path)
 {
-	const struct asset *asset = asset_find(path);
+	bool fleet = request->web->fleet && strcmp(path, "/") == 0;
+	const struct asset *asset = asset_find(fleet ? "/fleet" : path);
 	return asset
 	    ? reply_static(asset->begin, (size_t)(asset->end - asset->begin), asset->type)
 	    : reply_error(request, MHD_HTTP_NOT_FOUND, "there is no such path; see web/README.md");
@@ -188,7 +189,7 @@ static enum MHD_Result server_take(void *context, struct MHD_Connection *connect
 	(void)upload;
 	if (exchange)
 		return server_action(&request, exchange, upload_size);
-	const struct route *route = route_find(path);
+	const struct route *route = route_find(request.web, path);
 	peers_asked(connection);
 	request.web->requests++;
 	struct MHD_Response *response = server_answer(&request, route, path, method);

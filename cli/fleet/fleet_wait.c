@@ -70,28 +70,42 @@ static int fleet_wait_look(struct fleet_awaited *a)
 	return r;
 }
 
-/* The states of tasks that were told to have ended. */
-static int fleet_wait_hear(struct fleet_awaited *a, const uint64_t *told, size_t n)
+/* Ends the waits for the task; ids of others are ignored. */
+static void fleet_wait_found(struct fleet_awaited *a, uint64_t id, enum engine_state state)
 {
+	size_t low = 0, high = a->n;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (a->ids[a->order[middle]] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < a->n && a->ids[a->order[low]] == id; low++)
+		if (engine_settled(state))
+			fleet_wait_end(a, a->order[low], state);
+}
+
+/* Tasks were told to have ended. A value says that the task is done; else the state is asked for.
+ */
+static int fleet_wait_hear(struct fleet_awaited *a, const struct engine_news *told, size_t n)
+{
+	uint64_t ids[FLEET_PAGE];
 	enum engine_state state[FLEET_PAGE];
-	for (size_t from = 0; from < n; from += FLEET_PAGE) {
-		size_t m = n - from < FLEET_PAGE ? n - from : FLEET_PAGE;
-		int r = engine_watch(a->context->engine, told + from, m, state);
+	size_t m = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (told[i].value)
+			fleet_wait_found(a, told[i].id, ENGINE_DONE);
+		else
+			ids[m++] = told[i].id;
+		if (m < FLEET_PAGE && (i + 1 < n || m == 0))
+			continue;
+		int r = engine_watch(a->context->engine, ids, m, state);
 		if (r < 0)
 			return r;
-		for (size_t j = 0; j < m; j++) {
-			size_t low = 0, high = a->n;
-			while (low < high) {
-				size_t middle = (low + high) / 2;
-				if (a->ids[a->order[middle]] < told[from + j])
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			for (; low < a->n && a->ids[a->order[low]] == told[from + j]; low++)
-				if (engine_settled(state[j]))
-					fleet_wait_end(a, a->order[low], state[j]);
-		}
+		for (size_t k = 0; k < m; k++)
+			fleet_wait_found(a, ids[k], state[k]);
+		m = 0;
 	}
 	return 0;
 }
@@ -118,7 +132,7 @@ static int fleet_wait_come_back(struct fleet_awaited *a, uint64_t deadline_ns, b
 
 static int fleet_wait_loop(struct fleet_awaited *a, uint64_t deadline_ns)
 {
-	static uint64_t told[TOLD_MOST];
+	static struct engine_news told[TOLD_MOST];
 	bool away = false;
 	int r = fleet_wait_look(a);
 	for (;;) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "cli/arguments.h"
 #include "cli/top/top.h"
+#include "cli/top/top_fleet.h"
 #include "cli/top/top_keys.h"
 #include "cli/top/top_keys_help.h"
 #include "cli/top/top_round.h"
@@ -199,6 +200,12 @@ static int top_run(struct context *context, int argc, char **argv)
 	top.watched.name = context->name;
 	setlocale(LC_CTYPE, "");
 	top_take_signals();
+	if (context->fleet)
+		return fleet_top(context, asked.once,
+		    asked.interval_ms ? asked.interval_ms
+			: asked.once  ? ONCE_MS
+				      : INTERVAL_MS,
+		    &top_ended);
 	view_begin(&top.view);
 	int r = round_find(&top), code = EXIT_FINE;
 	if (r == -ENOENT) {
@@ -227,6 +234,8 @@ static const char top_notes[] = "Keys:\n"
     "pane Functions is shown (or with plm --events on); top then holds a process slot.\n"
     "top changes nothing but by the keys above, and goes on with the next boot of the\n"
     "runtime. --timeout: for the answer to a key (default: 2s).\n"
+    "With --fleet: the queue, the rate and the hosts. Up and Down choose a host, d drains the\n"
+    "host, after a question, or lets a drained host go on; q quits.\n"
     "NO_COLOR in the environment: no colours.\n";
 
 const struct command cmd_top = {
@@ -236,5 +245,6 @@ const struct command cmd_top = {
 	.options = { rows },
 	.notes = top_notes,
 	.run = top_run,
+	.fleet = true,
 	.visits = true,
 };

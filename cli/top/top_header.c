@@ -6,14 +6,7 @@
 #include "base/amount_text.h"
 #include "base/check.h"
 
-enum { METER_TEXT_BYTES = 64, LABEL_WIDTH = 8, LEVELS = 8, METERS_FROM_ROWS = 5 };
-
-struct meter {
-	const char *label;
-	double used, all;
-	enum paint paint; /* of the bar */
-	char text[METER_TEXT_BYTES];
-};
+enum { LABEL_WIDTH = 8, LEVELS = 8, METERS_FROM_ROWS = 5 };
 
 /* ---- the first line ---- */
 
@@ -52,9 +45,7 @@ static enum paint header_level(double used, double all)
 	return share >= 0.95 ? PAINT_BAD : share >= 0.8 ? PAINT_WARN : PAINT_GOOD;
 }
 
-/* "cpus    [||||||      1.9/4]" */
-static void header_meter(
-    struct canvas *canvas, int row, int column, int width, const struct meter *m)
+void header_meter(struct canvas *canvas, int row, int column, int width, const struct meter *m)
 {
 	int bar = width - LABEL_WIDTH - 2, text = (int)strlen(m->text);
 	canvas_put_field(canvas, row, column, -LABEL_WIDTH, PAINT_PLAIN, m->label);
@@ -74,7 +65,7 @@ static void header_meter(
 	canvas_put(canvas, row, at + bar, PAINT_BOLD, "]");
 }
 
-static void header_bytes(struct meter *m, const char *label, uint64_t used, uint64_t all)
+void header_bytes(struct meter *m, const char *label, uint64_t used, uint64_t all)
 {
 	char used_text[METER_TEXT_BYTES / 2], all_text[METER_TEXT_BYTES / 2];
 	size_print(used, used_text, sizeof used_text);
@@ -138,28 +129,29 @@ static wchar_t header_spark(const struct canvas *canvas, double share)
 	return canvas->utf8 ? (wchar_t)(0x2581 + level) : (wchar_t)plain[level];
 }
 
-/* The newest rate is at the right edge. */
-static void header_rates(struct canvas *canvas, int row, const struct model *model)
+void header_history(struct canvas *canvas, int row, double rate, const double *history, unsigned n)
 {
 	char now[METER_TEXT_BYTES], most_text[METER_TEXT_BYTES];
 	double most = 0;
-	unsigned n = model->histories;
 	for (unsigned i = 0; i < n; i++)
-		most = model->history[i] > most ? model->history[i] : most;
-	if (!model->measured) {
-		canvas_put(canvas, row, 0, PAINT_PLAIN, "tasks/s -");
-		return;
-	}
-	rate_print(model->rate, now, sizeof now);
+		most = history[i] > most ? history[i] : most;
+	rate_print(rate, now, sizeof now);
 	rate_print(most, most_text, sizeof most_text);
 	int at =
 	    canvas_putf(canvas, row, 0, PAINT_PLAIN, "tasks/s %-6s most %-6s", now, most_text) + 1;
 	unsigned room = canvas->columns > at ? (unsigned)(canvas->columns - at) : 0;
 	for (unsigned i = n > room ? n - room : 0; i < n; i++, at++) {
-		double rate = model->history[i];
 		canvas_put_char(canvas, row, at, PAINT_GOOD,
-		    rate > 0 ? header_spark(canvas, rate / most) : L' ');
+		    history[i] > 0 ? header_spark(canvas, history[i] / most) : L' ');
 	}
+}
+
+static void header_rates(struct canvas *canvas, int row, const struct model *model)
+{
+	if (model->measured)
+		header_history(canvas, row, model->rate, model->history, model->histories);
+	else
+		canvas_put(canvas, row, 0, PAINT_PLAIN, "tasks/s -");
 }
 
 static void header_sums(struct canvas *canvas, int row, const struct count *count)

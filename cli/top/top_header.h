@@ -11,4 +11,21 @@
 int header_draw(struct canvas *canvas, int row, int rows, const struct facts *facts,
     const char *name, const char *trouble);
 
+/* ---- parts, also of the frame of a fleet ---- */
+
+enum { METER_TEXT_BYTES = 64 };
+
+struct meter {
+	const char *label;
+	double used, all;
+	enum paint paint; /* of the bar */
+	char text[METER_TEXT_BYTES];
+};
+
+/* "cpus    [||||||      1.9/4]" */
+void header_meter(struct canvas *canvas, int row, int column, int width, const struct meter *meter);
+void header_bytes(struct meter *ret, const char *label, uint64_t used, uint64_t all);
+/* The newest rate of n is at the right edge. */
+void header_history(struct canvas *canvas, int row, double rate, const double *history, unsigned n);
+
 #endif

@@ -174,6 +174,7 @@ static void plot_script(struct plot_page *page, int terminal, const struct recor
 
 /* ---- gnuplot ---- */
 
+/* The script is UTF-8, with points in numbers, whatever the locale is. */
 static int plot_run(int script_fd, int out_fd)
 {
 	char gnuplot[] = "gnuplot", *argv[] = { gnuplot, NULL };
@@ -183,6 +184,7 @@ static int plot_run(int script_fd, int out_fd)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, script_fd, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	setenv("LC_ALL", "C.UTF-8", 1);
 	int error = posix_spawnp(&pid, gnuplot, &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error == ENOENT)

@@ -1,7 +1,7 @@
 /* trace_place.h - a file that gets its name when it is whole: until then it has no name, or, with
  * `seen`, the name FILE.part, which a killed program leaves behind.
- * A link is followed. A device or pipe is refused, since a name that is given at the end would take
- * its place. Who: one thread.  Blocks: in the file system.  Errors: -errno with a why. */
+ * A link is followed. A device or pipe is refused, because the rename at the end would replace the
+ * device. Who: one thread.  Blocks: in the file system.  Errors: -errno with a why. */
 #ifndef PLM_TRACE_PLACE_H
 #define PLM_TRACE_PLACE_H
 
@@ -15,7 +15,7 @@ struct trace_place {
 	char part[PLACE_BYTES]; /* the present name; "": none */
 };
 
-/* Something is there that is no regular file: a device, a pipe, a directory. */
+/* True: the path leads to a device, a pipe or a directory. */
 bool place_is_special(const char *path);
 /* 0 or -errno. */
 int place_open(struct trace_place *place, const char *path, bool seen);

@@ -13,7 +13,7 @@
 #include "base/why.h"
 #include "fleet/library/library.h"
 
-enum { LOOK_AGAIN_MS = 2000, TOLD_MOST = 4096, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 2000 };
+enum { LOOK_AGAIN_MS = 2000, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 2000 };
 
 /* ---- forgetting ---- */
 
@@ -47,14 +47,11 @@ static int hear_forget(struct plm_fleet *f)
 
 /* ---- ends ---- */
 
-/* The ends of tasks, at most a page. */
-static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
+/* The states of tasks, a page at most. */
+static int hear_states(
+    struct plm_fleet *f, const uint64_t *ids, const enum engine_state *state, size_t n)
 {
-	enum engine_state state[LIBRARY_PAGE];
 	size_t ended = 0;
-	int r = engine_watch(f->ears, ids, n, state);
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&f->hearing);
 	for (size_t i = 0; i < n; i++) {
 		if (!engine_settled(state[i]))
@@ -70,6 +67,13 @@ static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
 	if (ended)
 		eventfd_write(f->bell, 1);
 	return 0;
+}
+
+static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
+{
+	enum engine_state state[LIBRARY_PAGE];
+	int r = engine_watch(f->ears, ids, n, state);
+	return r < 0 ? r : hear_states(f, ids, state, n);
 }
 
 static int hear_look(struct plm_fleet *f, bool everything)
@@ -88,17 +92,33 @@ static int hear_look(struct plm_fleet *f, bool everything)
 	return r;
 }
 
+/* A task told with a value is done; the engine tells the states of the others. */
+static int hear_news(struct plm_fleet *f, const struct engine_news *news, size_t n)
+{
+	uint64_t done[LIBRARY_PAGE], ended[LIBRARY_PAGE];
+	enum engine_state state[LIBRARY_PAGE];
+	size_t all_done = 0, all_ended = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (news[i].value) {
+			state[all_done] = ENGINE_DONE;
+			done[all_done++] = news[i].id;
+		} else {
+			ended[all_ended++] = news[i].id;
+		}
+	}
+	int r = all_done ? hear_states(f, done, state, all_done) : 0;
+	return r == 0 && all_ended ? hear_ends(f, ended, all_ended) : r;
+}
+
 static int hear_told(struct plm_fleet *f)
 {
-	uint64_t ids[TOLD_MOST];
+	struct engine_news news[LIBRARY_PAGE];
 	int n;
-	while ((n = engine_told(f->ears, 0, ids, TOLD_MOST)) > 0)
-		for (size_t from = 0; from < (size_t)n; from += LIBRARY_PAGE) {
-			size_t left = (size_t)n - from;
-			int r = hear_ends(f, ids + from, left < LIBRARY_PAGE ? left : LIBRARY_PAGE);
-			if (r < 0)
-				return r;
-		}
+	while ((n = engine_told(f->ears, 0, news, LIBRARY_PAGE)) > 0) {
+		int r = hear_news(f, news, (size_t)n);
+		if (r < 0)
+			return r;
+	}
 	return n;
 }
 

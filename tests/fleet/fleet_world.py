@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 from network import Machine, Network, Wire, free_port, why_no_spaces  # noqa: E402
 from support import PACKAGE, PROGRAMS, main, until  # noqa: E402
 
-__all__ = ["LEASE_S", "PATIENCE_S", "Host", "Server", "World", "main", "redis_program", "until"]
+__all__ = [
+    "LEASE_S",
+    "PATIENCE_S",
+    "PROGRAMS",
+    "Host",
+    "Server",
+    "World",
+    "main",
+    "redis_program",
+    "until",
+]
 
 LEASE_S = 2.0
 PATIENCE_S = 90.0
@@ -43,6 +54,7 @@ class Server:
 
     def __init__(self, world: World, name: str, number: int, *options: str) -> None:
         self.world = world
+        self.tls = world.tls
         self.machine = Machine(world.net, name, number)
         self.port = PORT if world.net.real else free_port()
         self.place = world.directory / name
@@ -52,7 +64,8 @@ class Server:
 
     def up(self) -> None:
         """Starts the server with what is in its file; returns when it answers."""
-        words = [*redis_program(), "--port", str(self.port), "--bind", "0.0.0.0"]
+        ports = ["--port", "0", "--tls-port"] if self.tls else ["--port"]
+        words = [*redis_program(), *ports, str(self.port), "--bind", "0.0.0.0"]
         words += ["--protected-mode", "no", "--save", "", "--dir", str(self.place)]
         words += ["--appendonly", "yes", "--appendfsync", "always", *self.options]
         self.machine.start(words, self.place / "log")
@@ -62,7 +75,10 @@ class Server:
     def cli(self, *words: str) -> str:
         before = [*self.world.net.at_desk(), "redis-cli", "-h", self.machine.address]
         done = subprocess.run(
-            [*before, "-p", str(self.port), *words], capture_output=True, text=True, check=False
+            [*before, "-p", str(self.port), *self.tls, *words],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout.strip()
 
@@ -184,11 +200,15 @@ class Host:
 class World:
     """All of it, in a directory that is removed at the end."""
 
-    def __init__(self, tag: str, *redis_options: str, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, tag: str, *redis_options: str, lease_s: float = LEASE_S, tls: Sequence[str] = ()
+    ) -> None:
+        """tls: options of redis-cli, for a Redis that speaks nothing else."""
         why = why_no_spaces() if os.environ.get("PLM_PLAIN_PORTS") is None else "PLM_PLAIN_PORTS"
         if why:
             print(f"left out: network namespaces ({why}): plain ports instead")
-        self.tag, self.lease_s = tag, lease_s
+        self.tag, self.lease_s, self.tls = tag, lease_s, list(tls)
+        self.scheme, self.options = "redis", ""
         self.directory = Path(tempfile.mkdtemp(prefix=f"plm-test-{os.getpid()}-"))
         self.net = Network(not why)
         self.wires: dict[str, Wire] = {}
@@ -211,7 +231,8 @@ class World:
         return host
 
     def words_of(self, address: str, port: int) -> str:
-        return f"redis://{address}:{port}?queue=test&lease={int(self.lease_s * 1000)}ms"
+        lease = f"lease={int(self.lease_s * 1000)}ms"
+        return f"{self.scheme}://{address}:{port}?queue=test&{lease}{self.options}"
 
     def way_for(self, slow: bool) -> str:
         """The address of the fleet for one host: its own relay, where the network has no other

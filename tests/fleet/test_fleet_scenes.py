@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 
 from fleet_ledger import Ledger, show
-from fleet_world import LEASE_S, World, main, redis_program, until
+from fleet_world import LEASE_S, PROGRAMS, World, main, redis_program, until
 
 
 def lines(path: Path) -> list[str]:
@@ -133,7 +135,8 @@ class Scenes(unittest.TestCase):
             began = world.directory / "began"
             eats = (
                 "x=$(head -c 120000000 /dev/zero | tr '\\0' x); "
-                f"echo ${{XDG_RUNTIME_DIR##*/}} >>{began}; until [ -e {began}.go ]; do sleep 0.1; done"
+                f"echo ${{XDG_RUNTIME_DIR##*/}} >>{began}; "
+                f"until [ -e {began}.go ]; do sleep 0.1; done"
             )
             ref = world.ctl("submit", "--detach", "--shell", eats).strip()
             until(lambda: lines(began) == ["host1"], "the task has begun", 60.0)
@@ -143,6 +146,44 @@ class Scenes(unittest.TestCase):
             Path(f"{began}.go").touch()
             world.ctl("wait", ref)
             self.assertEqual(len(lines(began)), 2)
+
+    def test_the_task_files_and_verbs_of_a_redis_job_runner_work(self) -> None:
+        with World("origin") as world:
+            world.host(workers="cpus=1,mem=8G x1").up()
+            world.host(workers="cpus=2,mem=8G x1").up()
+            world.ctl("forget", "--finished", "--failed")  # init
+            world.ctl("cancel", "--todo")
+            tasks = ["# type:priority:min_dram:min_cpu:params", ""]
+            tasks += [f"shell:4:2:2:echo {i} http://a:80; test {i} -ne 3" for i in range(6)]
+            file = world.directory / "task"
+            file.write_text("\n".join(tasks) + "\n")
+            self.assertIn("loaded 6, skipped 0", world.run("load", "--unique", str(file)).stderr)
+            self.assertRegex(
+                world.run("load", "--unique", str(file)).stderr, "loaded [01], skipped [56]"
+            )
+            world.run("wait", "--todo", "--in-progress")
+            status = json.loads(world.ctl("status", "--json"))  # check task
+            self.assertEqual((status["todo"], status["running"], status["done"]), (0, 0, 5))
+            failed = world.rows("tasks", "--failed")
+            self.assertEqual({row["command"].split()[3] for row in failed}, {"3"})
+            # check worker: the first host has no two cpus
+            columns = ("seen_ms", "cores", "cores_used", "memory", "memory_used", "running")
+            rows = sorted(world.rows("hosts"), key=lambda row: str(row["runtime"]))
+            self.assertTrue(all(isinstance(row[name], int) for row in rows for name in columns))
+            self.assertEqual([rows[0]["finished"], rows[1]["finished"] >= 6], [0, True])
+            watch = [*world.net.at_desk(), str(PROGRAMS / "plmctl"), "--fleet", world.url]
+            with subprocess.Popen(
+                [*watch, "status", "--watch=1"], stdout=subprocess.PIPE, text=True
+            ) as shown:
+                assert shown.stdout is not None
+                seen = 0
+                while seen < 2:
+                    seen += "in progress, 5 finished, 1 failed" in shown.stdout.readline()
+                shown.kill()
+            world.ctl("move", "--to", "todo", "--failed")
+            world.run("wait", "--todo", "--in-progress")
+            world.ctl("forget", "--finished")
+            self.assertEqual(json.loads(world.ctl("status", "--json"))["done"], 0)
 
 
 def remember(meter: Path, total_mb: int, free_mb: int) -> None:

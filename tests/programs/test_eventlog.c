@@ -382,6 +382,47 @@ START_TEST(options_of_the_log_are_judged_and_shown)
 }
 END_TEST
 
+/* The better name of a command is that of its program. */
+static char *run_named(const char *name)
+{
+	char program[256];
+	scratch_path(&host, name, program, sizeof program);
+	ck_assert_int_eq(symlink("/bin/true", program), 0);
+	return ctl_expect(&host, 0, "submit", "--", program, "x");
+}
+
+/* No character that a terminal obeys, or that hides or turns text; the text is there. */
+static void expect_harmless(struct output_of o, const char *text)
+{
+	static const char *const wild[] = { "\033", "\a", "\r", "\177", "\xff", "\xc2\x9b",
+		"\xe2\x80\xae", "\xe2\x80\x8b" };
+	ck_assert_int_eq(o.code, 0);
+	for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++)
+		ck_assert_msg(!strstr(o.out, wild[i]), "wild character %zu in:\n%s", i, o.out);
+	expect_in(o.out, text);
+	output_free(&o);
+}
+
+START_TEST(names_do_not_speak_to_the_terminal)
+{
+	char longest[201];
+	memset(longest, 'L', sizeof longest - 1);
+	longest[sizeof longest - 1] = 0;
+	runtime_boot(
+	    &host, "--workers", "1", "--tasks", "256", "--store", "4M", "--events", "on", );
+	free(run_named("e\033[31m\a\r\177"));
+	free(run_named("c\xc2\x9bm\xff"));
+	free(run_named("r\xe2\x80\xae\xe2\x80\x8bt"));
+	free(run_named(longest));
+	expect_harmless(ctl(&host, "events", "--kind", "name"), "e?[31m");
+	expect_harmless(ctl(&host, "events", "--json"), "r\\u202e\\u200");
+	expect_harmless(dump(&host, "events"), "LLLLLLLL");
+	expect_harmless(ctl(&host, "trace", "--format", "json", "-"), "\"name\":\"c?m?\"");
+	runtime_kill(&host);
+	runtime_end(&host);
+}
+END_TEST
+
 /* ---- a full /dev/shm ---- */
 
 static bool mount_small(void)
@@ -445,6 +486,7 @@ int main(void)
 		a_runtime_whose_log_was_removed_goes_on,
 		plmctl_follows_the_events_until_the_runtime_ends,
 		options_of_the_log_are_judged_and_shown,
+		names_do_not_speak_to_the_terminal,
 		a_full_shared_memory_stops_the_log_and_nothing_else,
 	};
 	return run_tests(

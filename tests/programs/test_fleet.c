@@ -344,7 +344,7 @@ START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 	REFUSED(64, "not possible on a fleet", "topology");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
-	REFUSED(64, "TLS", "--fleet", "rediss://localhost", "tasks");
+	REFUSED(64, "cacert", "--fleet", "rediss://localhost?cacrt=x", "tasks");
 	REFUSED(64, "wants redis://", "--fleet", "http://localhost", "tasks");
 	REFUSED(65, "another fleet", "get", "@1.1.1");
 	struct output_of o = fleet("submit", "--replicas", "2", "--detach", "true");
@@ -366,8 +366,8 @@ START_TEST(keys_and_versions_of_others_are_left_alone)
 	REFUSED(125, "not made by plm", "--fleet", url, "tasks");
 	ck_assert_str_eq(REDIS("get", "plm:{other}:meta"), "mine");
 	snprintf(url, sizeof url, "unix://%s/redis.sock?queue=newer", fleet_directory);
-	REDIS("hset", "plm:{newer}:meta", "format", "2", "epoch", "1");
-	REFUSED(76, "format 2", "--fleet", url, "tasks");
+	REDIS("hset", "plm:{newer}:meta", "format", "99", "epoch", "1");
+	REFUSED(76, "format 99", "--fleet", url, "tasks");
 	REDIS("config", "set", "maxmemory", "100mb");
 	REDIS("config", "set", "maxmemory-policy", "allkeys-lru");
 	REFUSED(76, "noeviction", "tasks");
@@ -375,8 +375,8 @@ START_TEST(keys_and_versions_of_others_are_left_alone)
 	fleet_run(0, "tasks");
 	REDIS("function", "flush");
 	REDIS("function", "load",
-	    "#!lua name=plm_fleet_1\n"
-	    "redis.register_function('plm1_open', function() return 1 end)");
+	    "#!lua name=plm_fleet_2\n"
+	    "redis.register_function('plm2_open', function() return 1 end)");
 	REFUSED(76, "another build", "tasks");
 }
 END_TEST

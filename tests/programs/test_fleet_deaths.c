@@ -227,6 +227,26 @@ START_TEST(the_manager_dies_and_its_bridge_brings_the_running_tasks_home)
 }
 END_TEST
 
+START_TEST(bells_are_cut_off_while_tasks_come_unasked)
+{
+	enum { TASKS_ALONE = 60 };
+	char line[PATH_BYTES + 64];
+	char *ref[TASKS_ALONE];
+	fleet_host_up(0, "2");
+	for (int i = 0; i < TASKS_ALONE; i++) {
+		snprintf(line, sizeof line, "echo %d. >> %s", i, fleet_ledger());
+		ref[i] = fleet_expect(0, "submit", "--detach", "--shell", line);
+		REDIS("client", "kill", "type", "pubsub");
+	}
+	for (int i = 0; i < TASKS_ALONE; i++) {
+		fleet_run(0, "wait", ref[i]);
+		snprintf(line, sizeof line, "%d.", i);
+		ck_assert_uint_eq(fleet_ledger_lines(line), 1);
+		free(ref[i]);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -239,6 +259,7 @@ int main(void)
 		a_host_without_the_engine_ends_its_tasks_before_its_lease_does,
 		an_engine_replaced_by_an_empty_one_is_a_new_fleet,
 		the_manager_dies_and_its_bridge_brings_the_running_tasks_home,
+		bells_are_cut_off_while_tasks_come_unasked,
 	};
 	if (!fleet_redis_there())
 		return 0;

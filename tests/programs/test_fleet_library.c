@@ -280,6 +280,23 @@ START_TEST(a_wait_goes_on_when_redis_comes_back)
 }
 END_TEST
 
+/* The first word on a dead connection would bring SIGPIPE. */
+START_TEST(a_closed_connection_ends_no_program)
+{
+	plm_fleet_status status;
+	signal(SIGPIPE, SIG_DFL);
+	plm_fleet *fleet = connected();
+	REDIS("client", "kill", "type", "normal");
+	OK(plm_fleet_status_get(fleet, &status));
+	REDIS("client", "kill", "type", "normal");
+	plm_ref ref;
+	FAILS(
+	    -ENOTCONN, "", plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop" }, &ref));
+	OK(plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop" }, &ref));
+	plm_fleet_disconnect(&fleet);
+}
+END_TEST
+
 START_TEST(a_queue_that_was_replaced_ends_waits)
 {
 	plm_fleet *fleet = connected();
@@ -379,6 +396,7 @@ int main(void)
 		many_tasks_are_submitted_and_awaited_at_once,
 		threads_share_a_handle,
 		a_wait_goes_on_when_redis_comes_back,
+		a_closed_connection_ends_no_program,
 		a_queue_that_was_replaced_ends_waits,
 		each_result_has_a_reference,
 		what_a_fleet_cannot_do_is_refused_in_words,

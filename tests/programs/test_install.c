@@ -117,6 +117,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 lib/libplm.a",
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",
+		"644 lib/systemd/user/plm-host.service",
 		"644 lib/systemd/user/plm-redis.service",
 		"644 lib/systemd/user/plm.service",
 		"644 share/man/man1/plm.1",
@@ -127,6 +128,7 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 share/zsh/site-functions/_plmctl",
 		"644 share/fish/vendor_completions.d/plmctl.fish",
 		"644 share/doc/plm/README.md",
+		"644 share/doc/plm/examples/fleet.slurm",
 	};
 	char *files = bash("cd $ROOT && find . -type f -printf '%%m %%P\\n'");
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)

@@ -17,14 +17,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import support
+from fleet_support import SERVER, Fleet, ctl
 from support import append, lines, touch, until, wait_for_file
 
 import plm
-
-# Debian's redis-tools brings the server under the name of a checker; argv[0] tells which is meant.
-SERVERS = ("redis-server", "valkey-server", "redis-check-rdb")
-SERVER = next((p for p in map(shutil.which, SERVERS) if p), None)
-
 
 # ---- tasks ----
 
@@ -66,45 +62,6 @@ def large(n: int) -> bytes:
 
 
 # ---- the fleet ----
-
-
-class Fleet:
-    """A Redis of the test's own."""
-
-    def __init__(self) -> None:
-        assert SERVER is not None
-        self.folder = tempfile.mkdtemp(prefix="plm-fleet-")
-        self.socket = os.path.join(self.folder, "redis.sock")
-        self.url = f"unix://{self.socket}?queue=test&lease=3s"
-        words = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", ""]
-        self.process = subprocess.Popen(
-            [*words, "--dir", self.folder], executable=SERVER, stdout=subprocess.DEVNULL
-        )
-        until(lambda: self.ask("ping") == "PONG", "Redis answers")
-
-    def ask(self, *words: str) -> str:
-        done = subprocess.run(
-            ["redis-cli", "-s", self.socket, *words], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
-
-    def tasks(self) -> int:
-        return len(self.ask("keys", "plm:{test}:t:*").split())
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder)
-
-
-def ctl(fleet: Fleet, *words: str) -> str:
-    done = subprocess.run(
-        [support.PROGRAMS / "plmctl", "--fleet", fleet.url, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout + done.stderr
 
 
 @unittest.skipUnless(SERVER, "no Redis on this machine (apt-get install redis-tools)")

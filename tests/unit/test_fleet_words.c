@@ -63,7 +63,13 @@ START_TEST(an_address_has_a_place_and_options)
 	bad("redis://host?lease=ten", "ten");
 	bad("redis://host?colour=red", "unknown option");
 	bad("unix://?queue=a", "1 to");
-	bad("rediss://host", "TLS");
+	url = good("rediss://host:7000/3?cacert=/ca&cert=/me&key=/mine");
+	ck_assert(url.tls && !url.tls_unchecked);
+	ck_assert_str_eq(url.cacert, "/ca");
+	ck_assert_str_eq(url.key, "/mine");
+	ck_assert(good("rediss://host?verify=no").tls_unchecked);
+	bad("rediss://host?verify=perhaps", "verify=no");
+	bad("redis://host?cacert=/ca", "for rediss://");
 }
 END_TEST
 

@@ -77,6 +77,7 @@ class Tasks(unittest.TestCase):
         child = call(self.name, "probe.echo", root)
         self.assertEqual(self.settled(root)["run"]["exit_code"], 3)
         self.assertEqual(self.settled(child)["state"], "failed")
+        self.assertEqual(self.server.get("task", ref=child)["pending"], 0)
         reasons = self.server.get("task", ref=child)["reasons"]
         self.assertIn(root, [ref for reason in reasons for ref in reason["refs"]])
 
@@ -151,8 +152,9 @@ class Tasks(unittest.TestCase):
         self.assertLessEqual({"manager", "scheduler", "worker"}, kinds)
         in_force = [p["policy"] for p in self.server.get("policies")["policies"] if p["in_force"]]
         self.assertEqual(len(in_force), 1)
-        ref = ctl("put", "--file", __file__, name=self.name).split()
-        self.assertIn("objects", self.server.get("objects"), ref)
+        ref = ctl("put", __file__, name=self.name).strip()
+        objects = {row["ref"]: row["bytes"] for row in self.server.get("objects")["objects"]}
+        self.assertEqual(objects[ref], Path(__file__).stat().st_size)
 
     def test_the_stream_has_each_task(self) -> None:
         with Live(self.server, stream=True) as live:
@@ -163,7 +165,7 @@ class Tasks(unittest.TestCase):
 
             def take() -> bool:
                 part = live.next("stream")
-                for worker, begin, ran, name, how, task in part["tasks"]:
+                for worker, begin, ran, name, how, task, _ in part["tasks"]:
                     found[task] = (worker, begin, ran, part["names"][name], how)
                 return ref in found and bad in found
 

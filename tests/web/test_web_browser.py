@@ -1,106 +1,26 @@
-"""The page of plmweb in headless Chromium, driven by Playwright (tools/web_tools.sh)."""
+"""The page of plmweb in headless Chromium: what a person sees, and what a stranger's text cannot
+do. Driven by Playwright (tools/web_tools.sh)."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import signal
-import sys
-import unittest
 from pathlib import Path
-from typing import Any
 
-from web_support import ROOT, Server, ctl, main, runtime, touch, until, world
+from web_page import PHONE, PageCase, use_browser, when
+from web_support import Server, ctl, lasting, main, runtime, touch, until, world
 
-VENV = ROOT / "build" / "web-tools" / "venv" / "bin" / "python"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
-PHONE = {"width": 390, "height": 844}
 WILD = '<img src=x onerror="document.title=`hit`"><script>document.title="hit"</script>'
+VERSION_AT = 8  # struct segment_header in shm/segment.h
+STATE = "document.querySelector('#state').textContent"
+NOTICE = "document.querySelector('#notice').textContent"
 
-if (
-    __name__ == "__main__"
-    and not PLAYWRIGHT
-    and VENV.exists()
-    and Path(sys.prefix) != VENV.parents[1]
-):
-    os.execv(VENV, [str(VENV), *sys.argv])
+if __name__ == "__main__":
+    use_browser()
 
 
-def when(page: Any, condition: str) -> None:
-    """Waits for a condition in the page. Playwright's own way needs eval(), which the policy of the
-    page forbids."""
-    until(lambda: page.evaluate(condition), condition)
-
-
-@unittest.skipUnless(PLAYWRIGHT, "Playwright is not there; tools/web_tools.sh gets it")
-@unittest.skipUnless(CHROMIUM, "Chromium is not there; tools/web_tools.sh gets it")
-class Page(unittest.TestCase):
-    """What a person sees, and what a stranger's text cannot do."""
-
-    name: str
-    server: Server
-    directory: Path
-    browser: Any
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        from playwright.sync_api import sync_playwright  # type: ignore[import-not-found]
-
-        cls.name, cls.server, cls.directory = cls.enterClassContext(world("browser"))
-        playwright = cls.enterClassContext(sync_playwright())
-        cls.browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        cls.addClassCleanup(cls.browser.close)
-
-    def setUp(self) -> None:
-        self.complaints: list[str] = []
-        self.page = self.open()
-
-    def tearDown(self) -> None:
-        self.page.context.close()
-        self.assertEqual(self.complaints, [])
-
-    def open(self, server: Server | None = None, view: str = "", **options: object) -> Any:
-        """A page in a context of its own, that notes errors and requests to other hosts."""
-        server = server or self.server
-        options = {"viewport": {"width": 1200, "height": 900}, **options}
-        page = self.browser.new_context(**options).new_page()
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
-        page.on("console", self.note)
-        page.on("request", lambda request: self.see(server, request.url))
-        page.goto(f"{server.url}#token={server.token}" if not view else f"{server.url}#/{view}")
-        when(page, "live.frame !== null")
-        return page
-
-    def note(self, message: Any) -> None:
-        """Violations of the policy and errors of scripts appear in the console."""
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
-
-    def see(self, server: Server, url: str) -> None:
-        """No request goes to another host."""
-        if not url.startswith((server.url, "data:")):
-            self.complaints.append("request: " + url)
-
-    def command(self, script: str, *options: str) -> str:
-        """Submits a command of the shell."""
-        words = ["submit", "--detach", *options, "--", "sh", "-c", script]
-        return ctl(*words, name=self.name).split()[0]
-
-    def gated(self, gate: str, *options: str, text: str = "begun") -> tuple[str, str]:
-        """A command that runs until a file is there."""
-        path = str(self.directory / gate)
-        script = f"echo '{text}'; until [ -e {path} ]; do sleep 0.01; done; echo end"
-        return self.command(script, *options), path
-
-    def text(self, selector: str) -> str:
-        """The text of an element."""
-        return str(self.page.inner_text(selector))
+class Page(PageCase):
+    """The overview, themes, untrusted text, and runtimes that come and go."""
 
     def test_the_overview_shows_what_runs(self) -> None:
         page = self.page
@@ -246,34 +166,82 @@ class Page(unittest.TestCase):
         page.wait_for_selector("#task-table td.empty")
 
     def test_the_page_survives_a_restart(self) -> None:
-        state = "document.querySelector('#state').textContent"
         with runtime("again", python=None) as name:
             server = Server(name)
             page = self.open(server)
-            when(page, f"{state} === 'up'")
-        when(page, f"{state} === 'gone'")
+            when(page, f"{STATE} === 'up'")
+        when(page, f"{STATE} === 'gone'")
         self.assertIn("stopped", page.inner_text("#notice"))
         with runtime("again", python=None):
-            when(page, f"{state} === 'up'")
+            when(page, f"{STATE} === 'up'")
             when(page, "document.querySelector('#notice').hidden")
             server.process.kill()
-            when(page, f"{state} === 'no connection'")
+            when(page, f"{STATE} === 'no connection'")
             server.end()
             again = Server(name, listen=f"127.0.0.1:{server.port}")
-            when(page, f"{state} === 'up'")
+            when(page, f"{STATE} === 'up'")
             page.context.close()
             until(lambda: again.end() == 0, "the server ends")
 
+    def test_a_dead_manager_is_named_and_its_successor_shown(self) -> None:
+        with lasting("page") as (name, boot):
+            server = Server(name)
+            page = self.open(server)
+            when(page, f"{STATE} === 'up'")
+            frame = page.evaluate("live.boot")
+            boot.kill()
+            when(page, f"{NOTICE}.includes('the manager is dead')")
+            boot()
+            when(page, f"{NOTICE} === ''")
+            self.assertEqual(page.evaluate("live.boot"), frame, "it is the same boot")
+            page.context.close()
+            until(lambda: server.end() == 0, "the server ends")
+
+    def test_another_version_is_named(self) -> None:
+        with world("version") as (name, server, _):
+            page = self.open(server)
+            when(page, f"{STATE} === 'up'")
+            control = Path(f"/dev/shm/plm-{os.getuid()}-{name}.control")
+            with control.open("r+b") as file:
+                file.seek(VERSION_AT)
+                version = file.read(4)
+                file.seek(VERSION_AT)
+                file.write(b"\xff\xff\xff\x7f")
+            when(page, f"{STATE} === 'other version'")
+            self.assertIn("another version of plm", page.inner_text("#notice"))
+            self.assertFalse(page.is_visible("#pause"))
+            with control.open("r+b") as file:
+                file.seek(VERSION_AT)
+                file.write(version)
+            when(page, f"{STATE} === 'up'")
+            page.context.close()
+
+    def test_the_policy_stops_what_is_not_ours(self) -> None:
+        page = self.page
+        blocked = """(text) => {
+            const wild = [
+                () => { document.body.innerHTML = text; },
+                () => { document.createElement("script").src = "data:text/javascript,0"; },
+                () => { document.createElement("script").text = "0"; },
+                () => { setTimeout("document.title = 'hit'", 0); },
+            ];
+            const stopped = (run) => { try { run(); return false; } catch { return true; } };
+            return wild.filter(stopped).length;
+        }"""
+        self.assertEqual(page.evaluate(blocked, WILD), 4)
+        self.assertNotEqual(page.title(), "hit")
+        self.assertTrue(all("Trusted" in text for text in self.complaints), self.complaints)
+        self.complaints.clear()
+
     def test_a_silent_server_is_noticed(self) -> None:
-        state = "document.querySelector('#state').textContent"
         with world("silent") as (_, server, _):
             page = self.open(server)
-            when(page, f"{state} === 'up'")
+            when(page, f"{STATE} === 'up'")
             os.kill(server.process.pid, signal.SIGSTOP)
-            when(page, f"{state} === 'no connection'")
+            when(page, f"{STATE} === 'no connection'")
             self.assertIn("silent", page.inner_text("#notice"))
             os.kill(server.process.pid, signal.SIGCONT)
-            when(page, f"{state} === 'up'")
+            when(page, f"{STATE} === 'up'")
             when(page, "document.querySelector('#notice').hidden")
             page.context.close()
 

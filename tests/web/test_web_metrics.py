@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
@@ -12,19 +11,14 @@ import signal
 import subprocess
 import tempfile
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from web_support import (
-    PROGRAMS,
     ROOT,
     Server,
     call,
-    ctl,
-    end_with_parent,
+    lasting,
     main,
-    segments,
     serve,
     tasks,
     touch,
@@ -184,9 +178,10 @@ class Life(unittest.TestCase):
             for _ in range(3):
                 call(name, "probe.echo", "x")
             until(lambda: values(server)['plm_tasks{state="done"}'] == 3, "the tasks have ended")
-            worker = next(w for w in server.get("workers")["workers"] if not w["done"])
-            os.kill(worker["pid"], signal.SIGKILL)
-            until(lambda: values(server)["plm_restarts_total"] == 1, "the worker is replaced")
+            os.kill(server.get("workers")["workers"][0]["pid"], signal.SIGKILL)
+            idle = 'plm_workers{state="idle"}'
+            until(lambda: values(server)["plm_restarts_total"] == 1, "the death is counted")
+            until(lambda: values(server)[idle] == 2, "the worker is replaced")
             before, started = values(server), values(server)["plm_start_time_seconds"]
             boot()
             after = values(server)
@@ -217,42 +212,11 @@ class Life(unittest.TestCase):
                 finally:
                     os.kill(stopped, signal.SIGCONT)
                 until(lambda: health() == (200, "up"), "it goes on")
-            os.kill(pid("manager"), signal.SIGKILL)  # a zombie, until boot() waits for it
+            boot.kill()
             until(lambda: health()[0] == 503, "a dead manager is seen")
             self.assertIn("the manager is dead", health()[1])
             boot()
             self.assertEqual(health(), (200, "up"))
-
-
-@contextlib.contextmanager
-def lasting(name: str) -> Iterator[tuple[str, Any]]:
-    """A runtime that outlives its manager, and a function that replaces the manager."""
-    name = f"test-{os.getpid()}-{name}"
-    words = [str(PROGRAMS / "plm"), "--name", name, "--workers", "2"]
-    managers: list[subprocess.Popen[str]] = []
-
-    def boot(*more: str) -> None:
-        for manager in managers:
-            manager.kill()
-            manager.wait()
-        process = subprocess.Popen(
-            [*words, *more], stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
-        )
-        managers.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "ready" in line, line
-
-    try:
-        boot("--fresh")
-        yield name, boot
-    finally:
-        ctl("stop", "--now", name=name)
-        for manager in managers:
-            manager.wait()
-            assert manager.stdout is not None
-            manager.stdout.close()
-    assert not segments(name), segments(name)
 
 
 class Dashboard(unittest.TestCase):

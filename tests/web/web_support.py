@@ -31,6 +31,7 @@ __all__ = [
     "Server",
     "call",
     "ctl",
+    "lasting",
     "main",
     "resident",
     "runtime",
@@ -165,6 +166,56 @@ def world(name: str, *options: str) -> Iterator[tuple[str, Server, Path]]:
         serve(full) as server,
     ):
         yield full, server, Path(directory)
+
+
+class Boot:
+    """A runtime that outlives its manager: each call begins another manager."""
+
+    def __init__(self, name: str) -> None:
+        self.words = [str(PROGRAMS / "plm"), "--name", name, "--workers", "2"]
+        self.managers: list[subprocess.Popen[str]] = []
+
+    def kill(self) -> None:
+        """Kills the manager, which stays a zombie until the next call."""
+        self.managers[-1].kill()
+
+    def __call__(self, *options: str) -> None:
+        self.reap()
+        process = subprocess.Popen(
+            [*self.words, *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=end_with_parent,
+        )
+        self.managers.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "ready" in line, line
+
+    def reap(self) -> None:
+        """Ends all managers."""
+        for manager in self.managers:
+            if manager.poll() is None:
+                manager.kill()
+            manager.wait()
+            assert manager.stdout is not None
+            manager.stdout.close()
+
+
+@contextlib.contextmanager
+def lasting(name: str) -> Iterator[tuple[str, Boot]]:
+    """The name of a runtime, and the call that replaces its manager."""
+    name = f"test-{os.getpid()}-{name}"
+    boot = Boot(name)
+    try:
+        boot("--fresh")
+        yield name, boot
+    finally:
+        if boot.managers[-1].poll() is not None:
+            boot()
+        ctl("stop", "--now", name=name)
+        boot.reap()
+    assert not segments(name), segments(name)
 
 
 def call(name: str, *words: str) -> str:

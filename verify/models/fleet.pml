@@ -12,7 +12,9 @@
  * Each mutation breaks a rule, and the exploration must find an error: BLIND_COMMIT (a commit
  * ignores owner and attempt), NO_FENCE (a host cut off from the engine goes on), FORGET_CLAIM (a
  * claim is not returned when its answer was lost), FREE_RETRY (a take-over spends no crash retry),
- * TWO_STEPS (a take-over makes the task ready before the old owner is gone). */
+ * TWO_STEPS (a take-over makes the task ready before the old owner is gone), NO_NUMBER (a task that
+ * was given unasked is begun although a look at the claims has given the task back meanwhile),
+ * FORGET_PUSH (nobody looks whether a task got lost on its way). */
 #define HOSTS 2
 
 #ifndef DEATHS
@@ -21,6 +23,7 @@
 #define CUTS 1
 #define FREEZES 1
 #define CRASH_RETRIES 1
+#define PUSHES 2
 
 mtype = { READY, RUNNING, DONE, FAILED };
 
@@ -36,7 +39,11 @@ bool member[HOSTS];      /* the engine knows the member */
 bool dead[HOSTS], frozen[HOSTS], stale[HOSTS], cut[HOSTS], fenced[HOSTS];
 bool runs[HOSTS];        /* the task runs on the host */
 bool lost[HOSTS];        /* the answer to a claim did not arrive */
-byte begun, deaths, cuts, freezes;
+bool idle[HOSTS];        /* the engine may give the task unasked */
+byte flies[HOSTS];       /* an attempt on its way to the host; 0: none */
+byte number[HOSTS], ignored[HOSTS]; /* of the last message; of those that are void */
+bool missed[HOSTS];      /* a message was lost */
+byte begun, deaths, cuts, freezes, pushes;
 
 #define AWAKE(h) (!dead[h] && !frozen[h])
 #define RELIABLE(h) (AWAKE(h) && !stale[h])
@@ -60,10 +67,33 @@ proctype host(byte h) /* fleet/bridge.c */
 	byte mine;
 end:	do
 	:: atomic { MEETS(h) && !member[h] && mine == 0 -> /* a new member: join */
-		member[h] = true; fenced[h] = false; lost[h] = false }
+		member[h] = true; fenced[h] = false; lost[h] = false; missed[h] = false;
+		idle[h] = false; flies[h] = 0; ignored[h] = 0; number[h] = 0 } /* another channel */
+	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && state != READY && !idle[h] ->
+		idle[h] = true } /* a claim finds nothing */
+	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && flies[h] > 0 -> /* bridge_take() */
+		if
+#ifdef NO_NUMBER
+		:: mine = flies[h]
+#else
+		:: number[h] > ignored[h] -> mine = flies[h]
+		:: else
+#endif
+		fi;
+		flies[h] = 0 }
+	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && (flies[h] > 0
+#ifndef FORGET_PUSH
+		|| missed[h]
+#endif
+		) && number[h] > ignored[h] -> /* member_compare() finds a claim that it does not know */
+		if
+		:: state == RUNNING && owner == 1 + h -> state = READY; owner = 0
+		:: else
+		fi;
+		ignored[h] = number[h]; missed[h] = false }
 	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && !lost[h] &&
 		state == READY -> /* claim */
-		state = RUNNING; owner = 1 + h; attempt++;
+		state = RUNNING; owner = 1 + h; attempt++; idle[h] = false;
 		if
 		:: mine = attempt
 		:: cuts < CUTS -> cuts++; lost[h] = true
@@ -96,7 +126,7 @@ end:	do
 		mine = 0; stale[h] = false }
 #ifndef NO_FENCE
 	:: atomic { AWAKE(h) && cut[h] && !fenced[h] -> /* bridge_fence() */
-		runs[h] = false; mine = 0; lost[h] = false; fenced[h] = true }
+		runs[h] = false; mine = 0; lost[h] = false; fenced[h] = true; flies[h] = 0 }
 #endif
 	:: atomic { MEETS(h) && mine > 0 && !member[h] -> /* -ESTALE: fenced too late */
 		runs[h] = false; mine = 0; stale[h] = false }
@@ -137,6 +167,19 @@ end:	do
 	od
 }
 
+/* push(), by a user who adds the task or by a host that gives it back. Only while no message to the
+ * host flies: the channel keeps their order, and one message shows all that can happen. */
+proctype push(byte h)
+{
+end:	do
+	:: atomic { state == READY && idle[h] && member[h] && flies[h] == 0 && pushes < PUSHES ->
+		pushes++;
+		state = RUNNING; owner = 1 + h; attempt++; idle[h] = false;
+		number[h]++; flies[h] = attempt }
+	:: atomic { flies[h] > 0 && cuts < CUTS -> cuts++; flies[h] = 0; missed[h] = true }
+	od
+}
+
 proctype nature(byte h)
 {
 end:	do
@@ -155,7 +198,12 @@ end:	do
 
 init
 {
-	atomic { run host(0); run host(1); run lease(0); run lease(1); run nature(0); run nature(1) }
+	if
+	:: member[0] = true; idle[0] = true /* a host waits when the task is added */
+	:: skip
+	fi;
+	atomic { run host(0); run host(1); run lease(0); run lease(1); run nature(0); run nature(1);
+		run push(0); run push(1) }
 	timeout; /* nothing can move any more */
 	assert(state == DONE || state == FAILED);
 	assert(commits <= 1);

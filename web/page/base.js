@@ -202,6 +202,41 @@ async function act(path, parameters) {
 	}
 }
 
+/* ---- lists by pages ---- */
+
+/* The server reads lists by cursors, so the way back is a stack of them. A page replaces the page
+ * before: of a million rows the browser holds one page. */
+const pager = (name, load) => ({
+	starts: [0],
+	following: null,
+	get start() {
+		return this.starts[this.starts.length - 1];
+	},
+	get number() {
+		return this.starts.length;
+	},
+	reset() {
+		this.starts = [0];
+	},
+	/* following: where the next page begins; null: this is the last. */
+	show(following) {
+		this.following = following;
+		$(name + "-back").hidden = this.number === 1;
+		$(name + "-next").hidden = following === null;
+	},
+	turn(step) {
+		if (step > 0 && this.following !== null) this.starts.push(this.following);
+		else if (step < 0 && this.number > 1) this.starts.pop();
+		else return;
+		this.following = null;
+		load();
+	},
+	bind() {
+		$(name + "-back").onclick = () => this.turn(-1);
+		$(name + "-next").onclick = () => this.turn(1);
+	},
+});
+
 /* ---- tables ---- */
 
 const refLink = (ref) => (ref ? el("a.mono", { href: "#/task/" + ref }, ref) : "–");

@@ -63,15 +63,16 @@ const workers = {
 		this.processes().catch((error) => toast(error.message));
 	},
 };
+const pageNote = (pages, rows, what) =>
+	rows.length
+		? `${what} ${exact(PAGE * (pages.number - 1) + 1)} to ${exact(PAGE * (pages.number - 1) + rows.length)}`
+		: "";
 const objects = {
-	rows: [],
-	cursor: 0,
-	async load(more) {
-		const page = await get("objects", { cursor: more ? this.cursor : 0, limit: 200 });
-		this.rows = more ? this.rows.concat(page.objects) : page.objects;
-		this.cursor = page.cursor;
-		$("object-more").hidden = page.end;
-		$("object-note").textContent = `${exact(this.rows.length)}${page.end ? "" : "+"} values`;
+	pages: pager("object", () => objects.enter()),
+	async load() {
+		const page = await get("objects", { cursor: this.pages.start, limit: PAGE });
+		this.pages.show(page.end ? null : page.cursor);
+		$("object-note").textContent = pageNote(this.pages, page.objects, "values");
 		table(
 			$("object-table"),
 			[
@@ -87,7 +88,7 @@ const objects = {
 				{ title: "Needed by", num: true, cell: (o) => o.uses },
 				{ title: "Age", num: true, cell: (o) => span(o.age_ms) },
 			],
-			this.rows,
+			page.objects,
 			{ empty: "no value" },
 		);
 	},
@@ -140,22 +141,26 @@ const functions = {
 	},
 };
 const past = {
+	pages: pager("history", () => past.load()),
 	rows: [],
-	before: 0,
 	states: new Set(),
-	async load(more) {
+	anew() {
+		this.pages.reset();
+		this.load();
+	},
+	async load() {
 		try {
 			const page = await get("history", {
 				state: [...this.states][0],
 				q: $("history-text").value.trim(),
-				before: more ? this.before : 0,
+				before: this.pages.start,
+				limit: PAGE,
 			});
-			this.rows = more ? this.rows.concat(page.tasks) : page.tasks;
-			if (page.tasks.length) this.before = page.before;
-			$("history-more").hidden = page.end || (page.late && !page.tasks.length);
+			this.rows = page.tasks;
+			this.pages.show(page.end || !page.tasks.length ? null : page.before);
 			$("history-note").textContent = page.late
 				? "the search ended after 0.2 s"
-				: `${exact(this.rows.length)}${page.end ? "" : "+"} tasks`;
+				: pageNote(this.pages, this.rows, "tasks");
 			table(
 				$("history-table"),
 				[
@@ -175,7 +180,7 @@ const past = {
 			);
 		} catch (error) {
 			clear($("history-table"));
-			$("history-more").hidden = true;
+			this.pages.show(null);
 			$("history-note").textContent = error.message;
 		}
 	},
@@ -189,7 +194,7 @@ const past = {
 					this.states = new Set([[...this.states].pop()]);
 					this.chips();
 				}
-				this.load();
+				this.anew();
 			},
 		);
 	},

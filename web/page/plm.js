@@ -94,8 +94,10 @@ function route() {
 		section.hidden = section.id !== view.name;
 	for (const link of document.querySelectorAll("nav a")) {
 		const here = link.hash === "#/" + (view.name === "task" ? "tasks" : view.name);
-		if (here) link.setAttribute("aria-current", "page");
-		else link.removeAttribute("aria-current");
+		if (here) {
+			link.setAttribute("aria-current", "page");
+			link.scrollIntoView({ block: "nearest", inline: "nearest" });
+		} else link.removeAttribute("aria-current");
 	}
 	$("tip").hidden = true;
 	live.open(view.name === "overview" && !document.hidden);
@@ -129,6 +131,7 @@ const KEYS = {
 		},
 	],
 	"j k": ["next and previous row", null],
+	"[ ]": ["previous and next page", null],
 	Enter: [
 		"open the row",
 		() => {
@@ -159,9 +162,15 @@ const LETTERS = {
 	h: () => go("history"),
 	j: () => choose(1),
 	k: () => choose(-1),
+	"[": () => turn(-1),
+	"]": () => turn(1),
 	ArrowDown: () => choose(1),
 	ArrowUp: () => choose(-1),
 };
+function turn(step) {
+	const pages = VIEWS[view.name].pages;
+	if (pages) pages.turn(step);
+}
 async function taskKey(verb) {
 	const ref = chosenRef();
 	if (!ref) {
@@ -205,11 +214,9 @@ function start() {
 	$("pause").onclick = () => act($("pause").textContent === "Resume" ? "resume" : "pause");
 	$("drain").onclick = () => act("drain");
 	$("task-filter").onsubmit = $("history-filter").onsubmit = (event) => event.preventDefault();
-	$("task-text").oninput = later(250, () => tasks.load());
-	$("task-more").onclick = () => tasks.more();
-	$("history-text").oninput = later(250, () => past.load());
-	$("history-more").onclick = () => past.load(true);
-	$("object-more").onclick = () => objects.load(true);
+	$("task-text").oninput = later(250, () => tasks.anew());
+	$("history-text").oninput = later(250, () => past.anew());
+	for (const list of [tasks, objects, past]) list.pages.bind();
 	$("stream-window").onchange = () => {
 		stream.window = 1000 * $("stream-window").value;
 		stream.dirty = true;

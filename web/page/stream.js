@@ -246,8 +246,12 @@ const stream = {
 			this.boxes.push({ x, w, y, h: step, block });
 		}
 		let tasks = row.tasks;
+		/* Lengths of running tasks come in whole ms: a task that seems to begin just before the end of
+		 * the last began at that end. */
+		const begin = (b) =>
+			tasks.slice(-8).reduce((at, task) => (task.e > at && task.e - at < 100 ? task.e : at), b);
 		if (this.held === null)
-			tasks = tasks.concat(row.now.map((task) => ({ ...task, e: end, how: -1 })));
+			tasks = tasks.concat(row.now.map((task) => ({ ...task, b: begin(task.b), e: end, how: -1 })));
 		const shown = tasks
 			.filter((task) => task.e >= from && task.b <= end)
 			.sort((a, b) => a.b - b.b || b.e - a.e);

@@ -27,16 +27,15 @@ const taskColumns = [
 		cell: (t) => (t.value_bytes ? bytes(t.value_bytes) : ""),
 	},
 ];
+const PAGE = 100,
+	ORDER_MOST = 1000; /* rows of an order that a request may ask for */
 const tasks = {
+	pages: pager("task", () => tasks.load()),
 	rows: [],
-	cursor: 0,
-	end: true,
-	limit: 100,
 	sort: "",
 	rising: false,
 	states: new Set(),
 	busy: 0,
-	seen: 0,
 	records: 0,
 	query() {
 		return {
@@ -56,35 +55,43 @@ const tasks = {
 			bytes: row.value_bytes,
 		}[this.sort];
 	},
-	/* Reads pages until there are enough rows; of an order: all pages, keeping the best. */
-	async load(more) {
-		const run = ++this.busy;
-		let rows = more && !this.sort ? this.rows.slice() : [],
-			cursor = more && !this.sort ? this.cursor : 0;
-		const want = this.sort ? this.limit : more ? rows.length + 100 : 100;
+	anew() {
+		this.pages.reset();
+		this.load();
+	},
+	/* Of an order the first pages are merged from the whole table, up to the page that is shown; a
+	 * row more tells whether there is another page. */
+	async load() {
+		const run = ++this.busy,
+			number = this.pages.number,
+			want = this.sort ? Math.min(ORDER_MOST, PAGE * number + 1) : PAGE;
+		let rows = [],
+			cursor = this.sort ? 0 : this.pages.start,
+			end = false;
 		try {
-			for (;;) {
-				const page = await get("tasks", {
-					...this.query(),
-					cursor,
-					limit: this.sort ? this.limit : Math.min(1000, want - rows.length),
-				});
+			while (!end && (this.sort || rows.length < want)) {
+				const limit = this.sort ? want : want - rows.length;
+				const page = await get("tasks", { ...this.query(), cursor, limit });
 				if (run !== this.busy) return;
 				rows = rows.concat(page.tasks);
 				if (this.sort)
 					rows = rows
 						.sort((a, b) => (this.rising ? 1 : -1) * (this.key(a) - this.key(b)))
-						.slice(0, this.limit);
-				cursor = page.cursor;
+						.slice(0, want);
+				({ cursor, end } = page);
 				this.records = page.records;
-				$("task-note").textContent = page.end
-					? ""
-					: `looked at ${exact(Math.min(cursor, page.records))} of ${exact(page.records)} records…`;
-				if (page.end || (!this.sort && rows.length >= want)) {
-					Object.assign(this, { rows, cursor, end: page.end });
-					break;
-				}
+				if (!end)
+					$("task-note").textContent =
+						`looked at ${exact(Math.min(cursor, page.records))} of ${exact(page.records)} records…`;
 			}
+			if (!end && !this.sort) {
+				const next = await get("tasks", { ...this.query(), cursor, limit: 1 });
+				if (run !== this.busy) return;
+				end = next.end && !next.tasks.length;
+			}
+			const more = this.sort ? rows.length > PAGE * number : !end;
+			this.rows = this.sort ? rows.slice(PAGE * (number - 1), PAGE * number) : rows;
+			this.pages.show(more ? cursor : null);
 			this.show();
 		} catch (error) {
 			if (run === this.busy) this.fail(error);
@@ -96,11 +103,16 @@ const tasks = {
 	},
 	show() {
 		$("task-note").className = "dim";
-		const more = this.sort ? this.rows.length === this.limit : !this.end;
-		$("task-note").textContent =
-			`${exact(this.rows.length)}${more ? "+" : ""} tasks` +
-			(this.sort ? "" : ", in the order of the table");
-		$("task-more").hidden = !more || this.limit >= 1000;
+		const before = PAGE * (this.pages.number - 1),
+			last = this.pages.following === null;
+		$("task-note").textContent = this.rows.length
+			? `tasks ${exact(before + 1)} to ${exact(before + this.rows.length)}` +
+				(!this.sort
+					? ", in the order of the table"
+					: last && before + PAGE === ORDER_MOST
+						? "; an order shows no more: filter"
+						: "")
+			: "";
 		table($("task-table"), taskColumns, this.rows, {
 			sort: this.sort,
 			rising: this.rising,
@@ -110,34 +122,31 @@ const tasks = {
 				if (this.sort === key && this.rising) ((this.sort = ""), (this.rising = false));
 				else if (this.sort === key) this.rising = true;
 				else ((this.sort = key), (this.rising = false));
-				this.load();
+				this.anew();
 			},
 		});
-	},
-	more() {
-		if (this.sort) {
-			this.limit = Math.min(1000, this.limit + 200);
-			this.load();
-		} else this.load(true);
 	},
 	chips() {
 		chips(
 			$("task-states"),
 			["waiting", "ready", "running", "done", "failed", "dead", "cancelled"],
 			this.states,
-			() => this.load(),
+			() => this.anew(),
 		);
 	},
 	enter(parameters) {
 		if (parameters.has("state") || parameters.has("q")) {
+			const before = JSON.stringify(this.query());
 			this.states = new Set((parameters.get("state") || "").split(",").filter(Boolean));
 			$("task-text").value = parameters.get("q") || "";
+			/* back from a task: the page that was left */
+			if (JSON.stringify(this.query()) !== before) this.pages.reset();
 		}
 		this.chips();
 		this.load();
 	},
 	tick() {
-		if ($("task-live").checked && this.rows.length <= 100 && this.records < 100000) this.load();
+		if ($("task-live").checked && this.records < 100000) this.load();
 	},
 };
 
@@ -180,9 +189,65 @@ const detail = {
 			this.show(task, this.log);
 			if (task.marks.includes("command")) this.follow(ref);
 		} catch (error) {
-			if (ref === this.ref)
+			if (ref !== this.ref) return;
+			this.ended = true;
+			const old = await this.fromJournal(ref);
+			if (ref !== this.ref || view.name !== "task") return;
+			if (old) this.showPast(old);
+			else
 				clear($("task")).append(el("div.title", el("h1.mono", ref)), el("p.bad", error.message));
 		}
+	},
+	/* Of a durable task that has left the table, or of a boot that has ended. */
+	async fromJournal(ref) {
+		const known = past.rows.find((task) => task.ref === ref);
+		if (!known) return null;
+		try {
+			return (await get("history", { id: known.id })).tasks[0];
+		} catch {
+			return known;
+		}
+	},
+	showPast(task) {
+		const output = (name, total) =>
+			task[name] &&
+			el(
+				"div.panel.whole",
+				el(
+					"div.head",
+					el("h2", name),
+					el("span.dim", `the journal keeps the beginning of ${bytes(total)}`),
+				),
+				el("pre.output", task[name]),
+			);
+		const facts = this.facts([
+			["history", task.id],
+			["submitted", moment(task.submitted)],
+			["began", task.began ? moment(task.began) : undefined],
+			["ended", moment(task.ended)],
+			["ran for", task.run_ms === undefined ? undefined : span(task.run_ms)],
+			["attempts", task.attempts],
+			["priority", task.priority],
+			["label", task.label],
+			["user", task.user],
+			["exit code", task.exit_code],
+			["signal", task.signal || undefined],
+			["why", task.message],
+		]);
+		$("task").replaceChildren(
+			el(
+				"div.title",
+				stateMark(task.state),
+				el("h1.mono", task.command || task.function),
+				el("span.dim.mono", task.ref),
+			),
+			el(
+				"div.detail",
+				el("div.panel.whole", el("div.head", el("h2", "From the journal")), facts),
+				output("stdout", task.stdout_bytes),
+				output("stderr", task.stderr_bytes),
+			),
+		);
 	},
 	/* A search of the log costs more than a look at the table: once for each state. */
 	async events(ref) {
@@ -382,6 +447,22 @@ const detail = {
 		}
 		this.following = false;
 	},
+	/* A start has the time of the end before it, so the log may have a start some microseconds
+	 * before its submission: cause goes before effect. */
+	inOrder(list) {
+		const rank = (e) => ["submitted", "depends", "ready", "placed", "started"].indexOf(e.event);
+		const rows = [];
+		for (const event of list) {
+			let at = rows.length;
+			const early = (other) =>
+				rank(event) >= 0 &&
+				Math.abs(other.ago_ms - event.ago_ms) < 10 &&
+				(rank(other) > rank(event) || other.event === "name");
+			while (at > 0 && early(rows[at - 1])) at--;
+			rows.splice(at, 0, event);
+		}
+		return rows;
+	},
 	eventTable(list) {
 		const node = el("table");
 		if (!list.length) return el("div");
@@ -395,7 +476,7 @@ const detail = {
 				{ title: "Process", num: true, cell: (e) => e.process },
 				{ title: "", wide: true, cell: (e) => (e.other ? refLink(e.other) : e.detail || "") },
 			],
-			list,
+			this.inOrder(list),
 		);
 		return el("div.scroll", node);
 	},
