@@ -89,7 +89,7 @@ CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs c
 	cli/fleet fleet))
 WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c carry.c fleet_lua.c \
 	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
-	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c))
+	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \
@@ -123,7 +123,7 @@ FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/en
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \
-	    -L$(B) -lplm -Wl,-rpath,'$$ORIGIN' \
+	    -L$(B) -lplm \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
 
@@ -289,7 +289,8 @@ $(B)/tests/programs/test_fleet_large: $(call objects,fleet/carry.c)
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
 TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
-$(B)/tests/unit/test_fleet_words $(TEST_PLAYED): $(call objects,$(call sources,fleet))
+$(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_engine) $(TEST_PLAYED): \
+	 $(call objects,$(call sources,fleet))
 $(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))
 
 # The library of fleets, and its example.
@@ -585,7 +586,7 @@ uninstall:
 	    $(addprefix $(UNIT_TO)/,plm.service plm-host.service plm-redis.service)
 	rm -rf $(DOC_TO)
 
-# Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
+# Four Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
 DEB     := build/deb
 .PHONY: deb
 deb: deps

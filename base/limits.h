@@ -27,6 +27,7 @@ enum {
 	FUNCTION_NAME_BYTES = 56,
 
 	RUNTIME_NAME_BYTES = 32,
+	ON_FINISH_BYTES = 512, /* of the line of plm --on-finish, with its zero byte */
 
 	ARGS_MAX = 65535,
 	RESULTS_MAX = 1024,

@@ -214,16 +214,7 @@ static void history_size(struct output *out, const void *row)
 
 static void history_moment(struct output *out, const void *row)
 {
-	char text[TIME_TEXT_BYTES];
-	int64_t ms = history_number_at(out, row);
-	time_t seconds = (time_t)(ms / MS_PER_S);
-	struct tm tm;
-	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
-		cell_none(out);
-		return;
-	}
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	cell_text(out, text);
+	cell_moment(out, history_number_at(out, row));
 }
 
 static void history_state(struct output *out, const void *row)

@@ -33,6 +33,11 @@ static void info_outputs(struct output *out, const void *row)
 		cell_none(out);
 }
 
+static void info_id(struct output *out, const void *row)
+{
+	task_cell_id(out, ((const struct command_view *)row)->ref);
+}
+
 static void info_state(struct output *out, const void *row)
 {
 	cell_text(out, plm_state_name(((const struct command_view *)row)->state));
@@ -89,6 +94,29 @@ static void info_ran(struct output *out, const void *row)
 	cell_ms(out, v->logged ? v->log.wall_us / US_PER_MS : v->run_ms);
 }
 
+static void info_submitted(struct output *out, const void *row)
+{
+	cell_moment(out, task_moment(((const struct command_view *)row)->age_ms));
+}
+
+static void info_started(struct output *out, const void *row)
+{
+	const struct command_view *v = row;
+	cell_moment(out, task_moment(v->age_ms) + (int64_t)v->queue_ms);
+}
+
+static bool info_has_ended(const void *row)
+{
+	const struct command_view *v = row;
+	return v->attempt && v->state > PLM_STATE_RUNNING;
+}
+
+static void info_ended(struct output *out, const void *row)
+{
+	const struct command_view *v = row;
+	cell_moment(out, task_moment(v->age_ms) + (int64_t)(v->queue_ms + v->run_ms));
+}
+
 static bool info_logged(const void *row)
 {
 	return ((const struct command_view *)row)->logged;
@@ -98,6 +126,7 @@ static bool info_logged(const void *row)
 
 static const struct column columns[] = {
 	{ "REF", "ref", -1, PLAIN(struct command_view, ref) },
+	{ "ID", "id", -1, .cell = info_id },
 	{ "COMMAND", "command", -1, TEXT_IF_ANY(struct command_view, log.command) },
 	{ "LABEL", "label", -1, TEXT_IF_ANY(struct command_view, log.label) },
 	{ "STATE", "state", -1, .cell = info_state },
@@ -107,6 +136,9 @@ static const struct column columns[] = {
 	{ "WORKER", "worker", 0, .cell = info_worker, .known = info_has_worker },
 	{ "EXIT CODE", "exit_code", 0, .cell = info_exit_code, .known = info_exited },
 	{ "SIGNAL", "signal", 0, .cell = info_signal, .known = info_signalled },
+	{ "SUBMITTED", "submitted", -1, .cell = info_submitted },
+	{ "STARTED", "started", -1, .cell = info_started, .known = info_has_run },
+	{ "ENDED", "ended", -1, .cell = info_ended, .known = info_has_ended },
 	{ "QUEUED", "queue_ms", 0, MS(struct command_view, queue_ms) },
 	{ "RAN", "run_ms", 0, .cell = info_ran, .known = info_has_run },
 	{ "USER", "user_ms", 0, LOGGED(MS, user_us), .divisor = US_PER_MS },

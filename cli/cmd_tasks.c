@@ -10,14 +10,15 @@
 #include "cli/watch.h"
 
 enum { NAMES_BYTES = 256, ROWS_LEAST = 256 };
+enum { SORT_SUBMITTED = -1 }; /* no column: in the order of submission */
 
 struct list {
 	struct task_filter filter;
 	struct task_columns columns;
 	uint64_t most;                        /* rows */
 	const char *sort_word, *column_words; /* NULL: not given */
-	int sort;                             /* column; negative: in the order of the table */
-	bool falling;
+	int sort;                             /* column, or SORT_SUBMITTED */
+	bool falling, unsorted;
 	struct watch watch;
 };
 
@@ -61,13 +62,16 @@ static int tasks_take_columns(struct task_columns *columns, const char *words)
 static const struct option_row rows[] = {
 	{ "limit", NULL, NULL, OPTION_NUMBER, .word = "N", .help = "at most N rows",
 	    OPTION_FIELD(struct list, most), .most = LONG_MAX },
-	{ "sort", NULL, NULL, OPTION_TEXT, .word = "COLUMN",
+	{ "sort", NULL, NULL, OPTION_TEXT, .word = "COLUMN", .standard = "order of submission",
 	    .help = "smallest first; -COLUMN: largest first",
 	    OPTION_FIELD(struct list, sort_word) },
+	{ "unsorted", NULL, NULL, OPTION_FLAG,
+	    .help = "rows as they are found: the first of a million comes at once",
+	    OPTION_FIELD(struct list, unsorted) },
 	{ "columns", NULL, NULL, OPTION_TEXT, .word = "NAME,...",
-	    .help = "these columns, in this order: ref state function priority attempt worker age "
-		    "queued ran args pending held kept fails returns exit output label command "
-		    "(with --json all of them, unless some are named)",
+	    .help = "these columns, in this order: ref id state function priority attempt worker "
+		    "submitted age queued ran args pending held kept fails returns exit output "
+		    "label command (with --json all of them, unless some are named)",
 	    OPTION_FIELD(struct list, column_words) },
 	{ 0 },
 };
@@ -128,7 +132,8 @@ static int tasks_stream(struct context *context, const struct list *list)
 struct sorted {
 	plm_ref ref;
 	int64_t number;
-	char *text; /* NULL: by number */
+	uint64_t turn; /* of tasks submitted in one millisecond */
+	char *text;    /* NULL: by number */
 };
 
 struct found {
@@ -142,12 +147,13 @@ static int tasks_compare(const void *a, const void *b)
 	int order = x->text && y->text ? strcmp(x->text, y->text)
 				       : (x->number > y->number) - (x->number < y->number);
 	uint32_t i = (uint32_t)x->ref.id, j = (uint32_t)y->ref.id;
+	order = order ? order : (x->turn > y->turn) - (x->turn < y->turn);
 	return order ? order : (i > j) - (i < j);
 }
 
 static bool tasks_add_found(struct found *all, int column, const plm_task_row *row)
 {
-	const char *text;
+	const char *text = NULL;
 	if (all->n == all->room) {
 		size_t room = all->room ? all->room * 2 : ROWS_LEAST;
 		struct sorted *more = realloc(all->row, room * sizeof *more);
@@ -157,7 +163,13 @@ static bool tasks_add_found(struct found *all, int column, const plm_task_row *r
 		all->room = room;
 	}
 	struct sorted *new = &all->row[all->n];
-	*new = (struct sorted){ .ref = row->ref, .number = task_column_key(column, row, &text) };
+	*new = (struct sorted){ .ref = row->ref };
+	if (column == SORT_SUBMITTED) {
+		new->number = -(int64_t)row->age_ms;
+		new->turn = row->turn;
+	} else {
+		new->number = task_column_key(column, row, &text);
+	}
 	if (text && !(new->text = strdup(text)))
 		return false;
 	all->n++;
@@ -168,7 +180,8 @@ static int tasks_find_all(struct context *context, const struct list *list, stru
 {
 	static struct filter_page page;
 	const plm_task_row *row;
-	filter_begin(&page, context->in, &list->filter, task_column_reads_texts(list->sort));
+	filter_begin(&page, context->in, &list->filter,
+	    list->sort >= 0 && task_column_reads_texts(list->sort));
 	while ((row = filter_next(&page)) != NULL)
 		if (!tasks_add_found(ret, list->sort, row))
 			return failed(-ENOMEM, "sorting");
@@ -215,14 +228,18 @@ static int tasks_show(struct context *context, void *argument)
 	if (code != EXIT_FINE)
 		return code;
 	table_begin(&context->out, list->columns.column, list->columns.n);
-	return list->sort >= 0 ? tasks_sort(context, list) : tasks_stream(context, list);
+	return list->unsorted ? tasks_stream(context, list) : tasks_sort(context, list);
 }
 
 static int tasks_run(struct context *context, int argc, char **argv)
 {
-	struct list list = { .most = UINT64_MAX, .sort = -1 };
+	struct list list = { .most = UINT64_MAX, .sort = SORT_SUBMITTED };
 	take_options(context, argc, argv, (void *[]){ &list.filter, &list, &list.watch });
 	expect_operands(context, argc, 0, 0);
+	if (list.unsorted && (list.sort_word || context->fleet))
+		usage_error(context,
+		    "--unsorted cannot be combined with --sort, and a fleet is "
+		    "always sorted");
 	if (!context->fleet)
 		tasks_choose(context, &list);
 	return watch_run(context, &list.watch, tasks_show, &list);
@@ -234,8 +251,8 @@ const struct command cmd_tasks = {
 	.help = "list the tasks: those that wait or run, and those that are kept",
 	.options = { task_filter_rows, rows, watch_rows },
 	.notes =
-	    "Rows come as they are found, in the order of the runtime's table, and at once: a\n"
-	    "million rows do no harm to `| head`. EXIT is the exit code of a command, 128+N of\n"
+	    "Rows come in the order of submission; ID is the part of REF that plmctl needs.\n"
+	    "EXIT is the exit code of a command, 128+N of\n"
 	    "signal N, the code of another failure; OUTPUT the size of its stdout; COMMAND its\n"
 	    "words, or the function of a task that is no command. Of the words the first thousand\n"
 	    "bytes count, after the end of the task the first 239; a task that was cancelled\n"

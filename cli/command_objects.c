@@ -64,6 +64,18 @@ static int command_objects_take_after(void *target, const struct option_given *g
 	return command_object_add(target, PLM_COMMAND_AFTER, NULL, 0, reference_word(given->text));
 }
 
+static int command_objects_take_after_any(void *target, const struct option_given *given)
+{
+	return command_object_add(
+	    target, PLM_COMMAND_AFTER_ANY, NULL, 0, reference_word(given->text));
+}
+
+static int command_objects_take_after_failed(void *target, const struct option_given *given)
+{
+	return command_object_add(
+	    target, PLM_COMMAND_AFTER_FAILED, NULL, 0, reference_word(given->text));
+}
+
 static int command_objects_take_stdin(void *target, const struct option_given *given)
 {
 	if (given->text[0] == '@' && !command_objects_is_varied(target, given->text))
@@ -90,6 +102,13 @@ const struct option_row command_object_rows[] = {
 	{ "after", NULL, NULL, OPTION_REFERENCE, .word = "@REF",
 	    .help = "start when that task has succeeded, fail if that task fails; may be repeated",
 	    .take = command_objects_take_after },
+	{ "after-any", NULL, NULL, OPTION_REFERENCE, .word = "@REF",
+	    .help = "start when that task has ended in whatever way; may be repeated",
+	    .take = command_objects_take_after_any },
+	{ "after-failed", NULL, NULL, OPTION_REFERENCE, .word = "@REF",
+	    .help = "start when that task has failed or been cancelled; the command is cancelled "
+		    "if that task succeeds; may be repeated",
+	    .take = command_objects_take_after_failed },
 	{ 0 },
 };
 
@@ -120,7 +139,8 @@ bool command_objects_failed(struct context *context, const struct command_reques
 {
 	plm_failure failure;
 	for (size_t i = 0; i < request->options.future_count; i++)
-		if (request->future[i].ref.id &&
+		if (request->future[i].ref.id && request->future[i].use != PLM_COMMAND_AFTER_ANY &&
+		    request->future[i].use != PLM_COMMAND_AFTER_FAILED &&
 		    plm_error(context->rt, request->future[i].ref, &failure) == 0)
 			return true;
 	return false;

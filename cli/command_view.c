@@ -14,6 +14,7 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	plm_command_row row;
+	static plm_task_row task;
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -23,6 +24,8 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 		return EXIT_DATA;
 	}
 	plm_ref_print(ref, text);
+	if (r == 0)
+		r = plm_inspect_task(context->in, ref, 0, &task, sizeof task);
 	if (r < 0)
 		return failed(r, text);
 	*ret = (struct command_view){ .in = context->in,
@@ -31,6 +34,7 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 		.attempt = row.attempt,
 		.pid = row.worker_pid,
 		.worker = row.worker,
+		.age_ms = task.age_ms,
 		.queue_ms = row.queue_ms,
 		.run_ms = row.run_ms,
 		.logged = row.logged,

@@ -13,7 +13,7 @@ struct command_view {
 	uint32_t attempt;
 	int32_t pid;     /* of the running worker; 0: does not run */
 	uint32_t worker; /* of the last attempt; PLM_NOBODY: unknown */
-	uint64_t queue_ms, run_ms;
+	uint64_t age_ms, queue_ms, run_ms;
 	bool logged;         /* settled, and all of `log` is known */
 	plm_command_row log; /* words and label are always there */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -170,6 +171,20 @@ void cell_ref(struct output *out, plm_ref ref)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(ref, text);
+	cell_text(out, text);
+}
+
+void cell_moment(struct output *out, int64_t ms)
+{
+	enum { TIME_TEXT_BYTES = 32, MS_PER_S = 1000 };
+	char text[TIME_TEXT_BYTES];
+	time_t seconds = (time_t)(ms / MS_PER_S);
+	struct tm tm;
+	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
+		cell_none(out);
+		return;
+	}
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
 	cell_text(out, text);
 }
 

@@ -100,6 +100,7 @@ void cell_signed(struct output *out, int64_t number);
 void cell_flag(struct output *out, bool flag);
 void cell_ms(struct output *out, uint64_t ms);      /* "1.5s"; JSON: the number */
 void cell_size(struct output *out, uint64_t bytes); /* "1.5 MiB"; JSON: the number */
+void cell_moment(struct output *out, int64_t ms);   /* since 1970: local time as in ISO 8601 */
 void cell_none(struct output *out);                 /* "-"; JSON: null */
 /* JSON only: a string if the bytes are UTF-8, else base64 under the key with "_base64" appended. */
 void cell_bytes(struct output *out, const void *data, size_t length);

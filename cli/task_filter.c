@@ -26,6 +26,7 @@ static const struct {
 	{ "failed", BIT(PLM_STATE_FAILED) },
 	{ "cancelled", BIT(PLM_STATE_CANCELLED) },
 	{ "dead", PLM_ONLY_DEAD },
+	{ "parked", PLM_ONLY_PARKED },
 	{ "todo", BIT(PLM_STATE_WAITING) | BIT(PLM_STATE_READY) },
 	{ "in_progress", BIT(PLM_STATE_RUNNING) },
 	{ "in-progress", BIT(PLM_STATE_RUNNING) },
@@ -44,8 +45,8 @@ static int filter_add_state(const char *word, size_t length, uint32_t *states)
 			return 0;
 		}
 	return why(-EINVAL,
-	    "--state is waiting, ready, running, done, failed, dead, cancelled, todo, in_progress "
-	    "or finished: %.*s",
+	    "--state is waiting, ready, parked, running, done, failed, dead, cancelled, todo, "
+	    "in_progress or finished: %.*s",
 	    (int)length, word);
 }
 
@@ -140,9 +141,11 @@ static int filter_take_rows(void *target, const struct option_given *given)
 
 const struct option_row task_filter_rows[] = {
 	{ "state", NULL, NULL, OPTION_TEXT, .word = "STATE,...",
-	    .choices = "waiting|ready|running|done|failed|cancelled|dead|todo|in_progress|finished",
+	    .choices = "waiting|ready|parked|running|done|failed|cancelled|dead|todo|in_progress|"
+		       "finished",
 	    .help = "waiting, ready, running, done, failed, cancelled; dead: failed after all "
-		    "retries; todo: waiting and ready; in_progress: running; finished: done",
+		    "retries; parked: kept back by `move`; todo: waiting and ready; in_progress: "
+		    "running; finished: done",
 	    .take = filter_take_states },
 	{ "todo", NULL, NULL, OPTION_FLAG, .help = "short for --state todo",
 	    .take = filter_take_state_flag },
@@ -174,11 +177,13 @@ void filter_only(const struct context *context, struct task_filter *filter, cons
 {
 	uint32_t allowed = 0;
 	CHECK(filter_add_states(states, &allowed) == 0);
-	uint32_t dead = allowed & BIT(PLM_STATE_FAILED) ? PLM_ONLY_DEAD : 0;
-	if (filter->states && !(filter->states & (allowed | dead)))
+	uint32_t queued = BIT(PLM_STATE_WAITING) | BIT(PLM_STATE_READY);
+	uint32_t kinds = (allowed & BIT(PLM_STATE_FAILED) ? PLM_ONLY_DEAD : 0) |
+	    (allowed & queued ? PLM_ONLY_PARKED : 0);
+	if (filter->states && !(filter->states & (allowed | kinds)))
 		usage_error(context, "%s works on tasks that are %s, and on no others",
 		    context->command->name, states);
-	filter->states = filter->states ? filter->states & (allowed | dead) : allowed;
+	filter->states = filter->states ? filter->states & (allowed | kinds) : allowed;
 }
 
 /* ---- judging ---- */
@@ -205,7 +210,8 @@ static bool filter_texts_fit(const struct task_filter *filter, const plm_task_ro
 static bool filter_state_fits(const struct task_filter *filter, const plm_task_row *row)
 {
 	bool dead = filter->states & PLM_ONLY_DEAD && row->marks & PLM_MARK_DEAD;
-	return !filter->states || dead || filter->states & BIT(row->state);
+	bool parked = filter->states & PLM_ONLY_PARKED && row->marks & PLM_MARK_PARKED;
+	return !filter->states || dead || parked || filter->states & BIT(row->state);
 }
 
 bool filter_fits(const struct task_filter *filter, const plm_task_row *row)

@@ -3,12 +3,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 static const char *task_row_state(const plm_task_row *row)
 {
 	return row->marks & PLM_MARK_STOPPING ? "stopping"
+	    : row->marks & PLM_MARK_PARKED    ? "parked"
 	    : row->marks & PLM_MARK_DEAD      ? "dead"
 					      : plm_state_name(row->state);
 }
@@ -21,6 +24,32 @@ static void task_row_state_cell(struct output *out, const void *any)
 	    state == PLM_STATE_FAILED || state == PLM_STATE_CANCELLED ? TINT_BAD
 		: state == PLM_STATE_RUNNING                          ? TINT_GOOD
 								      : TINT_NONE);
+}
+
+void task_cell_id(struct output *out, plm_ref ref)
+{
+	enum { ID_BYTES = 12 };
+	char text[ID_BYTES];
+	snprintf(text, sizeof text, "%x", (uint32_t)ref.id);
+	cell_text(out, text);
+}
+
+static void task_row_id(struct output *out, const void *any)
+{
+	task_cell_id(out, ((const plm_task_row *)any)->ref);
+}
+
+int64_t task_moment(uint64_t ago_ms)
+{
+	enum { MS_PER_S = 1000 };
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / (int64_t)NS_PER_MS - (int64_t)ago_ms;
+}
+
+static void task_row_submitted(struct output *out, const void *any)
+{
+	cell_moment(out, task_moment(((const plm_task_row *)any)->age_ms));
 }
 
 static bool task_row_has_run(const void *any)
@@ -56,13 +85,17 @@ static const struct {
 	struct column column;
 } all[] = {
 	{ "ref", USUAL | BARE, { "REF", "ref", -27, PLAIN(plm_task_row, ref) } },
+	{ "id", USUAL, { "ID", "id", -2, PLAIN(plm_task_row, ref), .cell = task_row_id } },
 	{ "state", USUAL | BARE, { "STATE", "state", -9, .cell = task_row_state_cell } },
 	{ "function", BARE, { "FUNCTION", "function", -20, TEXT_IF_ANY(plm_task_row, function) } },
 	{ "priority", USUAL | BARE, { "PRIO", "priority", 6, PLAIN(plm_task_row, priority) } },
 	{ "attempt", USUAL | BARE, { "TRY", "attempt", 3, PLAIN(plm_task_row, attempt) } },
 	{ "worker", BARE,
 	    { "WORKER", "worker", 6, PLAIN(plm_task_row, worker), .known = task_row_has_worker } },
-	{ "age", USUAL | BARE, { "AGE", "age_ms", 8, MS(plm_task_row, age_ms) } },
+	{ "submitted", USUAL,
+	    { "SUBMITTED", "submitted", -19, MS(plm_task_row, age_ms),
+		.cell = task_row_submitted } },
+	{ "age", BARE, { "AGE", "age_ms", 8, MS(plm_task_row, age_ms) } },
 	{ "queued", USUAL, { "QUEUED", "queue_ms", 8, MS(plm_task_row, queue_ms) } },
 	{ "ran", USUAL | BARE,
 	    { "RAN", "run_ms", 8, MS(plm_task_row, run_ms), .known = task_row_has_run } },
@@ -77,7 +110,7 @@ static const struct {
 	{ "output", USUAL | READS,
 	    { "OUTPUT", "output_bytes", 9, SIZE(plm_task_row, output_bytes),
 		.known = task_row_has_output } },
-	{ "label", READS, { "LABEL", "label", -8, TEXT_IF_ANY(plm_task_row, label) } },
+	{ "label", USUAL | READS, { "LABEL", "label", -8, TEXT_IF_ANY(plm_task_row, label) } },
 	{ "command", USUAL | READS,
 	    { "COMMAND", "command", -20, TEXT_IF_ANY(plm_task_row, command) } },
 };
@@ -139,9 +172,9 @@ void task_columns_names(char *ret, size_t size)
 int64_t task_column_key(int which, const plm_task_row *row, const char **ret_text)
 {
 	int64_t number = column_key(&all[which].column, row, ret_text);
-	if (all[which].column.cell == task_row_state_cell) /* the only cell that is no field */
+	if (all[which].column.cell == task_row_state_cell)
 		*ret_text = task_row_state(row);
-	return number;
+	return all[which].column.cell == task_row_submitted ? -number : number;
 }
 
 bool task_column_reads_texts(int which)

@@ -34,4 +34,9 @@ void task_columns_names(char *ret, size_t size);
 int64_t task_column_key(int which, const plm_task_row *row, const char **ret_text);
 bool task_column_reads_texts(int which);
 
+/* The wall-clock time, in milliseconds since 1970, of what was so long ago. */
+int64_t task_moment(uint64_t ago_ms);
+/* A cell: the part of a reference that is enough for plmctl. */
+void task_cell_id(struct output *out, plm_ref ref);
+
 #endif

@@ -1,5 +1,8 @@
 #include "cli/worker_rows.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/check.h"
 #include "cli/task_row.h"
 
@@ -86,12 +89,40 @@ static void rows_condition(struct output *out, const void *any)
 	cell_tinted(out, row->condition, bad ? TINT_BAD : TINT_NONE);
 }
 
+/* For the cells of one list at a time. */
+static plm_inspect *rows_in;
+
+/* The words of a running command; of another task its function. */
+static const char *rows_command(const plm_process_row *row)
+{
+	static plm_task_row task;
+	bool command = strcmp(row->function, PLM_COMMAND_FUNCTION) == 0;
+	return command && rows_in &&
+		plm_inspect_task(rows_in, row->running, PLM_LOOK_TEXTS, &task, sizeof task) == 0
+	    ? task.command
+	    : row->function;
+}
+
+static void rows_running(struct output *out, const void *row)
+{
+	enum { SHOWN = 30 };
+	char text[SHOWN + 1];
+	snprintf(text, sizeof text, "%s", rows_command(row));
+	cell_text_if_any(out, out->json ? ((const plm_process_row *)row)->function : text);
+}
+
+static void rows_command_cell(struct output *out, const void *row)
+{
+	cell_text_if_any(out, rows_command(row));
+}
+
 enum {
 	PROCESSES = 1, /* the lists with the column */
 	WORKERS = 2,
 	CLIENTS = 4,
 	ALL = PROCESSES | WORKERS | CLIENTS,
-	DRAINED = 8, /* known of a drained worker, too, which has no process */
+	PROGRAMS = 16, /* in JSON alone */
+	DRAINED = 8,   /* known of a drained worker, too, which has no process */
 };
 
 static const struct {
@@ -108,8 +139,8 @@ static const struct {
 	{ ALL | DRAINED, { "STATE", "state", -8, .cell = rows_condition } },
 	{ ALL, { "AGE", "age_ms", 8, MS(plm_process_row, age_ms) } },
 	{ ALL, { "BEAT", "beat_ms", 8, MS(plm_process_row, beat_ms) } },
-	{ PROCESSES | WORKERS,
-	    { "RUNNING", "function", -20, TEXT_IF_ANY(plm_process_row, function) } },
+	{ PROCESSES | WORKERS, { "RUNNING", "function", -30, .cell = rows_running } },
+	{ WORKERS | PROGRAMS, { "COMMAND", "command", -20, .cell = rows_command_cell } },
 	{ PROCESSES | WORKERS | DRAINED,
 	    { "REF", "ref", REF_WIDTH, PLAIN(plm_process_row, running), .known = rows_has_task } },
 	{ PROCESSES | WORKERS | DRAINED,
@@ -134,7 +165,8 @@ static void rows_list(plm_inspect *in, struct output *out, unsigned list, uint32
 	uint64_t cursor = 0;
 	int n;
 	for (size_t i = 0; i < COUNT_OF(process_columns); i++) {
-		if (!(process_columns[i].lists & list))
+		if (!(process_columns[i].lists & list) ||
+		    (process_columns[i].lists & PROGRAMS && !out->json))
 			continue;
 		columns[n_columns] = process_columns[i].column;
 		if (!(process_columns[i].lists & DRAINED))
@@ -142,6 +174,7 @@ static void rows_list(plm_inspect *in, struct output *out, unsigned list, uint32
 		n_columns++;
 	}
 	table_begin(out, columns, n_columns);
+	rows_in = list == WORKERS ? in : NULL;
 	while ((n = plm_inspect_processes(in, kinds, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
 			table_row(out, &rows[i]);

@@ -19,6 +19,8 @@ enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
 _Static_assert((int)PLM_COMMAND_STDIN == (int)COMMAND_STDIN_VALUE &&
 	(int)PLM_COMMAND_IN == (int)COMMAND_IN && (int)PLM_COMMAND_AFTER == (int)COMMAND_AFTER &&
+	(int)PLM_COMMAND_AFTER_ANY == (int)COMMAND_AFTER_ANY &&
+	(int)PLM_COMMAND_AFTER_FAILED == (int)COMMAND_AFTER_FAILED &&
 	(int)PLM_COMMAND_OUT == (int)COMMAND_OUT &&
 	(int)PLM_COMMAND_RESULTS == (int)COMMAND_RESULTS,
     "plm.h repeats the letters of tables/command_block.h");
@@ -36,7 +38,7 @@ struct plm_command {
 	plm_arg common[COMMAND_ARG_WORDS]; /* fields and environment */
 	plm_ref stored;                    /* the environment, as an object of ours */
 	plm_ref packed[2];                 /* both in one object; [1]: for a line of the shell */
-	plm_ref *future;
+	plm_arg *future;
 	size_t futures;
 	unsigned outputs;
 	bool outlet;
@@ -102,7 +104,9 @@ static int command_task_check_future(const plm_command_options *options, size_t 
 	case PLM_COMMAND_IN:
 	case PLM_COMMAND_OUT: return command_task_check_name(options, i);
 	case PLM_COMMAND_STDIN:
-	case PLM_COMMAND_AFTER: return 0;
+	case PLM_COMMAND_AFTER:
+	case PLM_COMMAND_AFTER_ANY:
+	case PLM_COMMAND_AFTER_FAILED: return 0;
 	default: return why(-EINVAL, "%d is no use of a future by a command", f->use);
 	}
 }
@@ -256,6 +260,15 @@ static int command_task_make_environment(plm_command *command)
 	return 0;
 }
 
+static plm_arg command_task_future(const plm_command_future *f)
+{
+	switch (f->use) {
+	case PLM_COMMAND_AFTER_ANY: return PLM_AFTER(f->ref, PLM_AFTER_ANY);
+	case PLM_COMMAND_AFTER_FAILED: return PLM_AFTER(f->ref, PLM_AFTER_FAILED);
+	default: return PLM_FUTURE(f->ref);
+	}
+}
+
 static int command_task_take_futures(plm_command *command, const plm_command_options *options)
 {
 	command->future = calloc(options->future_count + 1, sizeof *command->future);
@@ -265,7 +278,8 @@ static int command_task_take_futures(plm_command *command, const plm_command_opt
 		if (options->futures[i].use == PLM_COMMAND_OUT)
 			command->outputs++;
 		else
-			command->future[command->futures++] = options->futures[i].ref;
+			command->future[command->futures++] =
+			    command_task_future(&options->futures[i]);
 	}
 	command->outlet = options->outlet != 0;
 	return 0;
@@ -382,7 +396,7 @@ int plm_command_task(const plm_command *command, const char *const *words, size_
 	for (size_t i = 0; i < count; i++)
 		args[COMMAND_ARG_WORDS + i] = PLM_BYTES(words[i], strlen(words[i]));
 	for (size_t i = 0; i < command->futures; i++)
-		args[COMMAND_ARG_WORDS + count + i] = PLM_FUTURE(command->future[i]);
+		args[COMMAND_ARG_WORDS + count + i] = command->future[i];
 	task->function = COMMAND_FUNCTION;
 	task->args = args;
 	task->nargs = n - command->outlet;

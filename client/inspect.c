@@ -237,7 +237,7 @@ int plm_inspect_runtime(plm_inspect *in, plm_runtime_row *ret, size_t size)
 		.records_fresh = pool_fresh(&t->pool),
 		.records_pooled = pool_free_count(&t->pool),
 		.store_bytes = t->limits.store_bytes,
-		.turn = sh_peek(&c->turn),
+		.turn = sh_peek(&c->turn) - TURNS_FIRST,
 		.restarts = sh_peek(&c->restarts),
 		.room_wanted = sh_peek(&c->room_wanted) != 0,
 		.policy = sh_load(&c->policy),
@@ -253,6 +253,7 @@ int plm_inspect_runtime(plm_inspect *in, plm_runtime_row *ret, size_t size)
 		.events_always = c->events_always != 0,
 		.event_ring = c->event_ring,
 	};
+	inspect_text(row.on_finish, sizeof row.on_finish, c->on_finish);
 	row.marks = row.mode < 0 || row.mode > PLM_MODE_STOPPED ? PLM_MARK_DAMAGED : 0;
 	memcpy(row.name, c->name, sizeof row.name - 1);
 	if (journal_slot(t))

@@ -286,6 +286,7 @@ struct missing {                 /* arguments that keep a task waiting */
 	uint32_t number;         /* of the first missing argument, from 1 */
 	uint64_t ref;            /* the future; of a PART the task */
 	enum record_state state; /* FREE: no such future */
+	enum arg_condition condition;
 	uint32_t others;
 };
 
@@ -309,9 +310,9 @@ static uint64_t reasons_speaker_of(
 	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
 }
 
-static bool reasons_is_lost(enum record_state state)
+static bool reasons_is_lost(enum arg_condition condition, enum record_state state)
 {
-	return state == RECORD_FREE || state == RECORD_FAILED || state == RECORD_CANCELLED;
+	return state == RECORD_FREE || (state_settled(state) && !arg_met(condition, state));
 }
 
 /* False: the block makes no sense, or was freed meanwhile. Nothing is missing: number is 0. */
@@ -325,12 +326,14 @@ static bool reasons_find_missing(const struct tables *t, struct record *r, struc
 	for (uint32_t i = 1; args_next(&reader, &arg); i++) {
 		enum record_state state = RECORD_DONE;
 		uint64_t ref = arg.future ? reasons_speaker_of(t, arg.future->ref, &state) : 0;
-		if (state == RECORD_DONE)
+		if (arg_met(arg.condition, state))
 			continue;
 		ret->others += ret->number != 0;
 		/* An argument that will never be there decides alone. */
-		if (ret->number == 0 || (reasons_is_lost(state) && !reasons_is_lost(ret->state)))
-			*ret = (struct missing){ i, ref, state, ret->others };
+		if (ret->number == 0 ||
+		    (reasons_is_lost(arg.condition, state) &&
+			!reasons_is_lost(ret->condition, ret->state)))
+			*ret = (struct missing){ i, ref, state, arg.condition, ret->others };
 	}
 	return true;
 }
@@ -385,12 +388,19 @@ static void reasons_check_arguments(struct look *l)
 	if (m.state == RECORD_FREE)
 		reasons_say(
 		    l, "doomed", "it needs %s, which was dropped: it is about to fail", name);
+	else if (state_settled(m.state) && m.condition == ARG_AFTER_FAILED)
+		reasons_say(l, "doomed",
+		    "it was to run if %s fails, which succeeded: it is about to be cancelled",
+		    name);
 	else if (state_settled(m.state))
 		reasons_say(l, "doomed", "it needs %s, which %s: it is about to fail, too", name,
 		    m.state == RECORD_FAILED ? "failed" : "was cancelled");
 	else
-		reasons_say(l, "argument", "it waits for %s, which is %s%s", name,
-		    record_state_name(m.state), reasons_others_text(m.others, others));
+		reasons_say(l, "argument", "it waits for %s%s, which is %s%s",
+		    m.condition == ARG_AFTER_ANY          ? "the end of "
+			: m.condition == ARG_AFTER_FAILED ? "a failure of "
+							  : "",
+		    name, record_state_name(m.state), reasons_others_text(m.others, others));
 	reasons_blame(l, m.ref);
 }
 
@@ -461,6 +471,7 @@ static const struct check {
 	{ OF(WAITING), false, reasons_check_replicas },
 	{ OF(WAITING), false, reasons_check_arguments },
 	{ OF(WAITING), false, reasons_check_root },
+	{ OF(READY) | OF(WAITING), false, reasons_check_parked },
 	{ OF(READY), false, reasons_check_paused },
 	{ OF(READY), false, reasons_check_memory },
 	{ OF(READY), false, reasons_check_backoff },

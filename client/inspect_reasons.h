@@ -57,6 +57,7 @@ void reasons_blame(struct look *l, uint64_t ref);
 const char *reasons_name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]);
 
 /* inspect_reasons_ready.c: what a READY task may lack; those of needs look at its terms. */
+void reasons_check_parked(struct look *l); /* also of a WAITING task */
 void reasons_check_paused(struct look *l);
 void reasons_check_memory(struct look *l);
 void reasons_check_backoff(struct look *l);

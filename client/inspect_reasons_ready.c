@@ -42,6 +42,13 @@ void reasons_check_scheduler(struct look *l)
 		    "next one");
 }
 
+void reasons_check_parked(struct look *l)
+{
+	if (word_flags(l->word) & FLAG_PARKED)
+		reasons_say(l, "parked",
+		    "it was parked: `plmctl move --to todo` puts it back into the queue");
+}
+
 void reasons_check_paused(struct look *l)
 {
 	if (sh_peek(&l->t->control->admission) & ADMISSION_PAUSED)

@@ -98,6 +98,7 @@ static uint32_t tasks_marks(const struct tables *t, uint32_t index, const struct
 	return (v->damaged ? PLM_MARK_DAMAGED : 0u) | (v->moved ? PLM_MARK_MOVED : 0u) |
 	    (v->stopping ? PLM_MARK_STOPPING : 0u) | (v->dead ? PLM_MARK_DEAD : 0u) |
 	    (hold_test(t, index, SLOT_MANAGER) ? PLM_MARK_KEPT : 0u) |
+	    (v->parked ? PLM_MARK_PARKED : 0u) |
 	    (strcmp(v->function, COMMAND_FUNCTION) == 0 ? PLM_MARK_COMMAND : 0u);
 }
 
@@ -133,7 +134,8 @@ static void tasks_read_row(
 		.age_ms = v->age_ms,
 		.queue_ms = tasks_queued(t, r, v),
 		.run_ms = v->run_ms,
-		.value_bytes = v->bytes };
+		.value_bytes = v->bytes,
+		.turn = v->turn };
 	inspect_text(row->function, sizeof row->function, v->function);
 	inspect_text(row->command, sizeof row->command, v->function);
 	tasks_read_identity(r, v->ref, row->identity);
@@ -181,13 +183,15 @@ static bool tasks_state_passes(const plm_task_filter *f, uint64_t word)
 	    word_flags(word) & FLAG_OBJECT)
 		return false;
 	bool dead = state == RECORD_FAILED && f->states & PLM_ONLY_DEAD;
-	return !(f->by & PLM_BY_STATE) || f->states >> state & 1 || dead;
+	bool parked = word_flags(word) & FLAG_PARKED && f->states & PLM_ONLY_PARKED;
+	return !(f->by & PLM_BY_STATE) || f->states >> state & 1 || dead || parked;
 }
 
 static bool tasks_pass(const plm_inspect *in, const plm_task_filter *f, const plm_task_row *row)
 {
 	bool dead = f->states & PLM_ONLY_DEAD && row->marks & PLM_MARK_DEAD;
-	return (!(f->by & PLM_BY_STATE) || dead || f->states >> row->state & 1) &&
+	bool parked = f->states & PLM_ONLY_PARKED && row->marks & PLM_MARK_PARKED;
+	return (!(f->by & PLM_BY_STATE) || dead || parked || f->states >> row->state & 1) &&
 	    (!(f->by & PLM_BY_FUNCTION) || strcmp(row->function, f->function) == 0) &&
 	    (!(f->by & PLM_BY_LABEL) || strcmp(row->label, f->label) == 0) &&
 	    (!(f->by & PLM_BY_WORKER) || row->worker == f->worker) &&

@@ -47,6 +47,8 @@ static void view_read_word(uint64_t word, struct record_view *ret)
 	ret->flags = word_flags(word);
 	ret->object = ret->flags & FLAG_OBJECT;
 	ret->stopping = ret->state == RECORD_RUNNING && ret->flags & FLAGS_STOPPING;
+	ret->parked = (ret->state == RECORD_WAITING || ret->state == RECORD_READY) &&
+	    ret->flags & FLAG_PARKED;
 	ret->owner = word_owner(word);
 	ret->attempt = word_attempt(word);
 }
@@ -75,6 +77,7 @@ static void view_read_record(
 		view_function_name(t, speaker->function, ret->function);
 	ret->dead = word_retriable(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
+	ret->turn = key_turn(speaker->key);
 	ret->nargs = speaker->nargs;
 	ret->holders = hold_count(t, index);
 	ret->pending = sh_peek(&r->pending) & ~PENDING_DOOMED;

@@ -19,11 +19,13 @@ struct record_view {
 	bool part, object;
 	bool dead;     /* failed in the last of several attempts */
 	bool stopping; /* a running task was asked to stop */
+	bool parked;   /* a queued task is kept back */
 	bool damaged;  /* some number makes no sense */
 	bool moved;    /* changed during each of several readings */
 	uint32_t owner, attempt, flags;
 	char function[VIEW_TEXT_BYTES]; /* "" of an object; "#N" for a number nobody gave */
 	int priority;
+	uint64_t turn;
 	uint32_t nargs, results, holders, pending, uses;
 	uint32_t failures, returned;
 	uint64_t bytes;          /* of the value, when DONE or being filled */

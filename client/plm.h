@@ -52,7 +52,6 @@ typedef struct plm_ref {
 	uint64_t id;      /* record number and generation; 0: no future */
 	uint64_t runtime; /* the boot of the runtime */
 } plm_ref;
-
 #define PLM_REF_TEXT_BYTES 48
 
 /* A value, read-only, in place: plm_get(). Valid until plm_release(). Pass a view by address and do
@@ -67,19 +66,25 @@ typedef struct plm_view {
 /* An argument of a task: bytes, or a future, whose value the function sees. */
 typedef struct plm_arg {
 	const void *data; /* copied by the submission; may be NULL if len is 0 */
-	size_t len;
-	plm_ref future; /* used if its id is not 0 */
+	size_t len;       /* of a future: 0, or an enum plm_after */
+	plm_ref future;   /* used if its id is not 0 */
 } plm_arg;
+
+/* A future as an order without a value: the task starts when that task has ended in any way, or has
+ * failed or been cancelled; else the task is cancelled. The function sees an empty argument. */
+enum plm_after { PLM_AFTER_ANY = 1, PLM_AFTER_FAILED = 2 };
 
 #ifdef __cplusplus
 #define PLM_NONE (plm_ref{ 0, 0 })
 #define PLM_BYTES(pointer, length) (plm_arg{ (pointer), (length), { 0, 0 } })
 #define PLM_FUTURE(reference) (plm_arg{ nullptr, 0, (reference) })
+#define PLM_AFTER(reference, after) (plm_arg{ nullptr, (after), (reference) })
 #define PLM_LINKAGE "C" /* else a const variable is known in its file alone */
 #else
 #define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
 #define PLM_FUTURE(reference) ((plm_arg){ .future = (reference) })
+#define PLM_AFTER(reference, after) ((plm_arg){ .len = (after), .future = (reference) })
 #define PLM_LINKAGE
 #endif
 
@@ -221,20 +226,16 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* Waits until at least `want` of the n futures are settled (done, failed or cancelled). 0, or
  * -ETIMEDOUT. ready may be NULL; else ready[i] becomes 1 for each settled future, also on
  * -ETIMEDOUT; plm_outcome() tells which of them failed. The process need not hold the futures.
- *
  * In a task, a wait runs the awaited task in place of the waiting task, if possible. If not (the
  * awaited task runs elsewhere or has needs, or the future is an object still to be sealed) and
  * tasks are queued, a spare process takes over the cpu of the waiting task (plm --spares). When the
  * wait is over, the waiting task goes on at once: until the spare has ended its own task, one task
  * more runs than there are cpus.
- *
  * In a task also -EDEADLK, of plm_get() too, in two cases. The task waits for itself, for a task
  * with the waiting task among its arguments, or for a task in whose place the waiting task runs. Or
  * all workers and spares wait and nobody goes on for a second though tasks are queued: the wait
  * that began last fails. Let tasks take futures as arguments instead of waiting. Running tasks that
- * wait for each other are not detected: give them run_ms. (No task can be an argument of itself: a
- * reference not yet returned is -ESTALE.)
- *
+ * wait for each other are not detected: give them run_ms.
  * All of it holds for a client inside the command of a task, if it connects to the runtime of the
  * task and has PLM_TASK in its environment, except that nothing runs in place of such a wait.
  * Sleeping in poll() on plm_fd() does not count as a wait. */
@@ -263,6 +264,11 @@ int plm_cancel(plm *rt, plm_ref ref, int grace_ms);
  * not yet begun. Errors: -EALREADY (settled, or being ended), -EOVERFLOW (returned some hundred
  * times), -EINVAL (an object). */
 int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
+/* Gives a queued task another place: before all tasks of its priority; this priority (of no meaning
+ * for other places); aside, where nothing starts it until it is put back. Errors: -EALREADY (not
+ * queued any more), -EINVAL (an object), -ESTALE, -EXDEV, -ETIMEDOUT (a stopped scheduler). */
+enum plm_place { PLM_TO_FRONT = 1, PLM_TO_PRIORITY, PLM_ASIDE, PLM_BACK };
+int plm_move(plm *rt, plm_ref ref, enum plm_place place, int priority);
 /* Tells why a task failed or was cancelled (code PLM_ECANCELLED). Errors: -EINVAL (the task did not
  * fail), -EAGAIN (not settled), -ESTALE, -EXDEV. */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
@@ -283,7 +289,6 @@ int plm_check_terms(plm *rt, const plm_terms *terms);
 /* Enters the terms into the runtime's table of terms, so that a later submission with them finds
  * room there. 0; -EINVAL as above; -ENOSPC. */
 int plm_note_terms(plm *rt, const plm_terms *terms);
-
 /* Submits a failed task anew, as a task of its own with fresh budgets and limits. The failed task
  * stays as it is, and so do tasks that failed because of it. A failed task keeps its arguments for
  * the purpose as long as anybody holds the task (PLM_KEEP: until plm_forget()). If an argument
@@ -311,13 +316,15 @@ int plm_retry_many(plm *rt, const plm_ref *failed, size_t n, plm_retry_told *tol
 enum plm_command_use {           /* what a command does with a future, or what becomes one */
 	PLM_COMMAND_STDIN = 's', /* the value of `ref` is its standard input */
 	PLM_COMMAND_IN = 'n', /* the value of `ref` is a file; the variable `name` holds its path */
-	PLM_COMMAND_AFTER = 'a', /* the command starts when `ref` has succeeded */
-	PLM_COMMAND_OUT = 'o'    /* "NAME" or "NAME=FILE": a written file becomes a result */
+	PLM_COMMAND_AFTER = 'a',        /* the command starts when `ref` has succeeded */
+	PLM_COMMAND_AFTER_ANY = 'A',    /* PLM_AFTER_ANY */
+	PLM_COMMAND_AFTER_FAILED = 'F', /* PLM_AFTER_FAILED */
+	PLM_COMMAND_OUT = 'o'           /* "NAME" or "NAME=FILE": a written file becomes a result */
 };
 
 typedef struct plm_command_future {
 	int use;          /* enum plm_command_use */
-	const char *name; /* of a variable; NULL for PLM_COMMAND_STDIN and PLM_COMMAND_AFTER */
+	const char *name; /* of a variable; NULL for PLM_COMMAND_STDIN and PLM_COMMAND_AFTER... */
 	plm_ref ref;      /* PLM_NONE for PLM_COMMAND_OUT */
 } plm_command_future;
 
@@ -344,7 +351,6 @@ typedef struct plm_command_options { /* zeroes, apart from size, ask for nothing
 	const uint64_t *parts; /* offset, length, ...: parts of `input`, given through a pipe */
 	size_t part_count;
 } plm_command_options;
-
 enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */
 
 /* How plm_failure tells the end of a command. The message begins with one of these words, and the
@@ -407,21 +413,17 @@ int plm_forget(plm *rt, plm_ref ref);
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
 /* The reverse, with or without the @. -EINVAL: the text is no reference. */
 int plm_ref_parse(const char *text, plm_ref *ret);
-
 /* Returns when the scheduler has acted on everything that this process told it, such as forgotten
  * references: lists made afterwards show it. -ETIMEDOUT. */
 int plm_sync(plm *rt);
-
 /* For a signal handler: waits that would sleep return -EINTR, until plm_interrupt_end(). */
 void plm_interrupt(plm *rt);
 void plm_interrupt_end(plm *rt);
-
 /* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
  * between begin and end counts as a wait (plm_wait()). Elsewhere each call costs one look. */
 void plm_wait_begin(plm *rt);
 void plm_wait_end(plm *rt);
 int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
-
 /* A descriptor for poll() or epoll, readable after a future held by the process was settled: read 8
  * bytes, then look with plm_wait(..., 0, ...). Also readable at the end of the runtime. It belongs
  * to the handle, which closes it; the first call starts a thread. Returns the descriptor. */
@@ -475,13 +477,11 @@ plm *plm_runtime(plm_call *call);
  * no other process sees them. A worker process runs one task at a time; on the stack of a waiting
  * task the awaited task may run meanwhile. */
 #define PLM_MODULE_ABI 1
-
 typedef struct plm_export {
 	const char *name;
 	plm_function *function;
 	const char *help;
 } plm_export;
-
 typedef struct plm_module {
 	uint32_t abi;       /* PLM_MODULE_ABI */
 	uint32_t view_size; /* sizeof(plm_view) and sizeof(plm_task) when the module was built: */
@@ -561,7 +561,7 @@ static inline int plm_store_get(plm *rt, plm_store *ret)
 }
 /* 0; -EHOSTDOWN: the runtime has stopped, or all its processes have been dead for two seconds. */
 int plm_alive(plm *rt);
-/* 1: the command of a task of this runtime runs our program, and the task has not ended. Else 0. */
+/* 1: the command of a task of this runtime runs our program, and the task has not ended; or 0. */
 int plm_inside(plm *rt);
 /* Waits until the journal has written all that happened. 0 (also without one); -ETIMEDOUT. */
 int plm_flush(plm *rt, int timeout_ms);

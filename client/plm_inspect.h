@@ -86,6 +86,7 @@ typedef struct plm_runtime_row {
 	int memory_short, paused, closed;   /* as in plm_status */
 	int events_on, events_always;       /* events are written now; were asked for at boot */
 	uint64_t event_ring;                /* events kept of each process; 0: no event log */
+	char on_finish[512];                /* plm --on-finish; "": none */
 } plm_runtime_row;
 
 /* The choices made at boot, and how full the tables are. 0. Cost: constant. */
@@ -120,7 +121,8 @@ enum {                         /* bits of `marks` */
 	PLM_MARK_COMMAND = 128,
 	PLM_MARK_BLOCKED = 256, /* a worker whose task waits, while nothing runs in its place */
 	PLM_MARK_SPARE = 512,   /* a worker process that stands in for a process whose task waits */
-	PLM_MARK_DRAINED = 1024 /* a worker sent away until plm_resume_worker() */
+	PLM_MARK_DRAINED = 1024, /* a worker sent away until plm_resume_worker() */
+	PLM_MARK_PARKED = 2048   /* a queued task kept back: plm_move() */
 };
 
 #define PLM_NOBODY UINT32_MAX              /* no worker, no process slot */
@@ -146,6 +148,7 @@ typedef struct plm_task_row {
 	uint64_t value_bytes;  /* of the result */
 	uint64_t output_bytes; /* of a command's stdout; else of the result */
 	uint64_t identity[2];  /* plm_task.identity; zeroes: none */
+	uint64_t turn;         /* among tasks of its priority: the lower turn goes first */
 	char function[64];     /* "module.function"; "#N": number N names no function */
 	char label[72];        /* of a command; "": no label, unknown, or not asked for */
 	char command[1024];    /* the words of a command, else the function */
@@ -168,14 +171,15 @@ enum { /* bits of plm_task_filter.by: the fields of the filter to be judged */
 
 typedef struct plm_task_filter { /* a task has to pass every field named in `by` */
 	uint32_t by;
-	uint32_t states;      /* 1 << PLM_STATE_... for each passing state; PLM_ONLY_DEAD */
+	uint32_t states; /* 1 << PLM_STATE_... for each passing state; PLM_ONLY_DEAD, _PARKED */
 	const char *function; /* "module.function" */
 	const char *label;
 	uint32_t worker; /* running the task */
 	uint32_t holder; /* the process slot of a client holding the task */
 } plm_task_filter;
 
-#define PLM_ONLY_DEAD ((uint32_t)1 << PLM_STATES) /* tasks with PLM_MARK_DEAD pass */
+#define PLM_ONLY_DEAD ((uint32_t)1 << PLM_STATES)         /* tasks with PLM_MARK_DEAD pass */
+#define PLM_ONLY_PARKED ((uint32_t)1 << (PLM_STATES + 1)) /* tasks with PLM_MARK_PARKED pass */
 
 /* A page of the tasks passing the filter; NULL: of all tasks. Reserved records, objects, and
  * further results of a task have no row. Returns the number of rows; -EINVAL: a missing pointer.

@@ -107,7 +107,8 @@ static int ref_late_settle(struct plm *rt, uint64_t deadline)
 
 /* ---- asking ---- */
 
-int ref_ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
+/* dropped: the future of which no hold may stay if the answer comes after all; 0: none. */
+static int ref_ask_about(struct plm *rt, uint64_t ref, uint64_t dropped, uint64_t deadline_ns)
 {
 	uint32_t times = 0;
 	int r = ref_late_settle(rt, deadline_ns);
@@ -122,9 +123,28 @@ int ref_ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 		times++;
 	} while (r == -ETIMEDOUT && clock_ns() < deadline_ns);
 	if (r < 0)
-		ref_late_begin(rt, ref);
+		ref_late_begin(rt, dropped);
 	else if (times > 1)
 		ref_late_begin(rt, 0);
+	return r;
+}
+
+int ref_ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
+{
+	return ref_ask_about(rt, ref, ref, deadline_ns);
+}
+
+/* Old questions are settled before the order is written: they are about other tasks. An order that
+ * nobody answered is withdrawn. */
+int ref_ask_move(
+    struct plm *rt, uint64_t ref, uint64_t order, uint64_t deadline_ns, uint64_t *ret_answer)
+{
+	int r = ref_late_settle(rt, deadline_ns);
+	if (r < 0)
+		return r;
+	sh_store(&rt->me->move, order, "move, ordered");
+	r = ref_ask_about(rt, ref, 0, deadline_ns);
+	*ret_answer = sh_swap(&rt->me->move, 0, "move, taken");
 	return r;
 }
 

@@ -61,6 +61,10 @@ void ref_drop_adopted(struct plm *rt);
 /* Asks the scheduler for a hold, under import_mutex. 0: answered; the hold may have been refused.
  * -ETIMEDOUT, or -errno with a why. */
 int ref_ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns);
+/* Asks in the same way with an order beside the question (tables/moves.h). The caller has a hold.
+ */
+int ref_ask_move(
+    struct plm *rt, uint64_t ref, uint64_t order, uint64_t deadline_ns, uint64_t *ret_answer);
 /* Waits until the scheduler has acted on all hints of our process; -ETIMEDOUT. */
 int handle_sync(struct plm *rt);
 

@@ -95,8 +95,9 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 /* Refuses a failed argument: the new task would only fail again. An argument retried in the same
  * call may have failed again meanwhile, and then the new task tells of that. */
 static int retry_take_future(
-    struct plm *rt, const struct again *again, size_t number, uint64_t ref, plm_arg *ret)
+    struct plm *rt, const struct again *again, size_t number, const struct arg *arg, plm_arg *ret)
 {
+	uint64_t ref = arg->future->ref;
 	char text[PLM_REF_TEXT_BYTES];
 	uint64_t word;
 	plm_ref future = ref_public(rt, ref);
@@ -109,13 +110,14 @@ static int retry_take_future(
 		return error;
 	ref_speaker(rt, r, &word);
 	plm_ref_print(future, text);
-	if (word_settled(word) && word_state(word) != RECORD_DONE && !retried_now)
+	if (word_settled(word) && word_state(word) != RECORD_DONE && !retried_now &&
+	    arg->condition == ARG_VALUE)
 		return why(-EINVAL,
 		    "argument %zu of the task, %s, has %s: retry the argument first, or together "
 		    "with the task",
 		    number, text,
 		    word_state(word) == RECORD_FAILED ? "failed too" : "been cancelled");
-	*ret = PLM_FUTURE(future);
+	*ret = PLM_AFTER(future, arg->condition);
 	return 0;
 }
 
@@ -130,7 +132,7 @@ static int retry_take_arguments(
 	for (; readable && i < n && args_next(&reader, &arg); i++) {
 		int error = 0;
 		if (arg.future)
-			error = retry_take_future(rt, again, i + 1, arg.future->ref, &ret[i]);
+			error = retry_take_future(rt, again, i + 1, &arg, &ret[i]);
 		else
 			ret[i] = PLM_BYTES(arg.data, arg.length);
 		if (error < 0)

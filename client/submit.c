@@ -64,6 +64,9 @@ static int submit_measure_arg(struct plm *rt, const plm_task *task, size_t i, st
 	if (arg->future.id) {
 		uint64_t word;
 		int r = 0;
+		if (arg->len >= ARG_CONDITIONS)
+			return why(-EINVAL, "%s: argument %zu is a future with the length %zu",
+			    task->function, i + 1, arg->len);
 		if (!ref_resolve(rt, arg->future, &word, &r))
 			return r;
 		s->futures++;
@@ -191,7 +194,8 @@ static int submit_fill_args(
 	args_begin(&writer, block, (uint32_t)task->nargs);
 	for (size_t i = 0; i < task->nargs; i++) {
 		if (task->args[i].future.id)
-			args_add_future(&writer, task->args[i].future.id);
+			args_add_future(&writer, task->args[i].future.id,
+			    (enum arg_condition)task->args[i].len);
 		else
 			args_add_bytes(&writer, task->args[i].data, task->args[i].len);
 	}

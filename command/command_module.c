@@ -52,7 +52,9 @@ static int command_take_fields(struct command *c)
 		case COMMAND_STDIN_VALUE:
 		case COMMAND_IN:
 		case COMMAND_OUT:
-		case COMMAND_AFTER: break; /* value_files.c */
+		case COMMAND_AFTER:
+		case COMMAND_AFTER_ANY:
+		case COMMAND_AFTER_FAILED: break; /* value_files.c */
 		case COMMAND_OUTLET: c->has_outlet = true; break;
 		case COMMAND_LABEL: c->label = text; break;
 		case COMMAND_SHELL: c->shell = true; break;

@@ -1,5 +1,6 @@
 /* environment.c - the environment of a command: the submitter's variables, the task's additions,
  * and the variables only the worker knows. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/check.h"
 #include "topology/threads.h"
 #include "command/command_run.h"
+#include "tables/edges.h"
 #include "worker/needs.h"
 
 enum { OURS_MAX = 16 };
@@ -72,6 +74,41 @@ static void environment_set_task(struct variables *v, const struct plm_call *cal
 	environment_set_own(v, "PLM_ATTEMPT=%u", word_attempt(call->word));
 	environment_set_own(v, "PLM_WORKER=%u", rt->me->worker);
 	environment_set_own(v, "PLM_SLOT=%u", rt->self);
+}
+
+/* What became of a task: the code is an exit code, or 128 + a signal; of a function its code. */
+static void environment_set_end(struct variables *v, const struct plm *rt, const struct record *r)
+{
+	char task[PLM_REF_TEXT_BYTES];
+	uint64_t word = sh_load(&r->state);
+	enum record_state state = word_state(word);
+	plm_ref_print(
+	    ref_public(rt, record_ref(record_index(&rt->tables, r), word_generation(word))), task);
+	environment_set_own(v, "PLM_AFTER=%s", task);
+	environment_set_own(v, "PLM_AFTER_STATE=%s", record_state_name(state));
+	environment_set_own(v, "PLM_AFTER_CODE=%d",
+	    state == RECORD_FAILED          ? (int)r->failure.code
+		: state == RECORD_CANCELLED ? COMMAND_SIGNALLED + SIGINT
+					    : 0);
+}
+
+/* For a command that runs after another task in any case, or after its failure. Of several tasks
+ * the first counts. */
+static void environment_set_after(struct variables *v, const struct plm_call *call)
+{
+	const struct plm *rt = call->rt;
+	struct args_reader reader;
+	struct arg arg;
+	bool readable = args_open(&rt->tables, call->record, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		const struct record *r = arg.future && arg.condition != ARG_VALUE
+		    ? edges_speaker(&rt->tables, arg.future->ref)
+		    : NULL;
+		if (!r)
+			continue;
+		environment_set_end(v, rt, r);
+		return;
+	}
 }
 
 /* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task
@@ -185,5 +222,6 @@ int command_environment(struct command *c)
 	environment_add_fields(&v, c);
 	environment_add_files(&v, c);
 	environment_set_task(&v, c->call);
+	environment_set_after(&v, c->call);
 	return environment_set_makeflags(&v, c);
 }

@@ -34,9 +34,15 @@ enum {
 
 /* ---- the request ---- */
 
+static bool value_files_is_order(enum command_field field)
+{
+	return field == COMMAND_AFTER || field == COMMAND_AFTER_ANY ||
+	    field == COMMAND_AFTER_FAILED;
+}
+
 static bool value_files_takes_future(enum command_field field)
 {
-	return field == COMMAND_IN || field == COMMAND_STDIN_VALUE || field == COMMAND_AFTER;
+	return field == COMMAND_IN || field == COMMAND_STDIN_VALUE || value_files_is_order(field);
 }
 
 static bool value_files_is_file(enum command_field field)
@@ -57,7 +63,7 @@ static void value_files_count(struct command *c, size_t *ret_files)
 
 static int value_files_check_name(struct command *c, enum command_field field, const char *text)
 {
-	if (field == COMMAND_STDIN_VALUE || field == COMMAND_AFTER ||
+	if (field == COMMAND_STDIN_VALUE || value_files_is_order(field) ||
 	    (field == COMMAND_IN && command_variable(text) && !strchr(text, '=')) ||
 	    (field == COMMAND_OUT && command_variable(text) && command_out_file(text)))
 		return 0;

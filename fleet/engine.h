@@ -71,6 +71,9 @@ static inline unsigned engine_part_of(uint64_t id)
 /* An id as a reference, and back; *ret_id is 0 for a reference of another queue. */
 plm_ref engine_ref(const struct engine *e, uint64_t id);
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id); /* 0, or -EXDEV */
+/* The same without a handle, which another thread may be using. */
+plm_ref engine_ref_of(uint64_t epoch, uint64_t id);
+bool engine_id_of(uint64_t epoch, plm_ref ref, uint64_t *ret_id);
 
 /* ---- add ---- */
 

@@ -277,20 +277,30 @@ const char *engine_own_address(const struct engine *e)
  * the number of the result. */
 enum { REF_HIGH_BITS = ENGINE_TASK_BITS - 32 };
 
-plm_ref engine_ref(const struct engine *e, uint64_t id)
+plm_ref engine_ref_of(uint64_t epoch, uint64_t id)
 {
 	uint64_t high = engine_task_id(id) >> 32 | (uint64_t)engine_part_of(id) << REF_HIGH_BITS;
-	return (plm_ref){ .id = (id & UINT32_MAX) | (high + 1) << 32, .runtime = e->epoch_number };
+	return (plm_ref){ .id = (id & UINT32_MAX) | (high + 1) << 32, .runtime = epoch };
+}
+
+plm_ref engine_ref(const struct engine *e, uint64_t id)
+{
+	return engine_ref_of(e->epoch_number, id);
+}
+
+bool engine_id_of(uint64_t epoch, plm_ref ref, uint64_t *ret_id)
+{
+	uint64_t high = (ref.id >> 32) - 1;
+	*ret_id = ref.runtime == epoch && ref.id >> 32
+	    ? engine_value_id((ref.id & UINT32_MAX) | (high & ((1 << REF_HIGH_BITS) - 1)) << 32,
+		  (unsigned)(high >> REF_HIGH_BITS))
+	    : 0;
+	return *ret_id != 0;
 }
 
 int engine_id(const struct engine *e, plm_ref ref, uint64_t *ret_id)
 {
-	uint64_t high = (ref.id >> 32) - 1;
-	*ret_id = ref.runtime == e->epoch_number && ref.id >> 32
-	    ? engine_value_id((ref.id & UINT32_MAX) | (high & ((1 << REF_HIGH_BITS) - 1)) << 32,
-		  (unsigned)(high >> REF_HIGH_BITS))
-	    : 0;
-	return *ret_id
+	return engine_id_of(e->epoch_number, ref, ret_id)
 	    ? 0
 	    : why(-EXDEV, "the reference is of another fleet or runtime than %s", e->url.shown);
 }

@@ -1138,7 +1138,7 @@ local function claim(P, args)
 	end
 	if not lives(l, member) then
 		close(l)
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	l.claims = {}
 	for i = 6, #args, 2 do
@@ -1351,7 +1351,7 @@ local function renew(P, args)
 	sweep(l)
 	if not lives(l, member) then
 		close(l)
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
@@ -1373,7 +1373,7 @@ local function mine(P, args)
 	local member = args[2]
 	local reply = { tonumber(call('HGET', P .. 'h:' .. member, 'pushed') or 0) }
 	if not call('ZSCORE', P .. 'lease', member) then
-		return redis.error_reply('PLMLOST')
+		return redis.error_reply('PLMLOST the lease is over')
 	end
 	for _, id in ipairs(claimed_by(ledger(P, 0), member)) do
 		reply[#reply + 1] = id

@@ -33,11 +33,15 @@ static void words_put(struct task_words *w, const void *data, size_t n)
 	w->bytes += n;
 }
 
-static int words_put_task(struct task_words *w, const struct engine *e, plm_ref ref)
+static int words_put_task(struct task_words *w, const struct engine *e, const plm_arg *arg)
 {
 	uint32_t mark = ARG_TASK;
 	uint64_t id;
-	int r = engine_id(e, ref, &id);
+	if (arg->len)
+		return why(-EINVAL,
+		    "a task of a fleet starts after tasks that have succeeded: neither --after-any "
+		    "nor --after-failed can be used");
+	int r = engine_id(e, arg->future, &id);
 	if (r < 0)
 		return r;
 	if (w->afters == COUNT_OF(w->after))
@@ -85,7 +89,7 @@ int task_words_write(struct task_words *w, const struct engine *e, const plm_tas
 		const plm_arg *arg = &task->args[i];
 		uint32_t length = (uint32_t)arg->len;
 		if (arg->future.id) {
-			r = words_put_task(w, e, arg->future);
+			r = words_put_task(w, e, arg);
 		} else if (arg->len >= ENGINE_VALUE_MOST) {
 			r = -E2BIG;
 		} else {

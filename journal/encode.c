@@ -72,6 +72,12 @@ static int encode_put_number(
 	return 0;
 }
 
+static bool encode_has_number(enum argument_kind kind)
+{
+	return kind == ARGUMENT_SHARED || kind == ARGUMENT_TASK || kind == ARGUMENT_AFTER_ANY ||
+	    kind == ARGUMENT_AFTER_FAILED || kind == ARGUMENT_LOST;
+}
+
 bool encoding_next(const unsigned char *bytes, size_t length, size_t *at, struct argument *ret)
 {
 	if (*at >= length)
@@ -91,9 +97,7 @@ bool encoding_next(const unsigned char *bytes, size_t length, size_t *at, struct
 		*at += 1 + sizeof n + n;
 		return true;
 	}
-	if ((ret->kind != ARGUMENT_SHARED && ret->kind != ARGUMENT_TASK &&
-		ret->kind != ARGUMENT_LOST) ||
-	    left < sizeof ret->id + sizeof ret->which)
+	if (!encode_has_number(ret->kind) || left < sizeof ret->id + sizeof ret->which)
 		return false;
 	memcpy(&ret->id, from, sizeof ret->id);
 	memcpy(&ret->which, from + sizeof ret->id, sizeof ret->which);
@@ -159,6 +163,34 @@ static uint64_t encode_task_of(const struct journal *j, const struct record *r, 
 	    : 0;
 }
 
+/* The number of a task whose end another task needs. */
+static int encode_put_needed(
+    struct journal *j, uint64_t task, enum argument_kind kind, uint32_t which, struct encoding *e)
+{
+	j->any_needed = true;
+	int r = db_run(&j->db, DB_ADD_NEEDED, BIND(bind_uint(task)));
+	return r < 0 ? r : encode_put_number(e, kind, task, which);
+}
+
+/* An order after a task. A met order is an empty argument. A task that is not durable ends with the
+ * runtime: after a boot everything that waits for any end of it may start. */
+static int encode_put_order(
+    struct journal *j, const struct arg *arg, uint32_t number, struct encoding *e)
+{
+	uint64_t word = 0;
+	const struct record *r = edges_speaker(&j->rt.tables, arg->future->ref);
+	if (r)
+		word = sh_load(&r->state);
+	bool any = arg->condition == ARG_AFTER_ANY;
+	if (r && arg_met(arg->condition, word_state(word)))
+		return encode_put_bytes(e, NULL, 0);
+	uint64_t task = r ? encode_task_of(j, r, word) : 0;
+	if (!task)
+		return any ? encode_put_bytes(e, NULL, 0)
+			   : encode_lose(e, number, "a future of a task that is not durable");
+	return encode_put_needed(j, task, any ? ARGUMENT_AFTER_ANY : ARGUMENT_AFTER_FAILED, 0, e);
+}
+
 static int encode_put_future(
     struct journal *j, uint64_t ref, uint64_t id, uint32_t number, struct encoding *e)
 {
@@ -187,10 +219,7 @@ static int encode_put_future(
 	uint64_t task = encode_task_of(j, speaker, spoken);
 	if (!task)
 		return encode_lose(e, number, "a future of a task that is not durable");
-	j->any_needed = true;
-	int done = db_run(&j->db, DB_ADD_NEEDED, BIND(bind_uint(task)));
-	return done < 0 ? done
-			: encode_put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
+	return encode_put_needed(j, task, ARGUMENT_TASK, part ? r->part.which : 0, e);
 }
 
 int encode_args(struct journal *j, struct record *r, uint64_t id, struct encoding *ret)
@@ -206,7 +235,9 @@ int encode_args(struct journal *j, struct record *r, uint64_t id, struct encodin
 	}
 	while (done == 0 && args_next(&reader, &arg)) {
 		uint64_t blob;
-		if (arg.future) {
+		if (arg.future && arg.condition != ARG_VALUE) {
+			done = encode_put_order(j, &arg, reader.next, ret);
+		} else if (arg.future) {
 			done = encode_put_future(j, arg.future->ref, id, reader.next, ret);
 		} else if (arg.length < SHARED_BYTES_MIN) {
 			done = encode_put_bytes(ret, arg.data, arg.length);

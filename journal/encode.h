@@ -1,10 +1,10 @@
 /* encode.h - the arguments of a task as bytes that outlive the segments.
  *
  * An argument is a letter and then: bytes (b), the number of a blob (s), or a task of this journal
- * and the number of a result (t). Long bytes, an environment for instance, may occur in many tasks,
- * so they are stored once, as a blob found by a hash and confirmed by comparison. A settled future
- * is encoded as a value.
- * Where: the journal.  Blocks: on the disk.  Errors: -errno with a why. */
+ * and the number of a result (t), or only the order after the task (a, f: enum arg_condition). Long
+ * bytes, an environment for instance, may occur in many tasks, so they are stored once, as a blob
+ * found by a hash and confirmed by comparison. A settled future is encoded as a value. Where: the
+ * journal.  Blocks: on the disk.  Errors: -errno with a why. */
 #ifndef PLM_JOURNAL_ENCODE_H
 #define PLM_JOURNAL_ENCODE_H
 
@@ -45,6 +45,8 @@ enum argument_kind {
 	ARGUMENT_BYTES = 'b',
 	ARGUMENT_SHARED = 's',
 	ARGUMENT_TASK = 't',
+	ARGUMENT_AFTER_ANY = 'a',
+	ARGUMENT_AFTER_FAILED = 'f',
 	ARGUMENT_LOST = 'x'
 };
 struct argument {

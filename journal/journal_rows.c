@@ -205,14 +205,25 @@ static int rows_add_ended(struct journal *j, struct record *r, uint64_t word, ui
 	return done;
 }
 
-int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message)
+static int rows_add_unqueued(struct journal *j, int64_t task, enum record_state state, bool dead,
+    int code, const char *message)
 {
 	return db_run(&j->db, DB_ADD_ENDED,
-	    BIND(bind_int(task), bind_int(j->boot), bind_int(RECORD_FAILED), bind_int(dead),
+	    BIND(bind_int(task), bind_int(j->boot), bind_int(state), bind_int(dead),
 		bind_int(journal_now()), bind_int(0), bind_int(0), bind_int(UNKNOWN),
 		bind_int(code), bind_int(0), bind_int(UNKNOWN), bind_text(message), bind_int(0),
 		bind_int(0), bind_int(0), bind_int(0), bind_int(0), bind_int(0), bind_blob(NULL, 0),
 		bind_blob(NULL, 0)));
+}
+
+int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message)
+{
+	return rows_add_unqueued(j, task, RECORD_FAILED, dead, code, message);
+}
+
+int rows_cancel_unqueued(struct journal *j, int64_t task, const char *message)
+{
+	return rows_add_unqueued(j, task, RECORD_CANCELLED, false, ECANCELED, message);
 }
 
 /* ---- a look ---- */

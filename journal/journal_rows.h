@@ -16,5 +16,7 @@ struct journal;
 int rows_look(struct journal *j, uint32_t index);
 /* A task ended without having been queued again: 0 or -errno. */
 int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message);
+/* The same for a task not needed any more: it counts as cancelled. */
+int rows_cancel_unqueued(struct journal *j, int64_t task, const char *message);
 
 #endif

@@ -287,6 +287,32 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 	return resume_end_failed(j, t, ESTALE, message);
 }
 
+/* An order after a task, without a value. An ended task is no record any more. */
+static int resume_take_order(struct journal *j, struct task *t, uint64_t id, enum plm_after after)
+{
+	char message[128];
+	int64_t state;
+	int r = db_number(&j->db, DB_FIND_ENDED, &state, BIND(bind_uint(id)));
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		uint64_t ref = resume_ref_of(j, id), word;
+		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
+			return SKIPPED; /* the task waits for a module */
+		t->arg[t->nargs++] = PLM_AFTER(ref_public(&j->rt, ref), after);
+		return QUEUED;
+	}
+	if (after == PLM_AFTER_FAILED && state == RECORD_DONE) {
+		snprintf(message, sizeof message,
+		    "not needed: task %llu succeeded, and this task was to run after its failure",
+		    (unsigned long long)id);
+		r = rows_cancel_unqueued(j, t->id, message);
+		return r < 0 ? r : ENDED;
+	}
+	t->arg[t->nargs++] = PLM_BYTES(NULL, 0);
+	return QUEUED;
+}
+
 static int resume_take_arguments(struct journal *j, struct task *t)
 {
 	struct argument argument;
@@ -303,6 +329,10 @@ static int resume_take_arguments(struct journal *j, struct task *t)
 			t->arg[t->nargs++] = PLM_BYTES(argument.data, argument.length);
 		else if (argument.kind == ARGUMENT_SHARED)
 			r = resume_take_blob(j, t, argument.id);
+		else if (argument.kind == ARGUMENT_AFTER_ANY)
+			r = resume_take_order(j, t, argument.id, PLM_AFTER_ANY);
+		else if (argument.kind == ARGUMENT_AFTER_FAILED)
+			r = resume_take_order(j, t, argument.id, PLM_AFTER_FAILED);
 		else
 			r = resume_take_result(j, t, argument.id, argument.which);
 	}

@@ -125,6 +125,8 @@ static int manager_make_tables(struct manager *m)
 	c->memory = m->options->memory;
 	c->memory_rules = m->options->memory_rules;
 	c->retention = m->options->retention;
+	if (m->options->on_finish)
+		snprintf(c->on_finish, sizeof c->on_finish, "%s", m->options->on_finish);
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;

@@ -103,6 +103,15 @@ static int option_rows_keep_finished(void *target, const struct option_given *gi
 	return retention_parse(given->what, given->text, &((struct options *)target)->retention);
 }
 
+static int option_rows_on_finish(void *target, const struct option_given *given)
+{
+	if (strlen(given->text) >= ON_FINISH_BYTES)
+		return why(-EINVAL, "%s has %d bytes at most: put a longer line into a script",
+		    given->what, ON_FINISH_BYTES - 1);
+	((struct options *)target)->on_finish = given->text;
+	return 0;
+}
+
 static int option_rows_accept_free(void *target, const struct option_given *given)
 {
 	return threshold_parse(given->what, given->text, &((struct options *)target)->accept_free);
@@ -236,6 +245,10 @@ const struct option_row option_rows[] = {
 		    "failed results after four times AGE. When new tasks need the room, the "
 		    "oldest results leave, too. all: no result leaves before `plmctl forget`",
 	    .take = option_rows_keep_finished },
+	{ "on-finish", NULL, NULL, OPTION_TEXT, .word = "LINE",
+	    .help = "run LINE in a shell after the end of each command of `plmctl submit` that has "
+		    "no --on-finish of its own",
+	    .take = option_rows_on_finish },
 	{ "processes", NULL, "PLM_PROCESSES", OPTION_NUMBER, .word = "N",
 	    .standard = "256, or more for many workers",
 	    .help = "process slots, a multiple of 64: for workers, their spares, clients, and 2",

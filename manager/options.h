@@ -33,6 +33,7 @@ struct options {
 	struct threshold accept_free, return_free;
 	struct memory_rules memory_rules; /* made of the two thresholds */
 	struct retention retention;
+	const char *on_finish;  /* NULL: none */
 	uint32_t reserve_cores; /* left to other programs, of the cores plm may run on */
 	uint32_t policy;        /* number of the policy */
 	uint64_t seed;          /* of random draws */

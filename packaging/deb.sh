@@ -3,13 +3,13 @@
 #
 #	deb.sh VERSION SOVERSION OUT
 #
-# OUT gets three packages. packaging/README.md says which file goes where, and why. Needs dpkg-deb,
+# OUT gets four packages. packaging/README.md says which file goes where, and why. Needs dpkg-deb,
 # dpkg-shlibdeps (dpkg-dev) and strip (binutils); root is not needed.
 set -eu -o pipefail
 export LC_ALL=C
 umask 022
 version=$1 soversion=$2 folder=$3
-library=libplm$soversion
+library=libplm$soversion fleet=libplm-fleet$soversion
 architecture=$(dpkg --print-architecture)
 maintainer=${DEBFULLNAME:-plm developers} address=${DEBEMAIL:-plm@localhost}
 
@@ -28,11 +28,13 @@ depends() { # FILE...
 	local work=$out/shlibdeps
 	mkdir -p "$work/debian"
 	printf 'Source: plm\n\nPackage: plm\nArchitecture: any\n' >"$work/debian/control"
-	(cd "$work" && dpkg-shlibdeps -O "$@" 2>warnings) | sed -n 's/^shlibs:Depends=//p' || {
+	(cd "$work" && dpkg-shlibdeps --ignore-missing-info -l"$root/usr/lib" \
+		-O "$@" 2>warnings) | sed -n 's/^shlibs:Depends=//p' || {
 		cat "$work/warnings" >&2
 		return 1
 	}
-	grep -v 'should already be installed in their package' "$work/warnings" >&2 || true
+	# libplm is a package of this run, and named by hand.
+	grep -vE 'should already be installed in their package|libplm\.so' "$work/warnings" >&2 || true
 }
 
 build() { # PACKAGE, with the fields of its control file that differ on stdin
@@ -68,15 +70,18 @@ gzip -9n "$root"/usr/share/man/man*/*
 # Debian's zsh looks there, and not into site-functions, for the completions of packages.
 mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
 needed_by_programs=$(depends "$root"/usr/bin/*)
-needed_by_library=$(depends "$root"/usr/lib/libplm*.so.*.*)
+needed_by_library=$(depends "$root"/usr/lib/libplm.so.*.*)
+needed_by_fleet=$(depends "$root"/usr/lib/libplm-fleet.so.*.*)
 
-for name in libplm libplm-fleet; do
-	take "$library" "usr/lib/$name.so.$soversion" "usr/lib/$name.so.$version"
-done
+take "$library" "usr/lib/libplm.so.$soversion" "usr/lib/libplm.so.$version"
 mkdir -p "$out/$library/DEBIAN"
-printf '%s\n' "libplm $soversion $library (>= $version)" \
-	"libplm-fleet $soversion $library (>= $version)" >"$out/$library/DEBIAN/shlibs"
+echo "libplm $soversion $library (>= $version)" >"$out/$library/DEBIAN/shlibs"
 echo "activate-noawait ldconfig" >"$out/$library/DEBIAN/triggers"
+
+take "$fleet" "usr/lib/libplm-fleet.so.$soversion" "usr/lib/libplm-fleet.so.$version"
+mkdir -p "$out/$fleet/DEBIAN"
+echo "libplm-fleet $soversion $fleet (>= $version)" >"$out/$fleet/DEBIAN/shlibs"
+echo "activate-noawait ldconfig" >"$out/$fleet/DEBIAN/triggers"
 
 take libplm-dev usr/include usr/lib/libplm.so usr/lib/libplm-fleet.so usr/lib/libplm.a \
 	usr/lib/pkgconfig
@@ -94,9 +99,16 @@ Description: task runtime for one machine (shared library)
  The client library of plm: programs submit tasks, wait for results and pass
  large values through shared memory.
 END
+build "$fleet" <<END
+Section: libs
+Depends: $library (= $version), $needed_by_fleet
+Description: fleets of plm: tasks for many machines (shared library)
+ The client library for fleets of plm: programs submit tasks to a queue in Redis
+ or Valkey that the runtimes of many machines share.
+END
 build libplm-dev <<END
 Section: libdevel
-Depends: $library (= $version)
+Depends: $library (= $version), $fleet (= $version)
 Suggests: plm, pkg-config, liburcu-dev, libhwloc-dev, libnuma-dev
 Description: task runtime for one machine (development files)
  Headers, pkg-config file, static library and examples for programs and modules

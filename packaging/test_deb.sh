@@ -69,7 +69,7 @@ for tool in dpkg gcc pkg-config; do
 done
 shopt -s nullglob
 debs=("$top"/build/deb/*.deb)
-[ ${#debs[@]} -eq 3 ] || fail "build/deb has ${#debs[@]} packages instead of 3; run make deb"
+[ ${#debs[@]} -eq 4 ] || fail "build/deb has ${#debs[@]} packages instead of 4; run make deb"
 packages=()
 for deb in "${debs[@]}"; do
 	packages+=("$(dpkg-deb --field "$deb" Package)")
@@ -128,10 +128,11 @@ case $(ldd dot) in
 *) ldd dot; fail "dot does not find the libplm of the package" ;;
 esac
 # shellcheck disable=SC2046
-echo '#include <plm_fleet.h>
-int main(void) { return 0; }' | gcc -x c -o fleet - $(pkg-config --cflags --libs plm-fleet) ||
-	fail "a program for a fleet cannot be built"
-dpkg -S /usr/lib/libplm-fleet.so.[0-9] | grep -q '^libplm' || fail "libplm-fleet is not in libplm"
+gcc -o fleet $examples/client_fleet.c $(pkg-config --cflags --libs plm-fleet)
+! ./fleet 2>said || fail "a fleet without an address"
+expect "a program of a fleet" 1 "$(grep -c 'PLM_FLEET is not set' said)"
+dpkg -S /usr/lib/libplm-fleet.so.[0-9] | grep -q '^libplm-fleet' ||
+	fail "libplm-fleet is not in its package"
 plm --daemon --workers 2 >/dev/null
 expect "a function" hello "$(plmctl call probe.echo hello)"
 expect "a command" hello "$(plmctl submit -- echo hello)"

@@ -46,7 +46,8 @@ static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *
 	uint64_t word = sh_load(&r->state);
 	*ret_rank = key_rank(sh_once(r->key));
 	return hint_fits(hint, word) && word_state(word) == RECORD_READY &&
-	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) && !due_is_resting(t, r, word);
+	    !(word_flags(word) & FLAGS_KEPT_BACK) && !record_needs(t, r) &&
+	    !due_is_resting(t, r, word);
 }
 
 /* True: a task above this rank stands behind another in front of the worker; for a quick worker,

@@ -2,7 +2,9 @@
  *
  * A task is admitted at the first meeting: its arguments are counted as uses of the named records,
  * which keeps the values, and are linked to unsettled records. A task is ready when no argument is
- * missing. A task fails as soon as one argument has failed, with the same root. A settled task is
+ * missing. A task fails as soon as one argument has failed, with the same root; a task that comes
+ * after an argument in any case, or only after a failure, has a condition (tables/args.h) instead,
+ * and is cancelled when it is not needed. A settled task is
  * finished when no list holds an edge of the task any more: then the arguments are released. A
  * worker may tell the dependants of a record itself (worker/successor.c); then graph.c finds none.
  */
@@ -157,16 +159,27 @@ static void graph_become_ready(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) == RECORD_WAITING &&
-	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0)) {
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word),
+		word_flags(word) & FLAG_PARKED)) {
 		if (eventlog_on(s->t))
 			task_log_ready(s, index, word);
 		ready_add(s, index);
 	}
 }
 
+/* Ends a task that will never run, since `cause` was settled against the condition. */
+static void graph_end_unmet(
+    struct scheduler *s, uint32_t index, const struct record *cause, enum arg_condition condition)
+{
+	if (condition == ARG_AFTER_FAILED)
+		graph_cancel(s, index); /* not needed: `cause` succeeded */
+	else
+		graph_fail_because(s, index, cause);
+}
+
 /* Applies the state of one argument to the task. False: the task is over. */
-static bool graph_heed_argument(
-    struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
+static bool graph_heed_argument(struct scheduler *s, uint32_t index, struct record *speaker,
+    enum arg_condition condition, uint32_t number)
 {
 	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 	if (!speaker) {
@@ -177,9 +190,9 @@ static bool graph_heed_argument(
 	 * reverse. */
 	if (state_settled(state) && sh_peek(&speaker->dependents))
 		graph_settled(s, record_index(s->t, speaker));
-	if (state != RECORD_FAILED && state != RECORD_CANCELLED)
+	if (!state_settled(state) || arg_met(condition, state))
 		return true;
-	graph_fail_because(s, index, speaker);
+	graph_end_unmet(s, index, speaker, condition);
 	return false;
 }
 
@@ -227,7 +240,7 @@ static void graph_judge(struct scheduler *s, uint32_t index, bool misses)
 	while (args_next(&reader, &arg))
 		if (arg.future &&
 		    !graph_heed_argument(
-			s, index, edges_speaker(s->t, arg.future->ref), reader.next))
+			s, index, edges_speaker(s->t, arg.future->ref), arg.condition, reader.next))
 			return;
 	if (!misses)
 		graph_become_ready(s, index);
@@ -243,8 +256,10 @@ void graph_check(struct scheduler *s, uint32_t index)
 
 void graph_admit(struct scheduler *s, uint32_t index)
 {
-	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED)
-		return; /* a doubled hint */
+	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED) {
+		graph_check(s, index); /* a worker met an unmet condition; or a doubled hint */
+		return;
+	}
 	graph_lock(s);
 	graph_count_and_link_locked(s, index);
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
@@ -359,10 +374,9 @@ static void graph_tell_dependent(
     struct scheduler *s, struct edge_taken edge, const struct record *settled)
 {
 	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
-	bool failed = word_state(sh_load(&settled->state)) != RECORD_DONE;
-	if (state == RECORD_WAITING && failed &&
+	if (state == RECORD_WAITING && !edge.met &&
 	    (edge.last || !record_wants_any(s->t, record_at(s->t, edge.task))))
-		graph_fail_because(s, edge.task, settled);
+		graph_end_unmet(s, edge.task, settled, edge.condition);
 	else if (state == RECORD_WAITING && edge.last && !edge.doomed)
 		graph_become_ready(s, edge.task);
 	else if (edge.last)

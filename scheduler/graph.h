@@ -5,7 +5,8 @@
 #include "scheduler/workers.h"
 
 /* ---- graph.c ---- */
-/* First meeting with a WAITING task: counts the arguments and links the task to unsettled ones. */
+/* First meeting with a WAITING task: counts the arguments and links the task to unsettled ones.
+ * Later meetings: graph_check(). */
 void graph_admit(struct scheduler *s, uint32_t index);
 /* For an admitted task: fails the task if an argument has failed, makes it READY if none is
  * missing. */
@@ -54,6 +55,10 @@ uint32_t limits_enforce(struct scheduler *s);            /* handles due tasks; h
 uint64_t limits_next_ns(struct scheduler *s);            /* time of the next due task */
 /* Ends a task past this limit, as graph_fail() does. word: read before any change. */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
+
+/* ---- move.c ---- */
+/* The process asks for a hold on this task: obeys its order about the task, if there is one. */
+void move_look(struct scheduler *s, uint32_t process, uint32_t index);
 
 /* ---- pressure.c ---- */
 void pressure_look(struct scheduler *s); /* if the time has come */

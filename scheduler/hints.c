@@ -62,6 +62,7 @@ static void hints_on_import(struct scheduler *s, uint32_t process, uint32_t inde
 	if (!sh_load(unclean))
 		sh_store(unclean, 1, "unclean");
 	hints_on_held(s, process, index, word);
+	move_look(s, process, index);
 }
 
 /* A refused import is answered, too: the client waits for the answer, then looks at the record. */

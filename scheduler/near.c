@@ -31,7 +31,8 @@ static size_t near_find_bytes(struct scheduler *s, struct record *task, struct p
 	if (!args_open(s->t, task, &reader))
 		return 0;
 	while (n < FUTURES_LOOKED_AT && args_next(&reader, &arg)) {
-		const struct record *by = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		bool read = arg.future && arg.condition == ARG_VALUE;
+		const struct record *by = read ? edges_speaker(s->t, arg.future->ref) : NULL;
 		uint64_t word = by ? sh_load(&by->state) : 0;
 		if (word_state(word) != RECORD_DONE)
 			continue;

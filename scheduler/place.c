@@ -16,14 +16,16 @@ enum {
 
 /* ---- into the heap ---- */
 
-/* False: the task pauses or waits for memory; task_limits.c notes it as READY again. */
+/* False: the task pauses or waits for memory; task_limits.c notes it as READY again. Or the task is
+ * parked; move.c notes it again. */
 static bool place_may_queue(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	if (r->terms || word_flags(word) & FLAG_MEMORY)
 		limits_look(s, index);
-	return !due_is_resting(s->t, r, word) && !pressure_keeps(s, r);
+	return !(word_flags(word) & FLAG_PARKED) && !due_is_resting(s->t, r, word) &&
+	    !pressure_keeps(s, r);
 }
 
 /* Under the task heap's lock. */

@@ -24,8 +24,8 @@ static inline uint32_t ready_outstanding(const struct scheduler *s, uint32_t pro
 	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
 }
 
-/* Meanwhile a waiting worker may have run the task in place, a client may have cancelled it, or an
- * attempt failed and the task pauses: then task_limits.c notes the task again. */
+/* Meanwhile a waiting worker may have run the task in place, a client may have cancelled or moved
+ * it, or an attempt failed and the task pauses: then task_limits.c notes the task again. */
 static inline bool ready_still(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)
@@ -33,6 +33,7 @@ static inline bool ready_still(const struct tables *t, const struct heap_entry *
 	const struct record *r = record_at(t, task->id);
 	uint64_t word = sh_load(&r->state);
 	return word_state(word) == RECORD_READY && word_generation(word) == task->tag &&
+	    sh_once(r->key) == task->key && !(word_flags(word) & FLAG_PARKED) &&
 	    !due_is_resting(t, r, word);
 }
 

@@ -78,7 +78,8 @@ bool ready_has_queue(const struct scheduler *s, uint32_t process)
 		if (hint_kind(hints[i]) != HINT_LOOK || index >= s->t->limits.records)
 			continue;
 		word = sh_load(&record_at(s->t, index)->state);
-		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
+		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY &&
+		    !(word_flags(word) & FLAG_PARKED))
 			return true;
 	}
 	return false;

@@ -179,8 +179,9 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 			free_abandoned(s, index);
 		break;
 	case RECORD_WAITING:
-		graph_admit(s, index); /* submitted, the hint never sent */
-		graph_check(s, index); /* or the dead process was to make the task ready */
+		/* Submitted, the hint never sent; or the dead process was to make the task ready.
+		 */
+		graph_admit(s, index);
 		break;
 	case RECORD_READY:
 		/* Submitted, the hint never sent; or the task stood in the ring or the hand of a
@@ -429,7 +430,6 @@ static void repair_rebuild_record(struct scheduler *s, uint32_t index)
 	switch (word_state(word)) {
 	case RECORD_WAITING:
 		graph_admit(s, index); /* submitted since the count: none of its edges is linked */
-		graph_check(s, index);
 		break;
 	case RECORD_RUNNING:
 		if (word_owner(word) == SLOT_SCHEDULER)

@@ -112,7 +112,7 @@ static void spares_fetch_awaited(struct scheduler *s, uint32_t sleeper)
 	for (uint32_t i = 0; i < WAITERS; i++) {
 		const struct record *r = waits_awaited(s, sleeper, i, &word);
 		uint32_t terms = r ? record_needs(s->t, r) : 0;
-		if (!terms || word_state(word) != RECORD_READY)
+		if (!terms || word_state(word) != RECORD_READY || word_flags(word) & FLAG_PARKED)
 			continue;
 		struct heap_entry task = {
 			.id = record_index(s->t, r), .tag = word_generation(word), .key = r->key
@@ -276,14 +276,16 @@ static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 
 /* ---- no task makes progress ---- */
 
-/* The process waits for a task in its pause before a retry: the task will start without help. */
+/* The process waits for a task in its pause before a retry, or for a parked task: the task will
+ * start without help. */
 static bool spares_awaits_a_pause(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
 	uint32_t sleeper = waits_sleeper(s, process);
 	for (uint32_t i = 0; i < WAITERS && sleeper; i++) {
 		const struct record *r = waits_awaited(s, sleeper, i, &word);
-		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
+		if (r && word_state(word) == RECORD_READY &&
+		    (word_flags(word) & FLAG_PARKED || due_is_resting(s->t, r, word)))
 			return true;
 	}
 	return false;

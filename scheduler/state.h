@@ -215,6 +215,7 @@ struct scheduler {
 	uint64_t changes;   /* of the process table, as last seen */
 	uint32_t admission; /* ADMISSION_ bits of the round */
 	uint64_t turn;      /* latest turn of a placed or settled task */
+	uint64_t front;     /* turn of the last task moved to the front; 0: not known yet */
 	uint64_t requeued;  /* tasks of dead workers queued again */
 	struct room room;
 	struct ready ready;

@@ -30,20 +30,31 @@ bool args_next(struct args_reader *reader, struct arg *ret)
 	uint32_t descriptor;
 	memcpy(&descriptor, reader->block + (size_t)reader->next * sizeof descriptor,
 	    sizeof descriptor);
-	bool future = descriptor == ARG_FUTURE;
+	bool future = (descriptor & ARG_FUTURE) != 0;
+	uint32_t condition = descriptor & ~ARG_FUTURE;
 	uint64_t length = future ? sizeof(struct arg_future) : descriptor;
-	if (length > reader->bytes - reader->at)
+	if (length > reader->bytes - reader->at || (future && condition >= ARG_CONDITIONS))
 		return false;
 	unsigned char *payload = reader->block + reader->at;
 	*ret = (struct arg){ .data = payload,
 		.length = length,
 		.offset = (uint32_t)reader->at,
-		.future = future ? (struct arg_future *)(void *)payload : NULL };
+		.future = future ? (struct arg_future *)(void *)payload : NULL,
+		.condition = future ? (enum arg_condition)condition : ARG_VALUE };
 	reader->at += args_round(length);
 	if (reader->at > reader->bytes)
 		reader->at = reader->bytes;
 	reader->next++;
 	return true;
+}
+
+bool arg_met(enum arg_condition condition, enum record_state state)
+{
+	switch (condition) {
+	case ARG_AFTER_ANY: return state_settled(state);
+	case ARG_AFTER_FAILED: return state_settled(state) && state != RECORD_DONE;
+	default: return state == RECORD_DONE;
+	}
 }
 
 struct arg_future *args_future_at(const struct tables *t, struct record *r, uint32_t offset)
@@ -76,9 +87,9 @@ void args_add_bytes(struct args_writer *writer, const void *data, uint64_t lengt
 	args_add(writer, (uint32_t)length, data, length);
 }
 
-void args_add_future(struct args_writer *writer, uint64_t ref)
+void args_add_future(struct args_writer *writer, uint64_t ref, enum arg_condition condition)
 {
 	const uint64_t future[2] = { ref, 0 };
 	_Static_assert(sizeof future == sizeof(struct arg_future), "a reference and a link");
-	args_add(writer, ARG_FUTURE, future, sizeof future);
+	args_add(writer, ARG_FUTURE | condition, future, sizeof future);
 }

@@ -5,7 +5,7 @@
  * of futures change (edges.h). Readers (worker, scheduler) trust nothing: each word is read once
  *and checked against the block. Death: the block belongs to the record.  Blocks: never.
  *
- *	u32 descriptor[nargs]     length of the bytes, or ARG_FUTURE
+ *	u32 descriptor[nargs]     length of the bytes, or ARG_FUTURE + enum arg_condition
  *	(to a multiple of 8)
  *	payloads, each to a multiple of 8: the bytes, or struct arg_future  */
 #ifndef PLM_ARGS_H
@@ -16,6 +16,15 @@
 #define ARG_FUTURE ((uint32_t)1 << 31)
 #define ARG_BYTES_MAX ((uint64_t)ARG_FUTURE - 1)
 
+/* What a future has to come to before its task may run. Any other end of a task dooms ARG_VALUE,
+ * and ends ARG_AFTER_FAILED as not needed. The values of the last two are never read. */
+enum arg_condition {
+	ARG_VALUE,        /* DONE */
+	ARG_AFTER_ANY,    /* settled in any way */
+	ARG_AFTER_FAILED, /* FAILED or CANCELLED */
+	ARG_CONDITIONS
+};
+
 struct arg_future {
 	uint64_t ref;
 	shared64 next; /* W: under the graph's lock. Next edge to the same record. */
@@ -24,8 +33,9 @@ struct arg_future {
 struct arg {
 	const void *data; /* of bytes */
 	uint64_t length;
-	struct arg_future *future; /* NULL: bytes */
-	uint32_t offset;           /* of the payload in the block */
+	struct arg_future *future;    /* NULL: bytes */
+	enum arg_condition condition; /* of a future */
+	uint32_t offset;              /* of the payload in the block */
 };
 
 struct args_reader {
@@ -38,6 +48,8 @@ struct args_reader {
 bool args_open(const struct tables *t, struct record *r, struct args_reader *ret);
 /* The next argument; false after the last, or where the block makes no sense. */
 bool args_next(struct args_reader *reader, struct arg *ret);
+/* Does a record in this state meet the condition? An unsettled record meets none. */
+bool arg_met(enum arg_condition condition, enum record_state state);
 /* The future at a payload offset of r's block; NULL if impossible. */
 struct arg_future *args_future_at(const struct tables *t, struct record *r, uint32_t offset);
 
@@ -57,6 +69,6 @@ static inline uint64_t args_header_bytes(uint32_t nargs)
 }
 void args_begin(struct args_writer *writer, void *block, uint32_t nargs);
 void args_add_bytes(struct args_writer *writer, const void *data, uint64_t length);
-void args_add_future(struct args_writer *writer, uint64_t ref);
+void args_add_future(struct args_writer *writer, uint64_t ref, enum arg_condition condition);
 
 #endif

@@ -38,9 +38,11 @@ enum command_field {
 	COMMAND_STDIN_VALUE = 's', /* "": stdin is the value of a future */
 	COMMAND_IN =
 	    'n', /* NAME: variable with the path of a file that holds the value of a future */
-	COMMAND_OUT = 'o',    /* NAME or NAME=FILE: variable with the path of a file to write */
-	COMMAND_AFTER = 'a',  /* "": a future to wait for only */
-	COMMAND_SHELL = 'h',  /* "": the only word is a line for COMMAND_SHELL_WORDS */
+	COMMAND_OUT = 'o',       /* NAME or NAME=FILE: variable with the path of a file to write */
+	COMMAND_AFTER = 'a',     /* "": a future to wait for only */
+	COMMAND_AFTER_ANY = 'A', /* "": the same, in whatever way its task ends; */
+	COMMAND_AFTER_FAILED = 'F', /* only if its task does not succeed (args.h) */
+	COMMAND_SHELL = 'h',        /* "": the only word is a line for COMMAND_SHELL_WORDS */
 	COMMAND_LABEL = 'l',  /* the submitter's word to find the command by; kept in the log */
 	COMMAND_OUTLET = 'f', /* "": the last argument is a struct command_outlet */
 };

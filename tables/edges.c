@@ -1,8 +1,26 @@
 #include "tables/edges.h"
 
-static uint64_t edge_make(uint32_t task, uint32_t offset)
+/* Payloads begin at multiples of 8, so the condition fits below the offset. */
+enum { EDGE_CONDITION = 7 };
+_Static_assert(ARG_CONDITIONS <= EDGE_CONDITION + 1, "a condition fits below an offset");
+
+static uint64_t edge_make(uint32_t task, const struct arg *arg)
 {
-	return (uint64_t)task << 32 | offset;
+	return (uint64_t)task << 32 | arg->offset | arg->condition;
+}
+
+static enum arg_condition edge_condition(uint64_t edge)
+{
+	return (enum arg_condition)(edge & EDGE_CONDITION);
+}
+
+/* The argument of the waiting task; NULL: the edge is damaged. */
+static struct arg_future *edge_future(const struct tables *t, uint64_t edge)
+{
+	uint32_t task = (uint32_t)(edge >> 32);
+	return task < t->limits.records
+	    ? args_future_at(t, record_at(t, task), (uint32_t)edge & ~(uint32_t)EDGE_CONDITION)
+	    : NULL;
 }
 
 struct record *edges_speaker(const struct tables *t, uint64_t ref)
@@ -21,8 +39,8 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 	if (speaker && !state_settled(state)) {
 		sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
 		sh_poke(&r->pending, sh_peek(&r->pending) + 1, "pending, linked");
-		sh_store(&speaker->dependents, edge_make(index, arg->offset), "dependents, linked");
-	} else if (state != RECORD_DONE && !record_wants_any(t, r)) {
+		sh_store(&speaker->dependents, edge_make(index, arg), "dependents, linked");
+	} else if (!arg_met(arg->condition, state) && !record_wants_any(t, r)) {
 		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED, "pending, doomed");
 	}
 }
@@ -35,8 +53,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	uint32_t task = (uint32_t)(edge >> 32);
 	if (!edge)
 		return false;
-	struct arg_future *future =
-	    task < t->limits.records ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
+	struct arg_future *future = edge_future(t, edge);
 	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0, "dependents, taken");
 	if (!future)
 		return false;
@@ -44,19 +61,21 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	uint32_t pending = sh_peek(&r->pending);
 	if ((pending & ~PENDING_DOOMED) == 0)
 		return false; /* a circular list */
-	bool done = word_state(sh_load(&settled->state)) == RECORD_DONE;
+	bool met = arg_met(edge_condition(edge), word_state(sh_load(&settled->state)));
 	bool any = record_wants_any(t, r);
 	pending--;
-	if (!done && !any)
+	if (!met && !any)
 		pending |= PENDING_DOOMED;
 	sh_poke(&r->pending, pending, "pending, taken");
 	*ret = (struct edge_taken){ .task = task,
 		.word = sh_load(&r->state),
+		.condition = edge_condition(edge),
+		.met = met,
 		.last = (pending & ~PENDING_DOOMED) == 0,
 		.doomed = (pending & PENDING_DOOMED) != 0 };
 	if (any) {
-		ret->last = pending == 0 || done;
-		ret->doomed = !done;
+		ret->last = pending == 0 || met;
+		ret->doomed = !met;
 	}
 	return true;
 }
@@ -104,11 +123,11 @@ static bool edges_wanted_locked(const struct tables *t, const struct record *r)
 {
 	uint64_t edge = sh_peek(&r->dependents);
 	for (uint32_t steps = 0; edge && steps < t->limits.records; steps++) {
-		uint32_t task = (uint32_t)(edge >> 32);
-		struct arg_future *future = task < t->limits.records
-		    ? args_future_at(t, record_at(t, task), (uint32_t)edge)
-		    : NULL;
-		if (!future || record_unsettled(sh_load(&record_at(t, task)->state)))
+		struct arg_future *future = edge_future(t, edge);
+		if (!future)
+			return true;
+		uint64_t word = sh_load(&record_at(t, (uint32_t)(edge >> 32))->state);
+		if (edge_condition(edge) == ARG_VALUE && record_unsettled(word))
 			return true;
 		edge = sh_peek(&future->next);
 	}

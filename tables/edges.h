@@ -2,10 +2,11 @@
  * arguments of a task.
  *
  * An edge is an argument that is a future: {index of the waiting task, offset of the argument in
- * its block}. The edges to a record form a list, from the record's `dependents` through the `next`
- * of the arguments: no other memory, however many edges. `pending` of a task counts its edges. The
- * top bit of `pending` marks a failed argument: the taker of the last edge then knows of the
- * failure, though only the scheduler ends the task.
+ * its block, and in the low bits of the offset the condition of the argument}. The edges to a
+ * record form a list, from the record's `dependents` through the `next` of the arguments: no other
+ * memory, however many edges. `pending` of a task counts its edges. The top bit of `pending` marks
+ * an argument whose condition will never be met: the taker of the last edge then knows of it,
+ * though only the scheduler ends the task.
  *
  * Where: the records and argument blocks.  Who may call: the scheduler links; a process that has
  * settled a record (a worker, the scheduler) takes the edges off. Both under the graph's lock, a
@@ -23,18 +24,20 @@
 /* The record whose word speaks for a future: the task for each of its results. NULL: none. */
 struct record *edges_speaker(const struct tables *t, uint64_t ref);
 
-/* Under the lock, for each future: adds an edge if the future is not settled. If the future failed
- * or names no record (NULL), the task is doomed: no worker may make it ready, since the scheduler
- * is about to end it. */
+/* Under the lock, for each future: adds an edge if the future is not settled. If the future was
+ * settled against its condition, or names no record (NULL), the task is doomed: no worker may make
+ * it ready, since the scheduler is about to end it. */
 void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker);
 
 struct edge_taken {
 	uint32_t task;
 	uint64_t word; /* of the task, under the lock: after the release other processes may make
 			  the task ready, end it and begin another life of its record */
+	enum arg_condition condition; /* of the argument */
+	bool met;                     /* the argument met its condition */
 	bool last;   /* no argument is missing any more; a task that wants any: has this argument */
-	bool doomed; /* this or an earlier argument failed: never make the task READY; a task that
-			wants any: this argument failed */
+	bool doomed; /* this or an earlier argument did not meet its condition: never make the task
+			READY; a task that wants any: this argument failed */
 };
 
 /* Takes up to max edges off the settled record that ref names, and counts them down: *ret_n edges
@@ -44,8 +47,9 @@ struct edge_taken {
 int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max,
     uint32_t *ret_n);
 
-/* True if a task that waits for this record has not ended; a cancelled task leaves its edges in the
- * list. True also if the lock cannot be had, or the list is damaged. */
+/* True if a task that waits for the value of this record has not ended; a cancelled task leaves its
+ * edges in the list, and a task that only comes after the record wants nothing of it. True also if
+ * the lock cannot be had, or the list is damaged. */
 bool edges_wanted(struct tables *t, const struct record *r);
 
 /* Links and counts everything again; under the lock, or when no other process lives. */

@@ -88,7 +88,9 @@ struct process {
 			      hold. 1: a scan must follow the end. */
 	shared64 beat_ns;  /* W: self (relaxed). Last sign of life; never proof of death. */
 	shared64 imported; /* W: self (0), then scheduler: the answered HINT_IMPORT */
-	shared32 watches;  /* W: self. 1: the process wants events (events/eventlog_switch.h). */
+	shared64 move; /* W: self, an order beside a HINT_IMPORT; then scheduler, what became of it
+			  (moves.h) */
+	shared32 watches;     /* W: self. 1: the process wants events (events/eventlog_switch.h). */
 	shared32 exit_status; /* W: manager, before DEAD. The status of waitpid(), and PROCESS_HUNG;
 				 0 of a client. */
 	shared64 died_ns;     /* W: manager, before DEAD. When the manager saw the death. */

@@ -24,11 +24,12 @@ static const bool legal[RECORD_STATES][RECORD_STATES] = {
 	    [RECORD_PART] = true,
 	    [RECORD_FREE] = true },
 	[RECORD_WAITING] = { [RECORD_READY] = true,
+	    [RECORD_WAITING] = true, /* parked, or back */
 	    [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true },
 	[RECORD_READY] = { [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true,
-	    [RECORD_READY] = true }, /* enough memory again */
+	    [RECORD_READY] = true }, /* enough memory again; parked, or back */
 	[RECORD_RUNNING] = { [RECORD_DONE] = true,
 	    [RECORD_FAILED] = true,
 	    [RECORD_CANCELLED] = true,

@@ -17,8 +17,8 @@
  *
  * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING and READY to
  * RUNNING by the scheduler (to fail the task); RUNNING to RUNNING (a flag, or the scheduler takes
- * over from a dead owner); READY to READY (the scheduler clears FLAG_MEMORY); RESERVED to PART, and
- * PART to FREE.
+ * over from a dead owner); READY to READY (the scheduler clears FLAG_MEMORY); WAITING and READY to
+ * themselves (FLAG_PARKED); RESERVED to PART, and PART to FREE.
  *
  * A PART is the 2nd, 3rd... result of a task. The word of the task speaks for its parts, so that
  * a single CAS commits all results, and all results live as long as the task is held. */
@@ -55,6 +55,9 @@ enum {
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, end at once.
 			     Of READY: the last attempt ended so, and no worker may claim the task
 			     before the scheduler finds enough memory. W: scheduler, owner. */
+	FLAG_PARKED = 64, /* of WAITING and READY: a person keeps the task back (moves.h), and no
+			     worker may claim the task. W: scheduler. */
+	FLAGS_KEPT_BACK = FLAG_MEMORY | FLAG_PARKED,            /* of READY */
 	FLAGS_STOPPING = FLAG_CANCEL | FLAG_LATE | FLAG_RETURN, /* of RUNNING */
 };
 
@@ -80,7 +83,8 @@ struct record {
 	_Alignas(128) shared64 state;
 	shared64 holds; /* bit p: process p < 64 holds the record; bit 0: the runtime keeps it. W:
 			   the owner while RESERVED; then the scheduler alone, as hints ask. */
-	uint64_t key;   /* W: submitter. Priority, then turn (turns.h): the heap's key. */
+	uint64_t key; /* W: submitter, then scheduler (moves.h). Priority, then turn (turns.h): the
+			 heap's key. */
 	uint16_t function; /* W: submitter */
 	uint16_t terms;    /* W: submitter. Number in terms.h, 0: none. */
 	shared32 args;     /* W: submitter, then scheduler (to 0). Granule of the argument block, 0:
@@ -301,21 +305,25 @@ void record_raise_demand(struct record *r, uint64_t bytes);
 /* ---- the order of tasks: larger key first ---- */
 
 #define KEY_TURN_MASK (((uint64_t)1 << 48) - 1)
+/* The turns of submissions begin here (turns.h). Lower turns are for tasks that a person moves to
+ * the front of their priority (scheduler/move.c). */
+#define TURNS_FIRST ((uint64_t)1 << 47)
 
 static inline uint64_t key_make(int priority, uint64_t turn)
 {
 	return (uint64_t)(uint16_t)(priority - PRIORITY_MIN) << 48 | (~turn & KEY_TURN_MASK);
 }
 
-/* The priority alone, as a number from 0 on. */
+/* The priority as a number from 0 on, and whether the task was moved to the front: the top bit of
+ * its turn. */
 static inline uint32_t key_rank(uint64_t key)
 {
-	return (uint32_t)(key >> 48);
+	return (uint32_t)(key >> 47);
 }
 
 static inline int key_priority(uint64_t key)
 {
-	return (int)key_rank(key) + PRIORITY_MIN;
+	return (int)(key >> 48) + PRIORITY_MIN;
 }
 
 static inline uint64_t key_turn(uint64_t key)

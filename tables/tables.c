@@ -120,7 +120,8 @@ static void tables_refill_task_heap(void *context, struct heap *heap)
 	uint32_t fresh = pool_fresh(&t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		uint64_t word = sh_load(&t->record[i].state);
-		if (word_state(word) == RECORD_READY && !due_is_resting(t, &t->record[i], word))
+		if (word_state(word) == RECORD_READY && !(word_flags(word) & FLAG_PARKED) &&
+		    !due_is_resting(t, &t->record[i], word))
 			heap_push(heap, i, word_generation(word), t->record[i].key);
 	}
 }
@@ -214,6 +215,7 @@ static void tables_start_control(struct tables *t, const char *name)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: the time is unlike
 						    enough */
+	sh_poke(&c->turn, TURNS_FIRST);
 	c->boot_ns = clock_coarse_ns(); /* the clock of ages, which may be behind clock_ns() */
 	cpu_set_t allowed;
 	c->cores =

@@ -1,6 +1,6 @@
 #!/bin/sh
-# web_tools.sh - what the tests of plmweb and of traces use beside our programs: a browser, promtool,
-# and Perfetto's own classes.
+# web_tools.sh - what the tests of plmweb and of traces use beside our programs: a browser,
+# promtool, and Perfetto's own classes.
 #
 #	web_tools.sh PYTHON
 #

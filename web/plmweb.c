@@ -251,7 +251,7 @@ static void plmweb_close(struct plmweb *plmweb)
 	plmweb_take_jobs(web);
 	server_end(web);
 	stream_forget(&web->stream);
-	sample_end(&web->sample);
+	looks_end(&web->sample.looks);
 	look_close(&web->look);
 	listen_close(&plmweb->listener);
 }

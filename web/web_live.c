@@ -74,13 +74,13 @@ static void live_put_runtime(const struct web *web, struct json *json)
 static void live_put_sample(const struct web *web, struct json *json)
 {
 	const struct sample *sample = &web->sample;
-	jsontext_number(json, "clients", sample->clients);
-	jsontext_number(json, "cpus", sample->cpus);
-	jsontext_number(json, "busy_now", sample->busy_now);
-	jsontext_number(json, "drained", sample->drained);
-	if (sample->measured) {
-		jsontext_real(json, "rate", sample->rate);
-		jsontext_real(json, "busy", sample->busy);
+	jsontext_number(json, "clients", sample->looks.clients);
+	jsontext_number(json, "cpus", sample->looks.cpus);
+	jsontext_number(json, "busy_now", sample->looks.busy_now);
+	jsontext_number(json, "drained", sample->looks.drained);
+	if (sample->looks.measured) {
+		jsontext_real(json, "rate", sample->looks.rate);
+		jsontext_real(json, "busy", sample->looks.busy);
 	}
 }
 
@@ -141,8 +141,8 @@ void live_see_boot(struct web *web)
 	count_forget(&web->count);
 	stream_forget(&web->stream);
 	web->live.frames = 0;
-	if (web->look.in && sample_begin(&web->sample, &web->look) == 0)
-		sample_look(&web->sample, web->look.in);
+	if (web->look.in && looks_begin(&web->sample.looks, web->look.runtime.processes_max) == 0)
+		looks_take(&web->sample.looks, web->look.in);
 }
 
 static void live_look(struct web *web)
@@ -151,10 +151,10 @@ static void live_look(struct web *web)
 	if (r == LOOK_NEW)
 		live_see_boot(web);
 	if (r < 0) {
-		sample_end(&web->sample);
+		looks_end(&web->sample.looks);
 		return;
 	}
-	sample_look(&web->sample, web->look.in);
+	looks_take(&web->sample.looks, web->look.in);
 	look_judge(&web->look);
 }
 
@@ -178,7 +178,7 @@ static void live_frame_due(struct web *web)
 	live_look(web);
 	live_count(web, now - live->frame_ns);
 	live->frame_ns = now;
-	sample_measure(&web->sample);
+	looks_measure(&web->sample.looks);
 	bool point = web->look.in && live->frames++ % FRAMES_A_POINT == 1;
 	if (point)
 		sample_remember(&web->sample, &web->look);
@@ -196,7 +196,7 @@ void live_tick(struct web *web)
 {
 	struct live *live = &web->live;
 	if (web->look.in)
-		sample_look(&web->sample, web->look.in);
+		looks_take(&web->sample.looks, web->look.in);
 	if (++live->looks < LIVE_LOOKS_A_FRAME)
 		return;
 	live->looks = 0;
@@ -259,7 +259,7 @@ static void live_close(void *context)
 	if (live->count == 0) {
 		live_release(&live->latest[0]);
 		live_release(&live->latest[1]);
-		sample_end(&page->web->sample);
+		looks_end(&page->web->sample.looks);
 		stream_keep(page->web);
 	}
 	free(page);

@@ -239,9 +239,9 @@ static void stream_put_task(const struct stream_task *task, uint64_t to_ns, stru
 static void stream_put_block(
     const struct sample *sample, const struct stream_task *task, uint16_t name, struct json *json)
 {
-	if (task->process >= sample->slots)
+	if (task->process >= sample->looks.slots)
 		return;
-	const struct sample_slot *slot = &sample->slot[task->process];
+	const struct looks_slot *slot = &sample->looks.slot[task->process];
 	jsontext_open(json, NULL, '[');
 	jsontext_number(json, NULL, task->worker);
 	jsontext_real(json, NULL, slot->busy_share);
@@ -266,7 +266,8 @@ static void stream_put_rows(
     const struct web *web, const char *key, uint64_t to_ns, bool blocks, struct json *json)
 {
 	const struct stream *stream = &web->stream;
-	size_t most = STREAM_TASKS_MAX / 2 / (web->sample.workers ? web->sample.workers : 1);
+	size_t most =
+	    STREAM_TASKS_MAX / 2 / (web->sample.looks.workers ? web->sample.looks.workers : 1);
 	most = most < STREAM_TASKS_A_PROCESS ? most : STREAM_TASKS_A_PROCESS;
 	jsontext_open(json, key, '[');
 	for (size_t first = 0, n; first < stream->tasks; first += n) {

@@ -44,7 +44,8 @@ static int call_find_args(struct plm_call *call)
 	for (; i < call->nargs && args_next(&reader, &arg); i++) {
 		call->args[i] = arg.future ? (struct call_arg){ NULL, 0 }
 					   : (struct call_arg){ arg.data, arg.length };
-		int r = arg.future ? call_find_future(call, i, arg.future->ref) : 0;
+		bool reads = arg.future && arg.condition == ARG_VALUE;
+		int r = reads ? call_find_future(call, i, arg.future->ref) : 0;
 		if (r < 0 && !call_takes_first(call))
 			return r;
 	}

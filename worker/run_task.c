@@ -295,7 +295,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	struct record *r = record_at(&rt->tables, index);
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word) + 1;
-	if (word_state(word) != RECORD_READY || due_is_resting(&rt->tables, r, word) ||
+	if (word_state(word) != RECORD_READY || word_flags(word) & FLAG_PARKED ||
+	    due_is_resting(&rt->tables, r, word) ||
 	    !run_task_may_claim(w, r, record_ref(index, word_generation(word)), word) ||
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;

@@ -62,7 +62,7 @@ static bool steal_finds_ready(const struct tables *t, uint32_t process)
 		if (!worker_names_task(t, hints[i]))
 			continue;
 		uint64_t word = sh_load(&record_at(t, (uint32_t)hints[i])->state);
-		if (word_state(word) == RECORD_READY)
+		if (word_state(word) == RECORD_READY && !(word_flags(word) & FLAG_PARKED))
 			return true;
 	}
 	return false;

@@ -78,19 +78,24 @@ static void successor_tell_one(struct worker *w, struct edge_taken edge)
 	struct record *r = record_at(t, edge.task);
 	uint64_t word = edge.word;
 	uint64_t ref = record_ref(edge.task, word_generation(word));
-	if (!edge.last)
+	if (!edge.last && edge.met)
 		return;
 	/* A task that needs only the first good one of its arguments (record_wants_any(): replicas)
 	 * may run already. So compare with WAITING: record_step() would also allow the step from
 	 * RUNNING to READY, which belongs to the owner alone. */
-	if (!edge.doomed && word_state(word) == RECORD_WAITING &&
-	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0)) {
+	if (edge.last && !edge.doomed && word_state(word) == RECORD_WAITING &&
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word),
+		word_flags(word) & FLAG_PARKED)) {
 		if (eventlog_on(t))
 			task_events_ready(w, ref, r);
-		successor_place(w, edge.task, ref);
-	} else if (state_settled(word_state(word)))
+		if (!(word_flags(word) & FLAG_PARKED))
+			successor_place(w, edge.task, ref);
+	} else if (state_settled(word_state(word))) {
 		worker_tell(w, HINT_SETTLED, ref,
 		    true); /* cancelled meanwhile: the scheduler can finish the task now */
+	} else if (word_state(word) == RECORD_WAITING && !edge.met) {
+		worker_tell(w, HINT_LOOK, ref, true); /* not needed: the scheduler ends the task */
+	}
 }
 
 bool worker_tell_successors(struct worker *w, uint64_t settled)

@@ -131,7 +131,8 @@ static int load_json_take_name(struct load_item *item, const char *name, json_t 
 }
 
 /* The name of a line, or @REF. */
-static int load_json_add_after(struct load_item *item, const char *name, json_t *value)
+static int load_json_add_after(
+    struct load_item *item, const char *name, json_t *value, enum plm_command_use use)
 {
 	const char *of = json_string_value(value);
 	plm_ref ref;
@@ -140,19 +141,35 @@ static int load_json_add_after(struct load_item *item, const char *name, json_t 
 		    name, "the name of a line, a reference, or an array of them");
 	if (of[0] == '@' && plm_ref_parse(of, &ref) < 0)
 		return -EINVAL;
-	load_add_future(item, (struct load_future){ PLM_COMMAND_AFTER, NULL, of });
+	load_add_future(item, (struct load_future){ use, NULL, of });
 	return 0;
 }
 
-static int load_json_take_after(struct load_item *item, const char *name, json_t *value)
+static int load_json_add_afters(
+    struct load_item *item, const char *name, json_t *value, enum plm_command_use use)
 {
 	size_t i;
 	json_t *one;
 	int r = 0;
 	if (!json_is_array(value))
-		return load_json_add_after(item, name, value);
-	json_array_foreach(value, i, one) if (r == 0) r = load_json_add_after(item, name, one);
+		return load_json_add_after(item, name, value, use);
+	json_array_foreach(value, i, one) if (r == 0) r = load_json_add_after(item, name, one, use);
 	return r;
+}
+
+static int load_json_take_after(struct load_item *item, const char *name, json_t *value)
+{
+	return load_json_add_afters(item, name, value, PLM_COMMAND_AFTER);
+}
+
+static int load_json_take_after_any(struct load_item *item, const char *name, json_t *value)
+{
+	return load_json_add_afters(item, name, value, PLM_COMMAND_AFTER_ANY);
+}
+
+static int load_json_take_after_failed(struct load_item *item, const char *name, json_t *value)
+{
+	return load_json_add_afters(item, name, value, PLM_COMMAND_AFTER_FAILED);
 }
 
 /* ---- files of a command ---- */
@@ -360,6 +377,8 @@ static const struct key keys[] = {
 	{ "args", load_json_take_args, false },
 	{ "name", load_json_take_name, false },
 	{ "after", load_json_take_after, false },
+	{ "after_any", load_json_take_after_any, false },
+	{ "after_failed", load_json_take_after_failed, false },
 	{ "dir", load_json_take_dir, false },
 	{ "stdin", load_json_take_stdin, false },
 	{ "env", load_json_take_env, false },

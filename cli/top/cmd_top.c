@@ -82,7 +82,7 @@ static int top_once(struct top *top, const struct asked *asked)
 	for (; now < end && !top_ended; now = clock_ns()) {
 		uint64_t left_ms = (end - now) / NS_PER_MS + 1;
 		top_pause(left_ms < pause_ms ? left_ms : pause_ms);
-		model_look(&top->facts.model, top->facts.in);
+		looks_take(&top->facts.model.looks, top->facts.in);
 		flow_read(&top->facts.flow);
 	}
 	round_finish(top, ONCE_ASK_MS * NS_PER_MS);

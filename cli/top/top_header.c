@@ -33,7 +33,7 @@ static void header_title(
 	at = canvas_put(
 	    canvas, row, at + 2, strcmp(state, "up") == 0 ? PAINT_GOOD : PAINT_WARN, state);
 	canvas_putf(canvas, row, at + 1, PAINT_PLAIN, "for %s  %u client%s  %llu restarts", up,
-	    facts->model.clients, facts->model.clients == 1 ? "" : "s",
+	    facts->model.looks.clients, facts->model.looks.clients == 1 ? "" : "s",
 	    (unsigned long long)r->restarts);
 }
 
@@ -91,11 +91,11 @@ static void header_number(
 /* Busy cpus are no cause for alarm, so the bar stays green. */
 static void header_cpus(struct meter *m, const struct model *model)
 {
-	double busy = model->measured ? model->busy : model->busy_now;
+	double busy = model->looks.measured ? model->looks.busy : model->looks.busy_now;
 	*m = (struct meter){
-		.label = "cpus", .used = busy, .all = model->cpus, .paint = PAINT_GOOD
+		.label = "cpus", .used = busy, .all = model->looks.cpus, .paint = PAINT_GOOD
 	};
-	snprintf(m->text, sizeof m->text, "%.1f/%u busy", busy, model->cpus);
+	snprintf(m->text, sizeof m->text, "%.1f/%u busy", busy, model->looks.cpus);
 }
 
 static int header_meters(struct canvas *canvas, int row, const struct facts *facts)
@@ -106,7 +106,7 @@ static int header_meters(struct canvas *canvas, int row, const struct facts *fac
 	uint64_t pooled = r->records_pooled < r->records_fresh ? r->records_pooled : 0;
 	header_cpus(&m[0], model);
 	header_bytes(&m[1], "store", r->store_used, r->store_bytes);
-	header_number(&m[2], "slots", model->processes, r->processes_max, "");
+	header_number(&m[2], "slots", model->looks.processes, r->processes_max, "");
 	if (r->memory_total > 0)
 		header_bytes(&m[3], "memory", r->memory_total - r->memory_free, r->memory_total);
 	else
@@ -148,8 +148,8 @@ void header_history(struct canvas *canvas, int row, double rate, const double *h
 
 static void header_rates(struct canvas *canvas, int row, const struct model *model)
 {
-	if (model->measured)
-		header_history(canvas, row, model->rate, model->history, model->histories);
+	if (model->looks.measured)
+		header_history(canvas, row, model->looks.rate, model->history, model->histories);
 	else
 		canvas_put(canvas, row, 0, PAINT_PLAIN, "tasks/s -");
 }

@@ -48,7 +48,7 @@ static int round_begin(struct top *top)
 		watched_close(&top->watched);
 		return r;
 	}
-	model_look(&top->facts.model, top->facts.in);
+	looks_take(&top->facts.model.looks, top->facts.in);
 	counting_start(&top->facts.counting);
 	top->count_ns = top->reason_ns = FIRST_MS * (int64_t)NS_PER_MS;
 	round_count(top);
@@ -71,8 +71,8 @@ int round_find(struct top *top)
 			view_say(&top->view, "another boot of the runtime: top goes on with it");
 	}
 	if (r == 0)
-		watched_judge(
-		    &top->watched, top->facts.model.manager_pid, top->facts.model.scheduler_pid);
+		watched_judge(&top->watched, top->facts.model.looks.manager_pid,
+		    top->facts.model.looks.scheduler_pid);
 	return r < 0 ? r : 0;
 }
 
@@ -87,7 +87,7 @@ void round_look(struct top *top, uint64_t ns)
 {
 	if (!top->facts.in)
 		return;
-	model_look(&top->facts.model, top->facts.in);
+	looks_take(&top->facts.model.looks, top->facts.in);
 	bool first = top->facts.counting.last->ended_ns == 0;
 	round_save(&top->count_ns, ns, first ? COUNT_FIRST_SHARE : COUNT_SHARE);
 	round_save(&top->reason_ns, ns, REASON_SHARE);
@@ -111,7 +111,7 @@ void round_measure(struct top *top, bool measure)
 		return;
 	model_frame(&top->facts.model, top->facts.in, measure);
 	if (measure)
-		flow_fade(&top->facts.flow, top->facts.model.rate);
+		flow_fade(&top->facts.flow, top->facts.model.looks.rate);
 	counting_start(&top->facts.counting);
 }
 

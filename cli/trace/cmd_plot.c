@@ -23,7 +23,7 @@ static const struct option_row plot_rows[] = {
 	    .help = "draw one panel", OPTION_FIELD(struct plot_asked, part) },
 	{ "window", NULL, NULL, OPTION_TIME, .word = "TIME", .standard = "about 300 in all",
 	    .help = "the length of a window of time", OPTION_FIELD(struct plot_asked, window_ms),
-	    .most = INT64_MAX / NS_PER_MS },
+	    .least = 1, .most = INT64_MAX / NS_PER_MS },
 	{ 0 },
 };
 

@@ -31,7 +31,7 @@ static const struct option_row trace_rows[] = {
 	    OPTION_FIELD(struct trace_asked, record) },
 	{ "for", NULL, NULL, OPTION_TIME, .word = "TIME",
 	    .help = "with --record: end after this time", OPTION_FIELD(struct trace_asked, for_ms),
-	    .most = INT64_MAX / NS_PER_MS },
+	    .least = 1, .most = INT64_MAX / NS_PER_MS },
 	{ "format", NULL, NULL, OPTION_CHOICE, .choices = TRACE_KIND_WORDS,
 	    .standard = "by the end of the name of FILE", .help = "the form of FILE",
 	    .take = trace_take_format },

@@ -17,7 +17,8 @@
 const struct option_row source_rows[] = {
 	{ "last", NULL, NULL, OPTION_TIME, .word = "TIME", .standard = "all that the log keeps",
 	    .help = "the last TIME of the event log (plm --events on)",
-	    OPTION_FIELD(struct source_options, last_ms), .most = INT64_MAX / NS_PER_MS },
+	    OPTION_FIELD(struct source_options, last_ms), .least = 1,
+	    .most = INT64_MAX / NS_PER_MS },
 	{ "from", NULL, NULL, OPTION_FILE, .word = "RECORDING",
 	    .help = "a recording (" RECORDING_SUFFIX ") instead of a runtime",
 	    OPTION_FIELD(struct source_options, from) },

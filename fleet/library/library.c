@@ -62,6 +62,7 @@ static int library_open(struct plm_fleet *f, const struct fleet_url *url, int ti
 		r = engine_watch_open(f->ears);
 	if (r == 0 && engine_epoch(f->verbs) != engine_epoch(f->ears))
 		r = why(-EXDEV, "the queue was replaced by another one just now");
+	f->epoch = r == 0 ? engine_epoch(f->verbs) : 0;
 	if (r == 0)
 		r = library_hear_begin(f);
 	return r;
@@ -106,7 +107,7 @@ int library_mine(const struct plm_fleet *f)
 
 uint64_t plm_fleet_epoch(const plm_fleet *f)
 {
-	return f ? engine_epoch(f->ears) : 0;
+	return f ? f->epoch : 0;
 }
 
 /* ---- verbs ---- */
@@ -120,6 +121,8 @@ static int library_speak(struct plm_fleet *f)
 	pthread_mutex_unlock(&f->hearing);
 	if (r == 0 && f->mended != breaks)
 		r = engine_reopen(f->verbs);
+	if (r == 0 && engine_epoch(f->verbs) != f->epoch)
+		r = why(-EXDEV, "the queue was replaced by another one, or is lost");
 	if (r == 0)
 		f->mended = breaks;
 	return r;
@@ -205,7 +208,8 @@ static void library_note(struct plm_fleet *f, const struct library_add *a, int r
 		h->forgettable = !(a->tasks[i].flags & PLM_KEEP);
 		f->pending += h->state == HELD_OPEN;
 		for (unsigned part = 0; part < library_results(&a->tasks[i]); part++)
-			*ret++ = engine_ref(f->ears, engine_value_id((uint64_t)a->ids[i], part));
+			*ret++ =
+			    engine_ref_of(f->epoch, engine_value_id((uint64_t)a->ids[i], part));
 	}
 	pthread_mutex_unlock(&f->hearing);
 }
@@ -271,15 +275,22 @@ int plm_fleet_put(plm_fleet *f, const void *data, size_t len, plm_ref *ret)
 		.id = p.id, .holds = 1, .state = ENGINE_DONE, .submitted = true, .forgettable = true
 	};
 	pthread_mutex_unlock(&f->hearing);
-	*ret = engine_ref(f->ears, p.id);
+	*ret = engine_ref_of(f->epoch, p.id);
 	return 0;
 }
 
 /* ---- holds ---- */
 
+int library_value(const struct plm_fleet *f, plm_ref ref, uint64_t *ret)
+{
+	return engine_id_of(f->epoch, ref, ret)
+	    ? 0
+	    : why(-EXDEV, "the reference is of another fleet or runtime");
+}
+
 int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret)
 {
-	int r = engine_id(f->ears, ref, ret);
+	int r = library_value(f, ref, ret);
 	*ret = engine_task_id(*ret);
 	return r;
 }

@@ -29,6 +29,7 @@ enum { HELD_OPEN = 0, HELD_GONE = ENGINE_STATES };
 
 struct plm_fleet {
 	pid_t owner;
+	uint64_t epoch;
 	int bell; /* plm_fleet_fd() */
 	pthread_mutex_t speaking;
 	struct engine *verbs;
@@ -57,6 +58,7 @@ struct plm_fleet {
 /* ---- library.c ---- */
 
 int library_mine(const struct plm_fleet *f); /* 0, -EINVAL or -ECHILD */
+int library_value(const struct plm_fleet *f, plm_ref ref, uint64_t *ret); /* 0 or -EXDEV */
 /* The task of a reference to any of its results. 0 or -EXDEV. */
 int library_task(const struct plm_fleet *f, plm_ref ref, uint64_t *ret);
 /* Does verbs of the engine, which is no one else's meanwhile. library_ask() is for verbs that may

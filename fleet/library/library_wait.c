@@ -276,7 +276,7 @@ int plm_fleet_get(plm_fleet *f, plm_ref ref, plm_fleet_value *ret, int timeout_m
 		return why(-EINVAL, "plm_fleet_get: no place for the value");
 	int r = plm_fleet_wait(f, &ref, 1, 1, timeout_ms, NULL);
 	if (r == 0)
-		r = engine_id(f->ears, ref, &got.id);
+		r = library_value(f, ref, &got.id);
 	if (r == 0)
 		r = wait_value(f, &got, ret, deadline_ns);
 	return r == -ENOENT ? why(-ESTALE, "the fleet has no such task any more") : r;

@@ -52,7 +52,8 @@ static int command_use(const char *kind)
 		const char *kind;
 		enum plm_command_use use;
 	} uses[] = { { "stdin", PLM_COMMAND_STDIN }, { "in", PLM_COMMAND_IN },
-		{ "after", PLM_COMMAND_AFTER }, { "out", PLM_COMMAND_OUT } };
+		{ "after", PLM_COMMAND_AFTER }, { "after_any", PLM_COMMAND_AFTER_ANY },
+		{ "after_failed", PLM_COMMAND_AFTER_FAILED }, { "out", PLM_COMMAND_OUT } };
 	for (size_t i = 0; kind && i < sizeof uses / sizeof uses[0]; i++)
 		if (strcmp(kind, uses[i].kind) == 0)
 			return (int)uses[i].use;
@@ -73,8 +74,9 @@ static int command_future(
 		return -1;
 	ret->use = command_use(kind);
 	if (!ret->use) {
-		PyErr_SetString(
-		    PyExc_ValueError, "kind must be \"stdin\", \"in\", \"after\" or \"out\"");
+		PyErr_SetString(PyExc_ValueError,
+		    "kind must be \"stdin\", \"in\", \"after\", \"after_any\", \"after_failed\" or "
+		    "\"out\"");
 		return -1;
 	}
 	*outs += ret->use == PLM_COMMAND_OUT;

@@ -167,8 +167,8 @@ class Client:
         futures: Sequence[tuple[str, str | None, Ref | None]] = (),
         ref_type: type[Ref] | None = None,
     ) -> tuple[Any, ...]:
-        """futures: ("stdin" | "in" | "after" | "out", name, Ref). Returns the Refs of the standard
-        output, of the log, and of each "out"."""
+        """futures: ("stdin" | "in" | "after" | "after_any" | "after_failed" | "out", name, Ref).
+        Returns the Refs of the standard output, of the log, and of each "out"."""
     def cancel(self, ref: Ref, grace_ms: int = -1, only_queued: bool = False) -> bool: ...
     def failure(self, ref: Ref) -> tuple[int, int, str, str, bytes | None]:
         """code, signal, function, message, detail."""

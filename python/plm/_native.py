@@ -53,14 +53,21 @@ def start(
     env: Mapping[str, str] | None = None,
     stdin: str | os.PathLike[str] | RawRef | None = None,
     after: Sequence[Ref] = (),
+    after_any: Sequence[Ref] = (),
+    after_failed: Sequence[Ref] = (),
     label: str | None = None,
     memory_limit: int = 0,
     **options: Any,
 ) -> RawRef:
     """Submits a command line as a task. Returns a reference to its standard output. env: variables
-    beyond those of this process. stdin: a file, or a reference to bytes."""
+    beyond those of this process. stdin: a file, or a reference to bytes. The command starts when
+    each task of after has succeeded, of after_any has ended in whatever way, and of after_failed
+    has failed or been cancelled; if one of these succeeds, the command is cancelled."""
     session = current()
-    futures: list[tuple[str, str | None, _core.Ref]] = [("after", None, r) for r in after]
+    orders = {"after": after, "after_any": after_any, "after_failed": after_failed}
+    futures: list[tuple[str, str | None, _core.Ref]] = [
+        (kind, None, ref) for kind, refs in orders.items() for ref in refs
+    ]
     if isinstance(stdin, _core.Ref):
         futures.append(("stdin", None, stdin))
         stdin = None

@@ -304,6 +304,9 @@ START_TEST(a_queue_that_was_replaced_ends_waits)
 	REDIS("flushall");
 	FAILS(-EXDEV, "queue", plm_fleet_wait(fleet, &ref, 1, 1, DEADLINE_MS, NULL));
 	FAILS(-EXDEV, "queue", plm_fleet_wait_all(fleet, DEADLINE_MS));
+	for (int i = 0; i < 3; i++) /* no task goes to the queue that is there now */
+		FAILS(-EXDEV, "queue",
+		    plm_fleet_submit(fleet, &(plm_task){ .function = "probe.noop" }, &ref));
 	plm_fleet_disconnect(&fleet);
 }
 END_TEST

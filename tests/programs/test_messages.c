@@ -37,7 +37,7 @@ static const struct row errors[] = {
 	{ 64, "plmctl submit --env X true", "--env wants NAME=VALUE, not \"X\"\n" },
 	{ 64, "plmctl submit --out F true", "--out needs --detach, which prints the reference" },
 	{ 64, "plmctl submit --shell true more", "\"more\" behind LINE is too much" },
-	{ 64, "plmctl move --to done @1.1.1", "--to accepts only `todo`, not done" },
+	{ 64, "plmctl move --to done @1.1.1", "--to accepts todo, front and parked, not done" },
 	{ 64, "plmctl cancel", "cancel: which tasks? Give references, or a filter such as" },
 	{ 64, "plmctl map --halt soon true ::: 1", "such as soon,fail=1 or now,done=50%" },
 	{ 64, "plmctl map --resume true ::: 1", "need --joblog FILE" },

@@ -143,7 +143,7 @@ START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 		{ 64, "works on tasks that are", { "requeue", "--todo" } },
 		{ 64, "works on tasks that are", { "retry", "--state", "done,ready" } },
 		{ 64, "works on tasks that are", { "move", "--to", "todo", "--finished" } },
-		{ 64, "--to accepts only `todo`", { "move", "--failed" } },
+		{ 64, "--to todo, front or parked", { "move", "--failed" } },
 		{ 64, "finished", { "move", "--failed", "--to", "finished" } },
 		{ 64, "which tasks", { "move", "--to", "todo" } },
 		{ 65, "not a reference", { "forget", "x1" } },

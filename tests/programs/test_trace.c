@@ -383,6 +383,9 @@ START_TEST(what_makes_no_sense_is_refused)
 	says(64, ".pftrace", "trace", "x.txt");
 	says(64, "--record FILE", "trace", "--for", "1s", path);
 	says(64, "does not go with", "trace", "--record", path, "--last", "1s");
+	says(64, "1ms at least", "trace", "--last", "0s", path);
+	says(64, "1ms at least", "trace", "--record", path, "--for", "0s");
+	says(64, "1ms at least", "plot", "--window", "0s", "--csv", path);
 	says(64, "does not go with", "trace", "--from", recording, "--last", "1s", path);
 	says(64, "stdout", "trace", "--record", "-", "--format", "json");
 	says(64, "json|perfetto|recording", "trace", "--format", "xml", path);

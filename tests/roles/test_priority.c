@@ -299,7 +299,7 @@ static plm_ref low_below_a_floor(void)
 	boot(0);
 	submit(&world.a, -10, 1, &low);
 	world_settle();
-	sh_store(&world.tables.control->floor, key_rank(key_make(10, 0)));
+	sh_store(&world.tables.control->floor, key_rank(key_make(10, TURNS_FIRST)));
 	return low;
 }
 
@@ -352,7 +352,8 @@ START_TEST(the_next_scheduler_begins_with_the_floor_of_what_is_queued)
 	submit(&world.b, 3, 1, &high);
 	scheduler_close(&world.scheduler); /* the scheduler dies with its private memory */
 	world_recover(SLOT_SCHEDULER);
-	ck_assert_uint_eq(sh_load(&world.tables.control->floor), key_rank(key_make(3, 0)));
+	ck_assert_uint_eq(
+	    sh_load(&world.tables.control->floor), key_rank(key_make(3, TURNS_FIRST)));
 	for (uint32_t i = 0; i < WORKERS; i++)
 		sh_store(&worker_at(i)->rt.me->handed, 0);
 	ck_assert(!starts(low));
@@ -379,7 +380,7 @@ START_TEST(a_task_that_has_waited_for_long_is_kept_back_no_more)
 	act_all();
 	ck_assert(!starts(low));
 	world_settle();
-	sh_store(&world.tables.control->floor, key_rank(key_make(10, 0)));
+	sh_store(&world.tables.control->floor, key_rank(key_make(10, TURNS_FIRST)));
 	world.tables.control->boot_ns -= AGEING_MS * NS_PER_MS;
 	act_all();
 	ck_assert(starts(low));

@@ -47,8 +47,8 @@ static void create(void)
 	ck_assert_int_eq(
 	    store_alloc(&tables, 0, task->args_bytes, ARENA_ARGUMENTS, &task->args), 0);
 	args_begin(&writer, store_writable(&tables, sh_load(&task->args)), 2);
-	args_add_future(&writer, ref_of(FIRST));
-	args_add_future(&writer, ref_of(SECOND));
+	args_add_future(&writer, ref_of(FIRST), ARG_VALUE);
+	args_add_future(&writer, ref_of(SECOND), ARG_VALUE);
 	sh_poke(&task->uses, USES_COUNTED);
 	edges_rebuild(&tables);
 }

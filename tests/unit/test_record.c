@@ -22,7 +22,7 @@ static void create(void)
 static const char *const record_life[RECORD_STATES] = {
 	[RECORD_FREE] = ".R.......",
 	[RECORD_RESERVED] = "F.Wy.D..P",
-	[RECORD_WAITING] = "...yr..C.",
+	[RECORD_WAITING] = "..Wyr..C.",
 	[RECORD_READY] = "...yr..C.",
 	[RECORD_RUNNING] = "...yrDXC.",
 	[RECORD_DONE] = "F........",

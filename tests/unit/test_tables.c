@@ -61,7 +61,7 @@ static struct record *write_block(void)
 	args_begin(&writer, store_writable(&tables, sh_load(&r->args)), 4);
 	args_add_bytes(&writer, "abc", 3);
 	args_add_bytes(&writer, NULL, 0);
-	args_add_future(&writer, record_ref(11, 22));
+	args_add_future(&writer, record_ref(11, 22), ARG_VALUE);
 	args_add_bytes(&writer, block_text, sizeof block_text);
 	ck_assert_uint_eq(writer.at, bytes);
 	return r;

@@ -191,6 +191,13 @@ class Page(PageCase):
             frame = page.evaluate("live.boot")
             boot.kill()
             when(page, f"{NOTICE}.includes('the manager is dead')")
+            rows = server.get("processes")["processes"]
+            for row in rows:
+                if row["kind"] in ("scheduler", "worker"):
+                    os.kill(row["pid"], signal.SIGKILL)
+            when(page, f"{NOTICE}.includes('manager and scheduler are dead')")
+            self.assertIn("test-", page.inner_text("#name"))
+            self.assertGreater(page.locator("#tiles .tile").count(), 3, "what they left is shown")
             boot()
             when(page, f"{NOTICE} === ''")
             self.assertEqual(page.evaluate("live.boot"), frame, "it is the same boot")

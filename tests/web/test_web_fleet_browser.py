@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import unittest
-from pathlib import Path
 from typing import Any
 
-from test_web_browser import CHROMIUM, PLAYWRIGHT, VENV, when
+from web_page import CHROMIUM, PLAYWRIGHT, use_browser, when
 from web_support import Server, main, runtime, until
 
 from fleet_support import SERVER, Fleet, ctl  # isort: skip
 
-if (
-    __name__ == "__main__"
-    and not PLAYWRIGHT
-    and VENV.exists()
-    and Path(sys.prefix) != VENV.parents[1]
-):
-    os.execv(VENV, [str(VENV), *sys.argv])
+if __name__ == "__main__":
+    use_browser()
 
 
 @unittest.skipUnless(SERVER, "no Redis on this machine (apt-get install redis-tools)")

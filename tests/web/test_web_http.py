@@ -70,13 +70,21 @@ class Guard(unittest.TestCase):
         self.assertEqual((status, body), (200, b""))
 
     def test_the_host_must_be_ours(self) -> None:
-        for host in ("127.0.0.1", "localhost:1", "[::1]:4756", "10.0.0.1", "LOCALHOST"):
+        for host in ("127.0.0.1", "localhost:1", "[::1]:4756", "10.0.0.1:80", "LocalHost:4756"):
             self.assertEqual(self.server.ask("/api/status", Host=host)[0], 200, host)
-        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::1"):
+        evil = [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "[::1",
+            "[::1]x",
+        ]
+        evil += ["", ":80", "localhost:80:80", "localhost:x", "evil.example:4756", "127.1", "[]"]
+        for host in evil:
             self.assertEqual(self.server.ask("/api/status", Host=host)[0], 421, host)
         self.assertEqual(self.server.status_of(b"GET / HTTP/1.0\r\n\r\n"), 421)
         with serve(self.name, "--host", "board.example") as named:
-            self.assertEqual(named.ask("/", Host="board.example")[0], 200)
+            self.assertEqual(named.ask("/", Host="Board.Example:443")[0], 200)
             self.assertEqual(named.ask("/", Host="bored.example")[0], 421)
 
     def test_pages_of_other_sites_get_nothing(self) -> None:

@@ -80,7 +80,11 @@ class Server:
         if self.path:
             s = socket.socket(socket.AF_UNIX)
             s.settimeout(PATIENCE)
-            s.connect(self.path)
+            try:
+                s.connect(self.path)
+            except OSError:
+                s.close()
+                raise
             return s
         return socket.create_connection((self.host.strip("[]"), self.port), timeout=PATIENCE)
 
@@ -250,10 +254,14 @@ class Live:
         self.sequence = 0  # of the last event that has a number
         lines = [f"GET /api/live?stream={int(stream)} HTTP/1.0", f"Host: {server.host}"]
         lines += [f"{key.replace('_', '-')}: {value}" for key, value in headers.items()]
-        self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
         self.file = self.socket.makefile("rb")
-        while self.file.readline().strip():
-            pass
+        try:
+            self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+            while self.file.readline().strip():
+                pass
+        except OSError:
+            self.close()
+            raise
 
     def next(self, kind: str = "message") -> Json:
         """The next event of this kind."""
