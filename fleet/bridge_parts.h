@@ -18,6 +18,8 @@ enum {
 	BRIDGE_CLASSES_MOST = 256,
 	BRIDGE_HOST_BYTES = 100,
 	BRIDGE_MESSAGE_BYTES = 600,
+	BRIDGE_WHY_BYTES = 200,
+	BRIDGE_HAS_BYTES = 4096,
 	BRIDGE_FETCHES = 64, /* large values on their way here, or here already */
 };
 
@@ -80,7 +82,8 @@ struct bridge {
 
 	struct bridge_class {
 		char needs[ENGINE_NEEDS_MOST];
-		bool possible; /* some worker of the runtime can meet the needs */
+		bool possible;              /* some worker of the runtime can meet the needs */
+		char why[BRIDGE_WHY_BYTES]; /* not possible */
 	} class[BRIDGE_CLASSES_MOST];
 	size_t classes;
 
@@ -94,6 +97,9 @@ struct bridge {
 	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
 	uint64_t pace_began_ns;     /* of the running count */
 	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
+
+	char has[BRIDGE_HAS_BYTES]; /* modules and interpreters, as of the last look */
+	uint64_t has_due_ns;
 
 	uint64_t boot;       /* of the runtime: plm_ref.runtime */
 	struct serve *serve; /* NULL: nobody can fetch large values here */
@@ -125,6 +131,10 @@ void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever beca
  * nothing (paused, short of memory) or the host is to take nothing more. */
 void bridge_send_back(struct bridge *b);
 void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
+
+/* ---- bridge_facts.c ---- */
+
+struct engine_facts bridge_facts(struct bridge *b); /* texts until the next call */
 
 /* ---- bridge_values.c: values too large for the engine ---- */
 

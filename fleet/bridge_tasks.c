@@ -85,6 +85,8 @@ void bridge_note_needs(struct bridge *b, const char *lines)
 			c->needs[n] = 0;
 			c->possible =
 			    plm_check_terms(b->rt, &(plm_terms){ .needs = c->needs }) == 0;
+			snprintf(c->why, sizeof c->why, "%.*s", (int)sizeof c->why - 1,
+			    c->possible ? "" : plm_why());
 			if (!c->possible)
 				log_info("tasks that need %s are left to other hosts: %s", c->needs,
 				    plm_why());

@@ -189,8 +189,10 @@ struct engine_facts { /* of a host, for people */
 	int pid;
 	unsigned cores, busy;
 	uint64_t memory_total, memory_used;
-	const char *can;    /* needs that some worker can meet, a line each */
-	uint64_t boot;      /* of the runtime: plm_ref.runtime */
+	const char *can;   /* needs that some worker can meet, a line each */
+	const char *lacks; /* a line for each of the others: needs, a tab, why not */
+	const char *has;   /* modules and interpreters, a line each: "module NAME", "python PATH" */
+	uint64_t boot;     /* of the runtime: plm_ref.runtime */
 	const char *serves; /* the address for large values; "": none */
 };
 
@@ -322,7 +324,7 @@ struct engine_status {
 int engine_status(struct engine *e, struct engine_status *ret);
 
 struct engine_host { /* texts are valid until the next verb */
-	const char *member, *name, *state, *order, *runtime, *version, *can;
+	const char *member, *name, *state, *order, *runtime, *version, *can, *lacks, *has;
 	uint64_t seen_ms, claimed, cores, busy, memory_total, memory_used, finished;
 	int pid;
 };

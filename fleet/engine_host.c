@@ -36,6 +36,10 @@ static void host_add_facts(struct engine *e, const struct engine_facts *f)
 	engine_text(e, PLM_VERSION);
 	engine_text(e, "can");
 	engine_text(e, f->can);
+	engine_text(e, "lacks");
+	engine_text(e, f->lacks);
+	engine_text(e, "has");
+	engine_text(e, f->has);
 	engine_text(e, "boot");
 	host_add_boot(e, f->boot);
 	engine_text(e, "serves");

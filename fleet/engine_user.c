@@ -221,7 +221,7 @@ static void user_row(const struct engine *e, size_t at, struct engine_row *ret)
 		.after = engine_part_text(e, at + AFTER) };
 }
 
-enum { ROW_PARTS = 19, HOST_PARTS = 16 };
+enum { ROW_PARTS = 19, HOST_PARTS = 18 };
 
 int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n)
 {
@@ -286,7 +286,9 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 		PID,
 		RUNTIME,
 		VERSION,
-		CAN
+		CAN,
+		LACKS,
+		HAS
 	};
 	engine_begin(e, "hosts");
 	int r = engine_call(e);
@@ -298,6 +300,8 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 			.runtime = engine_part_text(e, at + RUNTIME),
 			.version = engine_part_text(e, at + VERSION),
 			.can = engine_part_text(e, at + CAN),
+			.lacks = engine_part_text(e, at + LACKS),
+			.has = engine_part_text(e, at + HAS),
 			.seen_ms = (uint64_t)engine_part_number(e, at + SEEN),
 			.claimed = (uint64_t)engine_part_number(e, at + CLAIMED),
 			.cores = (uint64_t)engine_part_number(e, at + CORES),

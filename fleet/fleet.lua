@@ -1682,7 +1682,7 @@ local function status(P, args)
 end
 
 local HOST = { 'name', 'state', 'order', 'seen', 'cores', 'busy', 'mem_total', 'mem_used',
-	'finished', 'pid', 'runtime', 'version', 'can' }
+	'finished', 'pid', 'runtime', 'version', 'can', 'lacks', 'has' }
 
 -- EPOCH: for each host, present or gone: member, milliseconds since its last sign of life, claims,
 -- and the fields HOST.
