@@ -343,7 +343,8 @@ check: deps deps-python workload-deps
 	$(Q)tools/web_tools.sh $(PYTHON)
 	$(AGAIN) test-programs fuzz-programs python
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
-	    tools/bare.sh $(WEBTESTS) $(FLEETTESTS) $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
+	    tools/bare.sh $(WEBTESTS) $(FLEETTESTS) \
+	    $(if $(PYTHON_LACKS),,$(PYTESTS) tools/python.sh)
 
 # Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
@@ -445,7 +446,8 @@ soak: deps
 .PHONY: fleet-chaos
 fleet-chaos: deps
 	$(AGAIN) VARIANT=release all test-programs
-	$(Q)python3 tests/fleet/chaos.py --minutes $(MINUTES) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(Q)python3 tests/fleet/chaos.py --minutes $(MINUTES) \
+	    $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480

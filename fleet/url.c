@@ -99,17 +99,16 @@ static int url_take_tls(struct url_text *t, const char *name, const char *word)
 		i++;
 	if (i == COUNT_OF(files) && !verify)
 		return why(-EINVAL,
-		    "%s: unknown option \"%s\"; there are queue, lease, keep, user, password-file, db, "
-		    "and with rediss:// cacert, cert, key and verify",
+		    "%s: unknown option \"%s\"; there are queue, lease, keep, user, "
+		    "password-file, db, and with rediss:// cacert, cert, key and verify",
 		    t->what, name);
 	if (!u->tls)
 		return why(-EINVAL, "%s: %s=%s is for rediss:// alone", t->what, name, word);
 	if (!verify)
 		return url_copy(t, word, strlen(word), files[i].to, sizeof u->cacert);
 	if (strcmp(word, "no") != 0)
-		return why(-EINVAL,
-		    "%s: verify=%s: certificates are checked, or with verify=no not", t->what,
-		    word);
+		return why(-EINVAL, "%s: verify=%s: certificates are checked, unless verify=no",
+		    t->what, word);
 	u->tls_unchecked = true;
 	return 0;
 }

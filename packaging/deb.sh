@@ -34,7 +34,8 @@ depends() { # FILE...
 		return 1
 	}
 	# libplm is a package of this run, and named by hand.
-	grep -vE 'should already be installed in their package|libplm\.so' "$work/warnings" >&2 || true
+	grep -vE 'should already be installed in their package|libplm\.so' \
+		"$work/warnings" >&2 || true
 }
 
 build() { # PACKAGE, with the fields of its control file that differ on stdin

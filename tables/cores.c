@@ -42,6 +42,21 @@ bool cores_taken(const struct tables *t)
 	return false;
 }
 
+bool cores_kept(const struct tables *t)
+{
+	uint32_t core = (uint32_t)sched_getcpu();
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
+		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
+		const struct process *p = &t->process[process];
+		if (process == t->self || !process_awake(t, process) || sh_peek(&p->cpu) != core)
+			continue;
+		struct ring ring = ring_down(t, process);
+		if ((uint64_t)ring_used(&ring) * sh_peek(&p->average_ns) > CORES_KEPT_NS)
+			return true;
+	}
+	return false;
+}
+
 /* Of two workers on a core, one moves. Clients are not ours to move. */
 static bool cores_makes_way_for(const struct tables *t, uint32_t other)
 {

@@ -30,6 +30,10 @@ enum { CORES_QUICK_NS = 250000 };
 bool cores_quick(const struct tables *t, uint32_t process);
 /* True: each core has such a worker, other than the calling worker. */
 bool cores_taken(const struct tables *t);
+/* True: a worker on the core of the calling process has so much work in its ring that it will not
+ * rest soon. */
+enum { CORES_KEPT_NS = 50000 };
+bool cores_kept(const struct tables *t);
 /* After the wake of a worker: leaves a core on which another worker is busy. */
 void cores_part_after_wake(struct tables *t);
 

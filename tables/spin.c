@@ -47,6 +47,14 @@ static void spin_leave_shared_core(struct tables *t, uint64_t now)
 	cores_leave(t, now);
 }
 
+/* A yield to a worker with much work ends at the next tick of the kernel. Until
+ * then the scheduler counts as awake: no hint wakes it, and the rings of other workers run dry. A
+ * scheduler that sleeps is woken in time. */
+static bool spin_costs_core(const struct tables *t)
+{
+	return t->self == SLOT_SCHEDULER && cores_kept(t);
+}
+
 bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 {
 	uint32_t awake = spin_awake(t), cores = t->control->cores;
@@ -59,6 +67,8 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 				return true;
 			sh_relax();
 		}
+		if (awake > cores && spin_costs_core(t))
+			return false;
 		sched_yield(); /* our peer may be queued on this very core */
 		now = clock_ns();
 		awake = spin_awake(t);

@@ -4,9 +4,9 @@
 #	SWEPT="SWEEP..." nightly.sh MINUTES
 #
 # Shares of the time: the kill sweeps, in another order each night, 10 %; failing system calls 10 %;
-# fuzzing 20 %; the soak 15 % (if there is one); a fleet in chaos 8 %, and 4 % without
-# namespaces; the explorer what is left, at least one round of
-# all scenarios. What is drawn begins at NIGHT_SEED, by default a number of the clock's second: no
+# fuzzing 20 %; the soak 15 % (if there is one); a page before a flooded runtime 5 %; a fleet in
+# chaos 8 %, and 4 % without namespaces; the explorer what is left, at least one round of all
+# scenarios. What is drawn begins at NIGHT_SEED, by default a number of the clock's second: no
 # two nights look at the same. What a part wrote is in build/logs/night. The closing line is
 # `N passed, M failed`, the exit code 0 only if nothing failed.
 set -u
@@ -83,9 +83,13 @@ part fuzz make --no-print-directory fuzz "SECONDS=$(seconds_of 20)"
 if make -n soak >/dev/null 2>&1; then
 	part soak make --no-print-directory soak "MINUTES=$((($(seconds_of 15) + 59) / 60))"
 fi
+page() { # PERCENT
+	PLM_BIN=. python3 tests/web/web_soak.py "$(($(seconds_of "$1") / 60 + 1))"
+}
 chaos() { # PERCENT
 	python3 tests/fleet/chaos.py --minutes "$(($(seconds_of "$1") / 60 + 1))" --seed "$seed"
 }
+part page page 5
 part chaos chaos 8
 export PLM_PLAIN_PORTS=1
 part ports chaos 4

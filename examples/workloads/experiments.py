@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """experiments.py - measures the workloads and writes the tables and plots of docs/workloads.md.
 
-    make experiments                                  all, 40 minutes
-    make experiments EXPERIMENT_FLAGS=--quick         small sizes, ten minutes
+    make experiments                                  all, a quarter of an hour on two quiet cores
+    make experiments EXPERIMENT_FLAGS=--quick         small sizes, four minutes
     make experiments EXPERIMENT_FLAGS='--only rag'    one part: matrix words rag llm
     make experiments EXPERIMENT_FLAGS=--report        the page from the last run
 
@@ -57,20 +57,29 @@ def has_python() -> bool:
     return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def across() -> int:
+    """How many tiles a row of a product has: two tiles of the product for each core at least."""
+    tiles = 2
+    while tiles * tiles < 2 * (os.cpu_count() or 1):
+        tiles *= 2
+    return tiles
+
+
 def matrix(build: Path, quick: bool) -> Rows:
+    """Rounds are fewer where each is long, since long rounds differ less."""
     if not (build / "matrix").exists():
         print("left out: the matrices: OpenBLAS is not installed")
         return {}
     rows: Rows = {}
     orders = (256, 512, 1024) if quick else (256, 512, 1024, 2048, 4096)
     for order in orders:
-        rounds = "5" if order > 2000 else "15"
-        rows |= run(build / "matrix", "multiply", str(order), str(max(64, order // 4)), rounds)
-        rows |= run(build / "matrix", "cholesky", str(order), str(max(64, order // 16)), rounds)
-    rows |= run(build / "matrix", "classes", "128", "16", "3" if quick else "15")
+        rounds = "15" if order < 2000 else "7" if order < 4000 else "3"
+        rows |= run(build / "matrix", "multiply", str(order), str(order // across()), rounds)
+        rows |= run(build / "matrix", "cholesky", str(order), str(max(64, order // 8)), rounds)
+    rows |= run(build / "matrix", "classes", "128", "16", "3" if quick else "5")
     if has_python():
         order = 512 if quick else 2048
-        rows |= run(PYTHON, HERE / "matrix/matrix.py", "measure", str(order), str(order // 4), "5")
+        rows |= run(PYTHON, HERE / "matrix/matrix.py", "measure", str(order), str(order // 4), "3")
     return rows
 
 
@@ -95,15 +104,15 @@ def commands(paths: list[str], rounds: int) -> Rows:
 
 
 def words(build: Path, quick: bool) -> Rows:
-    chunks, rounds = ("200", "3") if quick else ("1000", "9")
-    rows = run(build / "words", "origin", chunks, "36000", rounds)
+    chunks, rounds = ("200", "2") if quick else ("1000", "3")
+    rows = run(build / "words", "origin", chunks, "36000", "25")
     rows |= run(build / "words", "measure", chunks, "36000", rounds)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([build / "words", "text", folder, chunks, "36000"], check=True)
         paths = sorted(str(path) for path in Path(folder).glob("*.txt"))
         if has_python():
-            rows |= run(PYTHON, HERE / "words/words.py", "measure", "1" if quick else "3", *paths)
-        rows |= commands(paths[: 40 if quick else 200], 1 if quick else 3)
+            rows |= run(PYTHON, HERE / "words/words.py", "measure", rounds, *paths)
+        rows |= commands(paths[: 40 if quick else 100], 1 if quick else 3)
     return rows
 
 
@@ -115,8 +124,8 @@ def pages() -> list[str]:
 
 
 def rag(build: Path, quick: bool) -> Rows:
-    rows = run(build / "rag", "measure", "24" if quick else "200", *pages())
-    return rows | run(build / "rag", "policies", "8" if quick else "60", *pages())
+    rows = run(build / "rag", "measure", "16" if quick else "64", *pages())
+    return rows | run(build / "rag", "policies", "6" if quick else "20", *pages())
 
 
 def llm(_build: Path, quick: bool) -> Rows:
@@ -127,7 +136,7 @@ def llm(_build: Path, quick: bool) -> Rows:
         print("left out: the language model: its packages, numpy or plm are not installed")
         return {}
     program = HERE / "rag" / "rag.py"
-    return run(venv / "bin" / "python", program, "measure", "3" if quick else "10", *pages())
+    return run(venv / "bin" / "python", program, "measure", "2" if quick else "8", *pages())
 
 
 PARTS: dict[str, Callable[[Path, bool], Rows]] = {
@@ -186,6 +195,18 @@ def note(quick: bool) -> str:
     size = ", small sizes" if quick else ""
     today = datetime.date.today().isoformat()
     return f"{today}, {os.cpu_count()} cores, load average {load:.2f} at the start{size}"
+
+
+def measured(results: Results, part: str, build: Path, quick: bool) -> None:
+    """Measures a part, and keeps its rows at once: a later part may fail."""
+    text, began = note(quick), time.monotonic()
+    rows = PARTS[part](build, quick)
+    if rows:
+        took = time.monotonic() - began
+        print(f"{part}: {took:.0f} s", flush=True)
+        results.parts[part] = rows
+        results.notes[part] = f"{text}, {took:.0f} s"
+        results.write()
 
 
 # ---- tables --------------------------------------------------------------------------------------
@@ -257,6 +278,12 @@ def targets(r: Results) -> list[Target]:
             r.value("llm, one question: shorter by states"),
             ">=",
             30,
+        ),
+        (
+            "SmolLM2, handing a state over, of the prefill",
+            r.value("llm, handing a state over, of the prefill"),
+            "<=",
+            0.02,
         ),
         (
             "a task behind a state, of the state's own prefill",
@@ -409,7 +436,7 @@ def table_rag_policies(r: Results) -> str:
 
 def table_llm(r: Results) -> str:
     columns = ["first token p50", "first token, longest", "first token mean", "tokens"]
-    columns += ["states found", "prefetches used"]
+    columns += ["states found", "prefetches used", "states, at most"]
     names = {"no reuse": "no reuse", "none": "reuse"}
     names |= {p: f"reuse, {p}" for p in PREDICTORS[1:] if p != "random"}
     head = ["", "first token p50, ms", "longest", "mean", "tokens/s", "states found"]
@@ -418,15 +445,19 @@ def table_llm(r: Results) -> str:
         for name, shown in names.items()
     ]
     one = [
-        f"{name}: {figure(r.value(f'llm, {name}'))} {unit}."
+        [name, f"{figure(r.value(f'llm, {name}'))} {unit}"]
         for name, unit in (
             ("one question: first token, no state", "ms"),
             ("one question: first token, states in the store", "ms"),
             ("one question: shorter by states", "times"),
+            ("one question: first token, another question, states of the pieces", "ms"),
+            ("another question: shorter by states of the pieces", "times"),
+            ("handing a state over, of the prefill", "times"),
             ("a state", "MB"),
         )
     ]
-    return " ".join(one) + "\n\n" + table([*head, "prefetches used"], rows)
+    head += ["prefetches used", "states, MB"]
+    return table(["", ""], one) + "\n\n" + table(head, rows)
 
 
 def table_rag_parts(r: Results) -> str:
@@ -545,15 +576,9 @@ def main() -> None:
     given.add_argument("--report", action="store_true")
     options = given.parse_args()
     results = Results(options.build / "results.csv")
-    for part, measure in PARTS.items():
-        if options.report or (options.only and part != options.only):
-            continue
-        text = note(options.quick)
-        rows = measure(options.build, options.quick)
-        if rows:
-            results.parts[part] = rows
-            results.notes[part] = text
-            results.write()
+    for part in PARTS:
+        if not options.report and options.only in (None, part):
+            measured(results, part, options.build, options.quick)
     PAGE.write_text(fill(PAGE.read_text(), results))
     plot(results)
 

@@ -69,3 +69,17 @@ void text_make(const struct text_order *order, char *ret)
 	memset(ret + at, ' ', order->bytes - at);
 	ret[order->bytes - 1] = '\n';
 }
+
+/* Unrolled: a loop of four instructions is half as fast where it lies across two cache lines, so
+ * its speed would be a matter of luck, and another in the module than in the client. */
+uint64_t text_letters(const char *text, size_t bytes)
+{
+	static const uint64_t is_letter[256] = {
+		['a'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+	};
+	uint64_t count = 0;
+#pragma GCC unroll 8
+	for (size_t i = 0; i < bytes; i++)
+		count += is_letter[(unsigned char)text[i]];
+	return count;
+}

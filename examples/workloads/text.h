@@ -18,5 +18,8 @@ struct text_order {
 };
 
 void text_make(const struct text_order *order, char *ret);
+/* The number of letters a to z. Task and sequential loop run this code, so their times compare the
+ * ways and not two loops. */
+uint64_t text_letters(const char *text, size_t bytes);
 
 #endif

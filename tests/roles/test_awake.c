@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tables/cores.h"
 #include "tables/handover.h"
+#include "tables/spin.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/stage.h"
 #include "worker/worker.h"
@@ -273,6 +274,53 @@ START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
 }
 END_TEST
 
+/* ---- the spin of the scheduler ---- */
+
+enum { BATCH = 32, WORK_NS = 10000 }; /* looks before the first yield */
+
+static bool count_looks(void *context)
+{
+	uint32_t *looks = context;
+	++*looks;
+	return false;
+}
+
+static uint32_t looks_of_a_spin(uint32_t cpu)
+{
+	struct tables scheduler;
+	uint32_t looks = 0;
+	tables_share(tables, &scheduler);
+	scheduler.self = SLOT_SCHEDULER;
+	sh_store(&row(0)->cpu, cpu);
+	spin_until(&scheduler, count_looks, &looks);
+	return looks;
+}
+
+START_TEST(the_scheduler_yields_no_core_to_a_worker_that_keeps_it)
+{
+	static const uint64_t hints[BATCH];
+	cpu_set_t one;
+	uint32_t most = 0, here = (uint32_t)sched_getcpu();
+	boot(WORK_NS);
+	CPU_ZERO(&one);
+	CPU_SET(here, &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+	for (uint32_t i = 0; i < STAGE_CORES + 1; i++)
+		keep_busy(i);
+	struct ring ring = ring_down(tables, stage_worker(0));
+	ck_assert_uint_eq(ring_push(&ring, hints, BATCH), BATCH);
+	for (int i = 0; i < LOOKS; i++)
+		ck_assert_uint_le(looks_of_a_spin(here), BATCH);
+	for (int i = 0; i < LOOKS && most <= BATCH; i++) /* on a busy machine a yield is long */
+		most = looks_of_a_spin(here + 1);
+	ck_assert_uint_gt(most, BATCH);
+	sh_store(&row(0)->average_ns, 1); /* the ring is done in a moment */
+	for (int i = 0; i < LOOKS && (i == 0 || most <= BATCH); i++)
+		most = looks_of_a_spin(here);
+	ck_assert_uint_gt(most, BATCH);
+}
+END_TEST
+
 /* ---- the scheduler after a drop ---- */
 
 /* True: the drop of an object of `bytes` bytes has woken the scheduler. */
@@ -315,6 +363,7 @@ int main(void)
 		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
 		a_worker_without_work_makes_way_for_quick_workers_on_every_core,
 		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
+		the_scheduler_yields_no_core_to_a_worker_that_keeps_it,
 		a_drop_that_gives_back_little_room_lets_the_scheduler_sleep,
 	};
 	return run_tests("awake", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);

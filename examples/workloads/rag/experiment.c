@@ -121,10 +121,11 @@ static void show_way(const char *name, const struct experiment *e, struct run *r
 	workload_row((double)f->bytes_most / 1e6, "MB", "rag, %s: states, at most", name);
 }
 
-/* gain: the part of the oracle's gain in mean time to the first token, both beside reuse alone. */
+/* gain: the part of the oracle's gain in mean time to the first token, both beside reuse alone. No
+ * row if the oracle gains nothing, as on a machine that is busy with other work. */
 static void show_gain(const struct prediction *p, const struct run *r, double none, double oracle)
 {
-	for (uint32_t i = 0; p[i].name; i++)
+	for (uint32_t i = 0; p[i].name && oracle < none; i++)
 		workload_row((none - r[i].mean_s) / (none - oracle), "share",
 		    "rag, %s: part of the oracle's gain", p[i].name);
 }

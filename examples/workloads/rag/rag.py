@@ -5,9 +5,9 @@
     rag.py check FILE...                                          compares ways, kills workers
     rag.py measure QUESTIONS FILE...                              figures
 
-A state is the value of a task `prefill`; its name is the path of the pieces that were read. The
-state of a longer path has the state of the shorter path as argument, so a state can be used before
-it is there, and by any worker. Prefetched states are computed with the lowest priority.
+A state is the value of a task `prefill`; its name is the way of what was read: pieces, then the
+question. The state of a longer way has the state of the shorter way as argument, so a state can be
+used before it is there, and by any worker. Prefetched states are computed with the lowest priority.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import llm
+import numpy as np
 from library import Library
 
 import plm
@@ -35,20 +36,29 @@ from plm._core import DONE, RUNNING
 
 HITS = 2
 TOKENS = 40
-THINK_S = 4.0  # between an answer and the next question
+ROUNDS = 5  # of one question
+THINK_S = 3.0  # between an answer and the next question
 FOREGROUND, PREFETCH = 100, -1000
 SYSTEM = (
     "<|im_start|>system\nYou answer questions about a program from the documents given, in one or "
     "two sentences.<|im_end|>\n<|im_start|>user\nDocuments:\n"
 )
-Way = tuple[int, ...]
+CHARACTER_BYTES = 8192  # of a state, until the state is there: 23,040 for a token of 4 characters
+Pieces = tuple[int, ...]
+Way = tuple[int | str, ...]  # pieces, then the question
+
+
+class NoRoom(Exception):
+    """The states of a way are larger than the budget."""
 
 
 @dataclass
 class State:
     ref: plm.Ref
     used: float
+    size: int  # guessed until the state is there
     prefetched: bool = False
+    measured: bool = False
 
 
 @dataclass
@@ -58,19 +68,31 @@ class Figures:
     prefetched: int = 0
     used: int = 0
     cancelled: int = 0
+    held_most: int = 0  # bytes
+
+
+def store_share() -> int:
+    """Half of the store: the other half is for the documents, and for states that are read."""
+    return int(plm.status()["store_bytes"]) // 2
 
 
 @dataclass
 class States:
-    """The tree of states: which are in the store, and which leave."""
+    """The tree of states: which are in the store, and which leave. Together they have at most
+    `budget` bytes, as far as the size of a state can be told before it is there."""
 
     collection: Library
-    most: int = 64
+    budget: int = field(default_factory=store_share)
     known: dict[Way, State] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
 
     def text(self, way: Way) -> str:
-        return SYSTEM + "".join(f"{self.collection.pieces[n].text.strip()}\n\n" for n in way)
+        return SYSTEM + "".join(map(self._part, way))
+
+    def _part(self, part: int | str) -> str:
+        if isinstance(part, str):
+            return f"Question: {part}<|im_end|>\n<|im_start|>assistant\n"
+        return f"{self.collection.pieces[part].text.strip()}\n\n"
 
     def _make(self, way: Way, priority: int) -> plm.Ref:
         above = (len(self.text(way[:-1])), self.known[way[:-1]].ref) if way else ()
@@ -78,19 +100,42 @@ class States:
         ref: plm.Ref = task.remote(self.text(way), *above)
         return ref
 
-    def _leave(self) -> None:
-        """Leaves of the tree leave: prefetched and unused before used, the oldest first."""
-        while len(self.known) >= self.most:
-            inner = {way[:-1] for way in self.known}
-            leaves = [way for way in self.known if way and way not in inner]
-            if not leaves:
-                return
-            leaving = min(leaves, key=lambda w: (not self.known[w].prefetched, self.known[w].used))
+    def held(self) -> int:
+        """Bytes of all states, also of those that are still computed."""
+        for state in self.known.values():
+            if not state.measured and good(state.ref):
+                state.size, state.measured = plm.get(state.ref).nbytes, True
+        held = sum(state.size for state in self.known.values())
+        self.figures.held_most = max(self.figures.held_most, held)
+        return held
+
+    def _victim(self, way: Way, prefetched: bool, any_kind: bool) -> Way | None:
+        """The leaf of the tree that was used longest ago, and is no part of the way."""
+        inner = {known[:-1] for known in self.known} | {way[:n] for n in range(len(way) + 1)}
+        leaves = [known for known in self.known if known not in inner]
+        kind = [known for known in leaves if self.known[known].prefetched == prefetched]
+        oldest = sorted(kind or (leaves if any_kind else []), key=lambda w: self.known[w].used)
+        return oldest[0] if oldest else None
+
+    def _add(self, way: Way, prefetch: bool) -> State | None:
+        """A new state, if there is room. For a question, prefetched states leave before used
+        states. A prefetch takes the room of used states for half of the budget at most."""
+        size = len(self.text(way)) * CHARACTER_BYTES
+        self.held()  # measures what is there by now
+        prefetched = sum(state.size for state in self.known.values() if state.prefetched)
+        modest = prefetch and 2 * (prefetched + size) <= self.budget
+        while self.held() + size > self.budget:
+            leaving = self._victim(way, prefetched=not modest, any_kind=not prefetch)
+            if leaving is None:
+                return None
             self.known.pop(leaving).ref.cancel()
+        ref = self._make(way, PREFETCH if prefetch else FOREGROUND)
+        self.known[way] = State(ref, time.monotonic(), size, prefetched=prefetch)
+        return self.known[way]
 
     def want(self, way: Way, told: list[str]) -> plm.Ref:
-        """The state of a path for a question: computed before all else, unless it is there. Adds to
-        `told`, for each part of the path, where its state came from."""
+        """The state of a way for a question: computed before all else, unless it is there. Adds to
+        `told`, for each part of the way, where its state came from."""
         now = time.monotonic()
         for n in range(len(way) + 1):
             part = way[:n]
@@ -101,10 +146,10 @@ class States:
                 told.append("prefetched" if state.prefetched else "reused")
             elif state is None or state.ref.client.state(state.ref) != RUNNING:
                 if state is not None:
-                    state.ref.cancel()
-                self._leave()
-                state = State(self._make(part, FOREGROUND), now)
-                self.known[part] = state
+                    self.known.pop(part).ref.cancel()
+                state = self._add(part, prefetch=False)
+                if state is None:
+                    raise NoRoom(f"the states of a question need more than {self.budget} bytes")
                 told.append("new")
             else:
                 told.append("under way")
@@ -120,11 +165,12 @@ class States:
     def prefetch(self, way: Way) -> None:
         for n in range(len(way) + 1):
             state = self.known.get(way[:n])
-            if state is None or (state.ref.done() and not good(state.ref)):
-                self._leave()
-                ref = self._make(way[:n], PREFETCH)
-                self.known[way[:n]] = State(ref, time.monotonic(), prefetched=True)
-                self.figures.prefetched += 1
+            if state is not None and not (state.ref.done() and not good(state.ref)):
+                continue
+            self.known.pop(way[:n], None)
+            if self._add(way[:n], prefetch=True) is None:
+                return
+            self.figures.prefetched += 1
 
     def clear(self) -> None:
         for state in self.known.values():
@@ -143,8 +189,9 @@ def good(ref: plm.Ref) -> bool:
 
 @dataclass
 class Answer:
-    way: Way = ()
-    ready: list[str] = field(default_factory=list)  # of each state: reused, prefetched or new
+    pieces: Pieces = ()
+    # Of each state (system text, pieces, question): reused, prefetched, under way, new or no room.
+    ready: list[str] = field(default_factory=list)
     first: float = 0.0
     all: float = 0.0
     tokens: int = 0
@@ -175,39 +222,40 @@ def tokens_of(listener: socket.socket, ref: plm.Ref) -> Iterator[str]:
 
 
 def ask(
-    states: States, question: str, answer: Answer, *, reuse: bool = True, tokens: int = TOKENS
+    states: States,
+    question: str,
+    answer: Answer,
+    *,
+    reuse: bool = True,
+    tokens: int = TOKENS,
+    pieces: Pieces | None = None,
 ) -> Generator[str, None, None]:
     """The answer, token by token. A caller that stops listening cancels the rest. Where the store
-    has no room for a state, the answer is read anew, without states."""
+    has no room for a state, the answer is read anew, without states. pieces: instead of a search"""
     began = time.perf_counter()
-    answer.way = tuple(states.collection.search(question, HITS))
+    answer.pieces = tuple(states.collection.search(question, HITS)) if pieces is None else pieces
+    way: Way = (*answer.pieces, question)
     try:
-        state = states.want(answer.way, answer.ready) if reuse else None
-        yield from tokens_behind(states, question, answer, state, tokens, began)
-    except (plm.Error, plm.OutOfMemory):
+        state = states.want(way, answer.ready) if reuse else None
+        yield from tokens_behind(states, way, answer, state, tokens, began)
+    except (plm.Error, plm.OutOfMemory, NoRoom):
         if not reuse or answer.tokens:
             raise
         states.clear()
-        answer.ready = ["no room"] * (len(answer.way) + 1)
-        yield from tokens_behind(states, question, answer, None, tokens, began)
+        answer.ready = ["no room"] * (len(way) + 1)
+        yield from tokens_behind(states, way, answer, None, tokens, began)
     answer.all = time.perf_counter() - began
 
 
 def tokens_behind(
-    states: States,
-    question: str,
-    answer: Answer,
-    state: plm.Ref | None,
-    tokens: int,
-    began: float,
+    states: States, way: Way, answer: Answer, state: plm.Ref | None, tokens: int, began: float
 ) -> Generator[str, None, None]:
     """The answer behind a state, or behind nothing."""
-    end = f"Question: {question}<|im_end|>\n<|im_start|>assistant\n"
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/tokens")
         listener.listen()
         task = plm.remote(llm.generate).options(priority=FOREGROUND, crash_retries=20)
-        ref = task.remote(states.text(answer.way) + end, tokens, f"{folder}/tokens", state)
+        ref = task.remote(states.text(way), tokens, f"{folder}/tokens", state)
         try:
             for token in tokens_of(listener, ref):
                 answer.tokens += 1
@@ -220,14 +268,14 @@ def tokens_behind(
                 ref.cancel()
 
 
-# ---- predictors: the paths that the next question of a session may need ----
+# ---- predictors: the ways that the next question of a session may need ----
 
 
 @dataclass
 class Seen:
     collection: Library
     last: dict[int, Way] = field(default_factory=dict)
-    after: dict[int, Counter[Way]] = field(default_factory=lambda: defaultdict(Counter))
+    after: dict[int | str, Counter[Way]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, session: int, way: Way) -> None:
         if session in self.last:
@@ -244,7 +292,7 @@ PREDICTORS: dict[str, Predictor] = {
     ],
     "neighbours": lambda seen, session, _: [
         (n, seen.collection.neighbours(n, 1)[0])
-        for n in seen.collection.neighbours(seen.last[session][0], 2)
+        for n in seen.collection.neighbours(int(seen.last[session][0]), 2)
     ],
     "oracle": lambda seen, session, following: [following] if following else [],
 }
@@ -288,26 +336,27 @@ def row(value: float, unit: str, name: str) -> None:
     print(f"{name:64}  {value:12.6g}  {unit}", flush=True)
 
 
-LEARNED = 5  # times as many earlier questions, known to the predictors
+LEARNED = 60  # earlier questions, known to the predictors
 
 
 def measure(states: States, count: int) -> None:
-    questions = sessions((LEARNED + 1) * count)
-    first = LEARNED * count
-    found = {text: tuple(states.collection.search(text, HITS)) for _, text in questions}
+    questions = sessions(LEARNED + count)
+    found: dict[str, Way] = {
+        text: (*states.collection.search(text, HITS), text) for _, text in questions
+    }
     for name, predict in [("no reuse", PREDICTORS["none"]), *PREDICTORS.items()]:
         states.clear()
         seen = Seen(states.collection)
-        for session, text in questions[:first]:
+        for session, text in questions[:LEARNED]:
             seen.add(session, found[text])
         firsts, rates = [], []
-        for n, (session, text) in enumerate(questions[first:], first):
+        for n, (session, text) in enumerate(questions[LEARNED:], LEARNED):
             answer = Answer()
             for _ in ask(states, text, answer, reuse=name != "no reuse", tokens=24):
                 pass
             firsts.append(answer.first * 1e3)
             rates.append((answer.tokens - 1) / (answer.all - answer.first))
-            seen.add(session, answer.way)
+            seen.add(session, found[text])
             later = (found[t] for s, t in questions[n + 1 :] if s == session)
             for way in predict(seen, session, next(later, ())):
                 states.prefetch(way)
@@ -322,29 +371,40 @@ def show(name: str, figures: Figures, firsts: list[float], rates: list[float]) -
     row(statistics.median(rates), "1/s", f"llm, {name}: tokens")
     row(figures.found / max(1, figures.wanted), "share", f"llm, {name}: states found")
     row(figures.used / max(1, figures.prefetched), "share", f"llm, {name}: prefetches used")
+    row(figures.held_most / 1e6, "MB", f"llm, {name}: states, at most")
 
 
-def measure_one(states: States) -> None:
-    """One question with the states there, and without."""
+def first_token(states: States, question: str, pieces: Pieces, reuse: bool = True) -> float:
+    answer = Answer()
+    for _ in ask(states, question, answer, reuse=reuse, tokens=2, pieces=pieces):
+        pass
+    return answer.first * 1e3
+
+
+def measure_one(states: States, rounds: int) -> None:
+    """One prompt without states, and from the state of the whole prompt; then other questions
+    behind the same pieces, whose own words are read."""
     question = states.collection.pieces[len(states.collection.pieces) // 2].text[:60]
-    cold, warm = [], []
-    for _ in range(5):
-        answer = Answer()
-        list(ask(states, question, answer, reuse=False, tokens=2))
-        cold.append(answer.first * 1e3)
-        list(ask(states, question, answer, tokens=2))
-        answer = Answer()
-        list(ask(states, question, answer, tokens=2))
-        warm.append(answer.first * 1e3)
-    state = plm.get(states.known[answer.way].ref)
-    row(statistics.median(cold), "ms", "llm, one question: first token, no state")
-    row(statistics.median(warm), "ms", "llm, one question: first token, states in the store")
-    row(
-        statistics.median(cold) / statistics.median(warm),
-        "x",
-        "llm, one question: shorter by states",
-    )
-    row(state.nbytes / 1e6, "MB", "llm, a state")
+    pieces = tuple(states.collection.search(question, HITS))
+    cold, warm, other, handed = [], [], [], []
+    for n in range(rounds):
+        cold.append(first_token(states, question, pieces, reuse=False))
+        first_token(states, question, pieces)  # computes the states
+        warm.append(first_token(states, question, pieces))
+        other.append(first_token(states, f"{n}. {question}", pieces))
+        state = states.known[(*pieces, question)].ref
+        handed.append(plm.get(plm.remote(llm.take).options(priority=FOREGROUND).remote(state)))
+    name = "llm, one question: first token"
+    row(statistics.median(cold), "ms", f"{name}, no state")
+    row(statistics.median(warm), "ms", f"{name}, states in the store")
+    row(statistics.median(other), "ms", f"{name}, another question, states of the pieces")
+    shorter = statistics.median(cold) / statistics.median(warm)
+    row(shorter, "x", "llm, one question: shorter by states")
+    shorter = statistics.median(cold) / statistics.median(other)
+    row(shorter, "x", "llm, another question: shorter by states of the pieces")
+    share = statistics.median(handed) * 1e3 / statistics.median(cold)
+    row(share, "x", "llm, handing a state over, of the prefill")
+    row(plm.get(states.known[(*pieces, question)].ref).nbytes / 1e6, "MB", "llm, a state")
 
 
 # ---- the program ----
@@ -375,6 +435,11 @@ def check(states: States) -> None:
                     os.kill(pid, signal.SIGKILL)
         if "".join(text) != right:
             sys.exit(f"rag.py: {''.join(text)!r}, at first {right!r}")
+    try:
+        plm.get(plm.remote(llm.take).remote(np.zeros(1000, np.uint8)))
+        sys.exit("rag.py: a state of another model was taken")
+    except llm.ModelError:
+        pass
     listening = ask(states, question, Answer(), tokens=200)
     next(listening)
     listening.close()  # the client leaves, and its task ends
@@ -404,14 +469,14 @@ def main(words: Sequence[str]) -> None:
         for token in ask(states, words[1], answer):
             print(token, end="", flush=True)
         print()
-        for n, state in zip(answer.way, answer.ready[1:], strict=True):
+        for n, state in zip(answer.pieces, answer.ready[1:], strict=False):
             piece = states.collection.pieces[n]
             print(f"  from {piece.path}, byte {piece.offset} (state: {state})", file=sys.stderr)
     elif mode == "check" and len(words) > 1:
         check(open_states(words[1:]))
     elif mode == "measure" and len(words) > 2:
         states = open_states(words[2:])
-        measure_one(states)
+        measure_one(states, ROUNDS)
         measure(states, int(words[1]))
     else:
         sys.exit("usage: rag.py ask QUESTION FILE..., check FILE..., measure QUESTIONS FILE...")

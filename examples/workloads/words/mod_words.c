@@ -35,16 +35,11 @@ static size_t whole(size_t bytes) /* up to a multiple of 8 */
 static int letters(plm_call *call)
 {
 	size_t bytes;
-	const unsigned char *text = plm_arg_data(call, 0, &bytes);
-	static const unsigned char is_letter[256] = {
-		['a'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-	};
-	uint64_t count = 0, *out = room(call, sizeof *out);
-	for (size_t i = 0; i < bytes; i++)
-		count += is_letter[text[i]];
+	const char *text = plm_arg_data(call, 0, &bytes);
+	uint64_t *out = room(call, sizeof *out);
 	if (!out)
 		return ENOSPC;
-	*out = count;
+	*out = text_letters(text, bytes);
 	return 0;
 }
 
