@@ -333,7 +333,8 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lsodium -lcheck -lsubunit -lrt \
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lsodium -lcheck \
+	    -lsubunit -lrt \
 	    -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
