@@ -542,7 +542,7 @@ PROGRAMS := plm plmctl plmdump plmweb
 
 .PHONY: install
 install: all packaging
-	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples $(DOC_TO)/docs \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
 	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h client/plm_fleet.h $(TO)/include
@@ -555,8 +555,12 @@ install: all packaging
 	    -e 's|@VERSION@|$(VERSION)|' $(pc).in > $(TO)/lib/pkgconfig/$(notdir $(pc)) &&) true
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc $(TO)/lib/pkgconfig/plm-fleet.pc
 	$(INSTALL) -m 644 README.md LICENSE packaging/grafana-plm.json $(DOC_TO)
+	$(INSTALL) -m 644 $(wildcard docs/*.md) $(DOC_TO)/docs
 	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.* examples/*.slurm) \
 	    examples/README.md $(DOC_TO)/examples
+	cd examples && find python workloads -type f \( -name '*.py' -o -name '*.c' -o -name '*.h' \
+	    -o -name '*.md' -o -name '*.ipynb' \) -exec \
+	    $(INSTALL) -D -m 644 {} $(abspath $(DOC_TO))/examples/{} \;
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl

@@ -30,7 +30,7 @@ extern "C" {
 
 typedef struct plm_fleet plm_fleet;
 
-/* Connects to a fleet: "redis://HOST[:PORT][/DB][?queue=NAME]", "unix://PATH[?queue=NAME]"; NULL:
+/* Connects to a fleet: "redis://HOST[:PORT][/DB][?queue=NAME]", rediss:// or unix://PATH; NULL:
  * $PLM_FLEET. timeout_ms: of each answer; negative: ten seconds. Errors: -EINVAL (no address),
  * -EACCES (user or password), -EPROTO (another version of plm; Redis before 7.0), -EEXIST (keys of
  * another program). */

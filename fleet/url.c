@@ -107,9 +107,8 @@ static int url_take_tls(struct url_text *t, const char *name, const char *word)
 	if (!verify)
 		return url_copy(t, word, strlen(word), files[i].to, sizeof u->cacert);
 	if (strcmp(word, "no") != 0)
-		return why(-EINVAL,
-		    "%s: verify=%s: certificates are checked, unless verify=no", t->what,
-		    word);
+		return why(-EINVAL, "%s: verify=%s: certificates are checked, unless verify=no",
+		    t->what, word);
 	u->tls_unchecked = true;
 	return 0;
 }

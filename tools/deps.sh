@@ -22,6 +22,7 @@ others='' python='' libraries=''
 
 # COMMAND:PACKAGE, and MODULE:PACKAGE for modules of pkg-config.
 commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:parallel
+	tsp:task-spooler
 	clang-format:clang-format tmux:tmux gnuplot:gnuplot-nox
 	redis-check-rdb:redis-tools ip:iproute2 openssl:openssl $*"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev

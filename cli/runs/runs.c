@@ -25,6 +25,9 @@ static void runs_submitted_late(struct runs *runs, struct known_task *task, cons
 	if (task->stage != TASK_RUNNING && task->stage != TASK_SETTLED)
 		return;
 	count_move(&runs->counting, event->time_ns, TASK_UNKNOWN, TASK_QUEUED);
+	if (task->done_ns && runs->sink.late)
+		runs->sink.late(runs->context, task->done_ns);
+	task->done_ns = 0;
 	struct run_slot *slot =
 	    task->process == PLM_NOBODY ? NULL : slots_at(&runs->slots, task->process);
 	for (uint32_t i = 0; slot && i < slot->depth; i++) {

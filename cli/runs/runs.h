@@ -115,6 +115,9 @@ struct runs_sink { /* NULL: not wanted */
 	 * known. Tracks have the same numbers whenever the same events come. */
 	void (*track)(void *context, const struct run_track *track);
 	void (*run)(void *context, const struct run *run);
+	/* The submission of a task comes after the run of this length was told as done: the task
+	 * was handed over at once, and its client was slow to write. */
+	void (*late)(void *context, uint64_t ran_ns);
 	void (*wait)(void *context, const struct run_wait *wait);
 	void (*mark)(void *context, const struct run_mark *mark);
 	/* After a change, but at most once in grain_ns, and at the end. */

@@ -25,7 +25,7 @@ void runs_need_track(struct runs *runs, struct run_slot *slot)
 
 void runs_tell(struct runs *runs, const struct open_run *open, const struct run_end *end)
 {
-	const struct known_task *task = tasks_find(&runs->tasks, open->ref);
+	struct known_task *task = tasks_find(&runs->tasks, open->ref);
 	struct run run = { .ref = open->ref,
 		.attempt = open->attempt,
 		.ending = end->ending,
@@ -48,6 +48,8 @@ void runs_tell(struct runs *runs, const struct open_run *open, const struct run_
 	if (!run.function_name[0] && open->seeded)
 		run.function_name = runs->slots.slot[open->process]->seeded_function;
 	run.name = task && task->name_length ? task->name : run.function_name;
+	if (task && run.ending == RUN_DONE && !run.submitted_ns)
+		task->done_ns = run.end_ns - run.start_ns;
 	if (runs->sink.run)
 		runs->sink.run(runs->context, &run);
 }
@@ -172,6 +174,15 @@ static void runs_unblock(struct runs *runs, struct run_slot *slot, const plm_eve
 	}
 }
 
+/* The manager writes the birth, and a busy manager later than the process writes its first start.
+ * So a process without a pid is the one that is born, unless events were lost. */
+static bool runs_is_other(const struct run_slot *slot, uint32_t pid)
+{
+	if (slot->pid)
+		return slot->pid != pid;
+	return slot->depth > 0 && slot->stack[0].doubtful;
+}
+
 void runs_of_process(struct runs *runs, const plm_event *event)
 {
 	struct run_slot *slot = slots_at(&runs->slots, event->process);
@@ -181,7 +192,7 @@ void runs_of_process(struct runs *runs, const plm_event *event)
 	}
 	switch (event->kind) {
 	case PLM_EVENT_BORN:
-		if (slot->pid != (uint32_t)event->argument)
+		if (runs_is_other(slot, (uint32_t)event->argument))
 			runs_bury(runs, slot, event->time_ns);
 		runs_enter(runs, slot, event->time_ns, event->worker, (uint32_t)event->argument);
 		if (event->worker != PLM_NOBODY)

@@ -11,6 +11,7 @@ enum task_stage { TASK_UNKNOWN, TASK_WAITING, TASK_QUEUED, TASK_RUNNING, TASK_SE
 struct known_task {
 	uint64_t id; /* of the reference; 0: the entry is empty */
 	uint64_t submitted_ns, ready_ns, placed_ns;
+	uint64_t done_ns; /* length of the run that was told as done, without a submission */
 	int64_t priority;
 	uint32_t function;
 	uint32_t process; /* of the open attempt; PLM_NOBODY: none */

@@ -31,8 +31,8 @@ static void plot_say_unsubmitted(const struct series *series)
 {
 	if (series->unsubmitted)
 		fprintf(stderr,
-		    "plmctl: plot: of %" PRIu64 " of %" PRIu64 " tasks no submission is among the "
-		    "events before the end: they are left out of the times since submit\n",
+		    "plmctl: plot: of %" PRIu64 " of %" PRIu64 " tasks the submission is not among "
+		    "the events: they are left out of the times since submit\n",
 		    series->unsubmitted, series->latency[LATENCY_RUN].n);
 }
 
@@ -102,8 +102,7 @@ static const char plot_notes[] =
     "that ended in each window of time; beside it running tasks, which is another thing;\n"
     "queued and waiting tasks; the store; percentiles of the times from submit to start, of\n"
     "the run, and from submit to end; lengths of runs for each of nine functions.\n"
-    "A task without a submission among the events before its end is left out of the times\n"
-    "since submit: the task was submitted earlier, or its client wrote the event too late.\n"
+    "A task whose submission is not among the events is left out of the times since submit.\n"
     "gnuplot draws the picture (Debian: gnuplot-nox). --csv needs no gnuplot.\n";
 
 const struct command cmd_plot = {

@@ -175,8 +175,7 @@ static void series_add_function(struct series *series, const struct run *run)
 		histogram_add(&f->run, run->end_ns - run->start_ns);
 }
 
-/* A task has a length alone, if it was submitted before the window, if the event was lost, or if
- * the task ended before its client wrote the event. */
+/* A task has a length alone if it was submitted before the window, or if the event was lost. */
 static void series_add_latency(struct series *series, const struct run *run)
 {
 	if (run->ending != RUN_DONE)
@@ -188,6 +187,15 @@ static void series_add_latency(struct series *series, const struct run *run)
 	}
 	histogram_add(&series->latency[LATENCY_START], run->start_ns - run->submitted_ns);
 	histogram_add(&series->latency[LATENCY_END], run->end_ns - run->submitted_ns);
+}
+
+/* The task was handed to an idle worker at once. */
+static void series_late(void *context, uint64_t ran_ns)
+{
+	struct series *series = context;
+	series->unsubmitted--;
+	histogram_add(&series->latency[LATENCY_START], 0);
+	histogram_add(&series->latency[LATENCY_END], ran_ns);
 }
 
 static void series_run(void *context, const struct run *run)
@@ -251,7 +259,9 @@ static void series_counters(void *context, uint64_t time_ns, const struct run_co
 
 int series_take(struct series *series, struct recording *recording, const struct survey *survey)
 {
-	static const struct runs_sink sink = { .run = series_run, .counters = series_counters };
+	static const struct runs_sink sink = {
+		.run = series_run, .late = series_late, .counters = series_counters
+	};
 	int r = replay_run(recording, survey, 0, &sink, series);
 	series_hold_level(series, series->end_ns);
 	if (series->rows > 1)

@@ -205,11 +205,11 @@ START_TEST(a_task_submitted_before_the_events_has_no_time_since_submit)
 		free(ref[i]);
 	}
 	said = percentiles(alone);
-	ck_assert_ptr_nonnull(strstr(said, "of 1 of 1 tasks no submission is among"));
+	ck_assert_ptr_nonnull(strstr(said, "of 1 of 1 tasks the submission is not among"));
 	ck_assert_ptr_nonnull(strstr(table, "\n50,,0."));
 	free(said);
 	said = percentiles(three);
-	ck_assert_ptr_nonnull(strstr(said, "of 1 of 4 tasks no submission is among"));
+	ck_assert_ptr_nonnull(strstr(said, "of 1 of 4 tasks the submission is not among"));
 	ck_assert_ptr_nonnull(strstr(table, "\n50,0.0"));
 	free(said);
 	if (!can_draw())

@@ -15,7 +15,6 @@
 #include "tests/support/top_case.h"
 
 enum {
-	COMMAND_BYTES = 1024,
 	PATH_BYTES = 160,
 	VERSION_AT = 8, /* in the header of a segment, behind the magic */
 	VERSION_BYTES = 4,
@@ -137,6 +136,48 @@ START_TEST(every_size_is_drawn_down_to_one_character)
 }
 END_TEST
 
+/* The kernel also ends the helper of a search for leaks, and the search hangs then. */
+#define NO_LEAKS "ASAN_OPTIONS=detect_leaks=0"
+
+static void expect_end_with_terminal(void)
+{
+	tmux("list-panes -F '#{pane_pid}'");
+	pid_t shell = (pid_t)strtol(top_screen, NULL, 10);
+	tmux("display-message -p \"$(pgrep -P %d plmctl)\"", shell);
+	pid_t pid = (pid_t)strtol(top_screen, NULL, 10);
+	ck_assert_int_gt(pid, 1);
+	close_tmux();
+	ck_assert(wait_for_death(pid));
+}
+
+static void squeeze(void)
+{
+	tmux("resize-window -x 1 -y 1");
+	tmux("resize-window -x 3 -y 1");
+	tmux("resize-window -x 80 -y 24");
+}
+
+START_TEST(a_filter_and_a_question_outlive_a_terminal_of_one_character)
+{
+	char *running = sleeper();
+	open_top(NO_LEAKS, "");
+	shows("sleep 100000");
+	press("/ s l");
+	shows("filter: sl");
+	squeeze();
+	shows("filter: sl");
+	press("Enter c");
+	shows("cancel ");
+	squeeze();
+	shows("sleep 100000? (y/n)");
+	press("n");
+	hides("(y/n)");
+	tmux("resize-window -x 1 -y 1"); /* and the terminal is closed so */
+	expect_end_with_terminal();
+	free(running);
+}
+END_TEST
+
 static bool coloured(void)
 {
 	tmux("capture-pane -e -p");
@@ -189,18 +230,9 @@ END_TEST
 
 START_TEST(top_ends_with_its_terminal)
 {
-	/* The kernel also ends the helper of a search for leaks, and the search hangs then. */
-	open_top("ASAN_OPTIONS=detect_leaks=0", "");
+	open_top(NO_LEAKS, "");
 	shows("cpus");
-	tmux("list-panes -F '#{pane_pid}'");
-	pid_t shell = (pid_t)strtol(top_screen, NULL, 10);
-	char command[COMMAND_BYTES];
-	snprintf(command, sizeof command, "display-message -p \"$(pgrep -P %d plmctl)\"", shell);
-	tmux("%s", command);
-	pid_t pid = (pid_t)strtol(top_screen, NULL, 10);
-	ck_assert_int_gt(pid, 1);
-	close_tmux();
-	ck_assert(wait_for_death(pid));
+	expect_end_with_terminal();
 }
 END_TEST
 
@@ -294,6 +326,7 @@ int main(void)
 	const TTest *const drawn[] = {
 		a_terminal_that_cannot_draw_is_refused,
 		every_size_is_drawn_down_to_one_character,
+		a_filter_and_a_question_outlive_a_terminal_of_one_character,
 		colours_are_left_out_where_they_are_not_wanted_or_unknown,
 		names_do_not_speak_to_the_terminal,
 		top_ends_with_its_terminal,

@@ -266,6 +266,16 @@ START_TEST(a_killed_recorder_leaves_what_it_had)
 }
 END_TEST
 
+/* Tasks run until the child has ended. */
+static bool has_ended(void *pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+	trace_noops(NOOPS / 10);
+	ck_assert_int_eq(
+	    waitid(P_PID, (id_t) * (pid_t *)pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	return info.si_pid != 0;
+}
+
 START_TEST(at_the_limit_for_files_a_recording_keeps_what_it_had_and_a_trace_leaves_nothing)
 {
 	char path[PATH_BYTES], json[PATH_BYTES];
@@ -273,8 +283,7 @@ START_TEST(at_the_limit_for_files_a_recording_keeps_what_it_had_and_a_trace_leav
 	scratch_path(&host, "full.plmrec", path, sizeof path);
 	scratch_path(&host, "full.json", json, sizeof json);
 	pid_t pid = trace_record(path, 150000);
-	trace_noops(NOOPS);
-	kill(pid, SIGINT); /* unless it has ended by itself */
+	until(has_ended, &pid, "the recording ends by itself");
 	ck_assert_int_eq(exit_of(pid), 125);
 	says(0, "the recording is cut", "trace", "--from", path, json);
 	ck_assert_uint_gt(runs_in(json), 1000);
@@ -310,8 +319,7 @@ START_TEST(on_a_full_file_system_what_was_recorded_is_kept_and_nothing_is_half_w
 	}
 	scratch_path(&host, "small/full.plmrec", path, sizeof path);
 	pid_t pid = trace_record(path, 0);
-	trace_noops(NOOPS);
-	kill(pid, SIGINT); /* unless it has ended by itself */
+	until(has_ended, &pid, "the recording ends by itself");
 	ck_assert_int_eq(exit_of(pid), 75);
 	expect_said("No space left on device");
 	expect_said("keeps what was recorded");
@@ -329,8 +337,7 @@ START_TEST(on_a_full_file_system_what_was_recorded_is_kept_and_nothing_is_half_w
 		ck_assert(!is_there(csv));
 	}
 	pid = trace_record(json, 0);
-	trace_noops(NOOPS);
-	kill(pid, SIGINT);
+	until(has_ended, &pid, "the recording ends by itself");
 	ck_assert_int_eq(exit_of(pid), 75);
 	expect_said("is not written");
 	ck_assert(!is_there(json));

@@ -17,7 +17,8 @@ static struct {
 	struct run_wait wait[TOLD_MAX];
 	struct run_track track[TOLD_MAX];
 	struct run_mark mark[TOLD_MAX];
-	unsigned runs_told, waits, tracks, marks, counts;
+	unsigned runs_told, waits, tracks, marks, counts, late;
+	uint64_t late_ns;
 	struct run_counters counters;
 } told;
 
@@ -27,6 +28,13 @@ static void take_run(void *context, const struct run *run)
 	ck_assert_uint_lt(told.runs_told, TOLD_MAX);
 	snprintf(told.name[told.runs_told], RUN_NAME_BYTES, "%s", run->name);
 	told.run[told.runs_told++] = *run;
+}
+
+static void take_late(void *context, uint64_t ran_ns)
+{
+	(void)context;
+	told.late++;
+	told.late_ns = ran_ns;
 }
 
 static void take_wait(void *context, const struct run_wait *wait)
@@ -58,8 +66,8 @@ static void take_counters(void *context, uint64_t time_ns, const struct run_coun
 
 static void begin(uint64_t grain_ns)
 {
-	static const struct runs_sink sink = { take_track, take_run, take_wait, take_mark,
-		take_counters };
+	static const struct runs_sink sink = { take_track, take_run, take_late, take_wait,
+		take_mark, take_counters };
 	const struct runs_plan plan = { .records_max = 64, .grain_ns = grain_ns };
 	ck_assert_int_eq(runs_open(&told.runs, &plan, &sink, NULL), 0);
 }
@@ -229,6 +237,24 @@ START_TEST(a_dead_worker_ends_its_runs_and_the_next_process_gets_a_track)
 	ck_assert(run_of(1, 1)->track == 0 && run_of(3, 1)->track == 1);
 	ck_assert(told.track[0].pid == 4711 && told.track[1].pid == 4712);
 	ck_assert_uint_eq(told.marks, 3);
+}
+END_TEST
+
+START_TEST(a_process_may_start_a_task_before_its_birth_is_written)
+{
+	event(PLM_EVENT_BORN, 10, 0, 2, 76);
+	event(PLM_EVENT_DEAD, 20, 0, 2, 76);
+	event(PLM_EVENT_STARTED, 30, 1, 2, 1);
+	event(PLM_EVENT_BORN, 31, 0, 2, 77);
+	event(PLM_EVENT_DONE, 50, 1, 2, 20);
+	expect(1, 1, 30, 50, RUN_DONE, 0);
+	ck_assert_uint_eq(told.tracks, 2);
+	ck_assert_uint_eq(told.track[1].pid, 77);
+	event(PLM_EVENT_STARTED, 60, 2, 3, 1); /* of a process whose death was lost */
+	runs_lost(told.runs, 70, 5);
+	event(PLM_EVENT_BORN, 80, 0, 3, 78);
+	runs_finish(told.runs, 100);
+	expect(2, 1, 60, 80, RUN_LOST, 0);
 }
 END_TEST
 
@@ -404,6 +430,22 @@ START_TEST(counters_follow_the_events_from_a_sample_on)
 }
 END_TEST
 
+START_TEST(a_submission_after_the_end_is_told_with_the_length_of_the_run)
+{
+	event(PLM_EVENT_STARTED, 10, 1, 2, 1);
+	event(PLM_EVENT_DONE, 17, 1, 2, 7);
+	event(PLM_EVENT_SUBMITTED, 18, 1, 9, 5);
+	ck_assert(told.late == 1 && told.late_ns == 7);
+	event(PLM_EVENT_SUBMITTED, 20, 2, 9, 5); /* in time */
+	event(PLM_EVENT_STARTED, 21, 2, 2, 1);
+	event(PLM_EVENT_DONE, 22, 2, 2, 1);
+	event(PLM_EVENT_STARTED, 30, 3, 2, 1); /* of a failed run no length is told */
+	event(PLM_EVENT_FAILED, 32, 3, 2, 2);
+	event(PLM_EVENT_SUBMITTED, 33, 3, 9, 5);
+	ck_assert_uint_eq(told.late, 1);
+}
+END_TEST
+
 START_TEST(a_late_submission_counts_once)
 {
 	const struct runs_sample sample = { 1, { COUNTER_TASKS, 0, 0, 0, 0, 0 } };
@@ -539,6 +581,7 @@ int main(void)
 		a_task_that_never_started_has_no_track,
 		runs_in_place_of_a_waiting_task_nest,
 		a_dead_worker_ends_its_runs_and_the_next_process_gets_a_track,
+		a_process_may_start_a_task_before_its_birth_is_written,
 		a_dead_worker_without_a_verdict_leaves_a_run_of_unknown_end,
 		an_end_without_a_start_tells_the_start,
 		a_look_at_a_process_shows_what_ran_before,
@@ -548,6 +591,7 @@ int main(void)
 		a_start_read_before_its_submission_is_one_task,
 		a_record_with_a_new_task_forgets_the_old_one,
 		counters_follow_the_events_from_a_sample_on,
+		a_submission_after_the_end_is_told_with_the_length_of_the_run,
 		a_late_submission_counts_once,
 		counters_are_told_once_in_a_grain_and_at_the_end,
 		runs_of_a_track_nest_whatever_the_events_are,

@@ -14,7 +14,9 @@
  * claim is not returned when its answer was lost), FREE_RETRY (a take-over spends no crash retry),
  * TWO_STEPS (a take-over makes the task ready before the old owner is gone), NO_NUMBER (a task that
  * was given unasked is begun although a look at the claims has given the task back meanwhile),
- * FORGET_PUSH (nobody looks whether a task got lost on its way). */
+ * FORGET_PUSH (nobody looks whether a task got lost on its way), NO_GUARD (a bridge that is stuck
+ * while its host runs on is not killed before its lease), LATE_CLAIM (a claim that waited in a
+ * stopped engine until the lease was over is answered). */
 #define HOSTS 2
 
 #ifndef DEATHS
@@ -38,6 +40,7 @@ bool member[HOSTS];      /* the engine knows the member */
 /* ---- the hosts ---- */
 bool dead[HOSTS], frozen[HOSTS], stale[HOSTS], cut[HOSTS], fenced[HOSTS];
 bool runs[HOSTS];        /* the task runs on the host */
+bool stuck[HOSTS];       /* the bridge does nothing; its tasks run */
 bool lost[HOSTS];        /* the answer to a claim did not arrive */
 bool idle[HOSTS];        /* the engine may give the task unasked */
 byte flies[HOSTS];       /* an attempt on its way to the host; 0: none */
@@ -45,8 +48,8 @@ byte number[HOSTS], ignored[HOSTS]; /* of the last message; of those that are vo
 bool missed[HOSTS];      /* a message was lost */
 byte begun, deaths, cuts, freezes, pushes;
 
-#define AWAKE(h) (!dead[h] && !frozen[h])
-#define RELIABLE(h) (AWAKE(h) && !stale[h])
+#define AWAKE(h) (!dead[h] && !frozen[h] && !stuck[h])
+#define RELIABLE(h) (!dead[h] && !frozen[h] && !stale[h])
 #define MEETS(h) (AWAKE(h) && !cut[h])
 #define OURS(h, mine) (state == RUNNING && owner == 1 + h && attempt == mine)
 
@@ -91,8 +94,12 @@ end:	do
 		:: else
 		fi;
 		ignored[h] = number[h]; missed[h] = false }
+#ifdef LATE_CLAIM
+	:: atomic { MEETS(h) && !fenced[h] && mine == 0 && !lost[h] && state == READY -> /* claim */
+#else
 	:: atomic { MEETS(h) && member[h] && !fenced[h] && mine == 0 && !lost[h] &&
 		state == READY -> /* claim */
+#endif
 		state = RUNNING; owner = 1 + h; attempt++; idle[h] = false;
 		if
 		:: mine = attempt
@@ -128,6 +135,11 @@ end:	do
 	:: atomic { AWAKE(h) && cut[h] && !fenced[h] -> /* bridge_fence() */
 		runs[h] = false; mine = 0; lost[h] = false; fenced[h] = true; flies[h] = 0 }
 #endif
+#ifndef NO_GUARD
+	:: atomic { stuck[h] && !dead[h] -> /* the timer; another bridge is another member */
+		runs[h] = false; mine = 0; lost[h] = false; flies[h] = 0; fenced[h] = true;
+		stuck[h] = false }
+#endif
 	:: atomic { MEETS(h) && mine > 0 && !member[h] -> /* -ESTALE: fenced too late */
 		runs[h] = false; mine = 0; stale[h] = false }
 	:: atomic { AWAKE(h) && stale[h] -> /* the clock says that the lease is over */
@@ -145,6 +157,9 @@ end:	do
 	:: atomic { member[h] && (dead[h] || frozen[h] || fenced[h]
 #ifdef NO_FENCE
 		|| cut[h]
+#endif
+#ifdef NO_GUARD
+		|| stuck[h]
 #endif
 		) ->
 #ifdef TWO_STEPS
@@ -187,6 +202,7 @@ end:	do
 		deaths++; dead[h] = true; runs[h] = false }
 	:: atomic { freezes < FREEZES && AWAKE(h) -> freezes++; frozen[h] = true }
 	:: atomic { frozen[h] -> frozen[h] = false; stale[h] = true }
+	:: atomic { freezes < FREEZES && AWAKE(h) -> freezes++; stuck[h] = true }
 	:: atomic { cuts < CUTS && AWAKE(h) && !cut[h] -> cuts++; cut[h] = true }
 #ifdef NO_FENCE
 	:: atomic { cut[h] -> cut[h] = false }
