@@ -72,7 +72,8 @@ static int fleet_map_read_times(struct context *context, uint64_t id, struct fle
  * is a failure then. A lost large value may be on its way to be made again: no end yet. */
 static int fleet_map_read(struct fleet_map_ends *e, uint64_t id)
 {
-	struct fleet_outcome end = { .ref = engine_ref(e->context->engine, id), .text = { "", "" } };
+	struct fleet_outcome end = { .ref = engine_ref(e->context->engine, id),
+		.text = { "", "" } };
 	struct engine_result result = { .state = ENGINE_NONE };
 	int r = e->times ? fleet_map_read_times(e->context, id, &end) : 0;
 	if (r == 0)

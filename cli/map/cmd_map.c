@@ -443,7 +443,9 @@ const struct command cmd_map = {
 	    "are quoted; so is a COMMAND that begins with a function exported by bash (for bash).\n"
 	    "Without a COMMAND each input is such a line. --json prints an object for each job,\n"
 	    "with its output.\n"
-	    "With --pipe the inputs are no words: each job reads a block of stdin.\n",
+	    "With --pipe the inputs are no words: each job reads a block of stdin.\n"
+	    "With --fleet URL the jobs run on the hosts of a fleet, in their environment. Options\n"
+	    "about this machine (--pipe, --line-buffer, --load, --memfree, --nice) are refused.\n",
 	.options = { rows, map_word_rows, map_pipe_rows, command_object_rows, command_rows,
 	    task_rows },
 	.notes = TASK_TIMES_HELP

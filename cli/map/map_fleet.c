@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "cli/spool.h"
+#include "cli/command_objects.h"
 #include "cli/fleet_door.h"
 #include "cli/map/map_signals.h"
 
@@ -44,18 +45,33 @@ void map_fleet_check(const struct context *context, const struct map_plan *plan)
 	    "--load and --memfree look at this machine, and a fleet runs the jobs on others");
 	map_fleet_refuse(context, plan->nice,
 	    "--nice is not possible on a fleet: its commands have the nice value of their host");
-	map_fleet_refuse(context, plan->pace.percent,
-	    "--timeout N% is not possible on a fleet: give a time");
+	map_fleet_refuse(
+	    context, plan->pace.percent, "--timeout N% is not possible on a fleet: give a time");
 	map_fleet_refuse(context, input && stdin_descriptor(input) >= 0,
 	    "map --stdin - is not possible on a fleet: plmctl put keeps the input once, and "
 	    "--stdin @REF gives it to each job");
 }
 
+/* As fleet_submit(): the environment of this machine is not for other machines. */
+int map_fleet_ready(struct context *context, struct command_request *request, unsigned *ret_workers)
+{
+	request->options.no_environment = true;
+	int code = fleet_ends_open(context, ret_workers);
+	if (code == EXIT_FINE)
+		code = command_objects_settle(context, request);
+	if (code == EXIT_FINE)
+		code = command_request_make(request);
+	if (*ret_workers == 0 && code == EXIT_FINE && !context->quiet)
+		fprintf(stderr, "plmctl: map: no host of the fleet is up; the jobs wait for one\n");
+	*ret_workers = *ret_workers ? *ret_workers : 1;
+	return code;
+}
+
 plm_status map_fleet_room(void)
 {
-	return (plm_status){ .records_max = ORDER_JOBS,
-		.store_bytes = ORDER_BYTES,
-		.shm_free = ORDER_BYTES };
+	return (plm_status){
+		.records_max = ORDER_JOBS, .store_bytes = ORDER_BYTES, .shm_free = ORDER_BYTES
+	};
 }
 
 /* ---- submitting ---- */
@@ -136,9 +152,7 @@ static int map_fleet_take_end(void *flight, const struct fleet_outcome *end)
 int map_fleet_collect(struct flight *f)
 {
 	memset(f->ready, 0, f->jobs);
-	int n = f->away
-	    ? 0
-	    : fleet_ends_hear(f->context, f->wants_times, map_fleet_take_end, f);
+	int n = f->away ? 0 : fleet_ends_hear(f->context, f->wants_times, map_fleet_take_end, f);
 	uint64_t now = clock_ns();
 	bool look = n == 0 && !f->away && now - f->news_ns >= LOOK_AGAIN_MS * NS_PER_MS;
 	if (look)

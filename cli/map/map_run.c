@@ -12,7 +12,6 @@
 #include "base/why.h"
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
-#include "cli/fleet_door.h"
 #include "cli/map/map_feed.h"
 #include "cli/map/map_fleet.h"
 #include "cli/map/map_flight.h"
@@ -448,18 +447,9 @@ static int map_run_ready(struct map *m, struct command_request *request, plm_sta
 	return EXIT_FINE;
 }
 
-/* As fleet_submit(): the environment of this machine is not for other machines. */
 static int map_run_ready_fleet(struct map *m, struct command_request *request, plm_status *ret)
 {
-	request->options.no_environment = true;
-	int code = fleet_ends_open(m->context, &m->workers);
-	if (code == EXIT_FINE)
-		code = command_objects_settle(m->context, request);
-	if (code == EXIT_FINE)
-		code = command_request_make(request);
-	if (m->workers == 0 && code == EXIT_FINE && !m->context->quiet)
-		fprintf(stderr, "plmctl: map: no host of the fleet is up; the jobs wait for one\n");
-	m->workers = m->workers ? m->workers : 1;
+	int code = map_fleet_ready(m->context, request, &m->workers);
 	unsigned asked = map_run_jobs_of(&m->plan->jobs, m->workers);
 	m->jobs = asked == 0 || asked > FLEET_JOBS_MAX ? FLEET_JOBS_MAX : asked;
 	*ret = map_fleet_room();

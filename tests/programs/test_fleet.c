@@ -343,7 +343,6 @@ END_TEST
 START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	fleet_host_up(0, "1");
-	REFUSED(64, "not possible on a fleet", "map", "echo");
 	REFUSED(64, "not possible on a fleet", "topology");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
