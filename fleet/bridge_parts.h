@@ -8,13 +8,14 @@
 #include "client/plm_inspect.h"
 #include "fleet/bridge.h"
 #include "fleet/task_words.h"
+#include "fleet/trace_order.h"
 
 enum {
 	BRIDGE_CLAIM_MOST = 512,
 	BRIDGE_COMMIT_MOST = 256,
 	BRIDGE_AHEAD_MOST = 2048, /* tasks claimed ahead of free slots */
 	BRIDGE_CLASSES_MOST = 256,
-	BRIDGE_HOST_BYTES = 100,
+	BRIDGE_HOST_BYTES = TRACE_HOST_BYTES,
 };
 
 struct bridge_task {                       /* claimed, and not yet committed */
@@ -67,6 +68,10 @@ struct bridge {
 	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
 	uint64_t pace_began_ns;     /* of the running count */
 	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
+
+	struct trace_pair *pair; /* the last TRACE_PAIRS_MOST tasks that came, a ring */
+	uint64_t noted;          /* tasks that came */
+	unsigned tracers;        /* processes that make parts of traces */
 };
 
 /* ---- bridge_tasks.c: tasks on the way in ---- */
@@ -109,5 +114,12 @@ uint32_t bridge_grace_ms(const struct bridge *b);
 int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
+
+/* ---- bridge_trace.c: parts of traces ---- */
+
+void bridge_trace_note(struct bridge *b, uint64_t id, plm_ref ref); /* a task has come */
+/* Starts the process that makes this host's part. Blocks: for the start of a process. */
+void bridge_trace(struct bridge *b, const char *request);
+void bridge_trace_reap(struct bridge *b);
 
 #endif
