@@ -57,7 +57,8 @@ struct trace_writing {
 	const struct trace_form *form;
 	struct trace_out out;
 	const struct trace_part *part;
-	struct trace_flows flows;
+	struct trace_edges *across; /* NULL: none */
+	struct trace_flows flows, across_flows;
 	struct trace_told *told;
 	int error;
 };
@@ -67,7 +68,7 @@ static void trace_mark_run(void *context, const struct run *run)
 	edges_mark(context, run);
 }
 
-/* Each host counts its flows from the same number on. */
+/* Each host counts its flows from the same number on; the fleet has numbers behind all hosts. */
 static void trace_number_flows(struct trace_writing *w)
 {
 	uint64_t before = (uint64_t)w->out.hosts << FLOW_HOST_SHIFT;
@@ -77,22 +78,31 @@ static void trace_number_flows(struct trace_writing *w)
 		w->flows.in[i] += before;
 }
 
+static int trace_find_flows(struct trace_writing *w, const struct run *run, struct run *shown)
+{
+	int r = edges_flows(w->part->edges, run, &w->flows);
+	trace_number_flows(w);
+	if (r < 0 || !w->part->rename || !w->part->rename(w->part, &shown->ref) || !w->across)
+		return r;
+	r = edges_flows(w->across, shown, &w->across_flows);
+	return r < 0 ? r
+		     : flows_append(&w->flows, &w->across_flows,
+			   (uint64_t)TRACE_HOSTS_MOST << FLOW_HOST_SHIFT);
+}
+
 static void trace_take_run(void *context, const struct run *run)
 {
 	struct trace_writing *w = context;
 	struct run shown = *run;
 	if (w->error || !run->started)
 		return;
-	w->error = edges_flows(w->part->edges, run, &w->flows);
+	w->error = trace_find_flows(w, run, &shown);
 	if (w->error)
 		return;
 	w->told->runs += run->track != RUN_NO_TRACK;
-	trace_number_flows(w);
 	shown.start_ns += (uint64_t)w->part->shift_ns;
 	shown.end_ns += (uint64_t)w->part->shift_ns;
 	shown.ready_ns += run->ready_ns ? (uint64_t)w->part->shift_ns : 0;
-	if (w->part->rename)
-		w->part->rename(w->part, &shown.ref);
 	w->form->run(&w->out, &shown, &w->flows);
 }
 
@@ -150,26 +160,30 @@ static int trace_write_part(struct trace_writing *w)
 }
 
 int trace_write_parts(const struct recording_head *head, const struct survey *survey,
-    const struct trace_part *parts, size_t n, const struct trace_target *target,
-    struct trace_told *ret)
+    const struct trace_part *const *parts, size_t n, struct trace_edges *across,
+    const struct trace_target *target, struct trace_told *ret)
 {
 	*ret = (struct trace_told){ .runs = 0 };
 	struct trace_writing w = { .form = trace_forms[target->kind],
 		.out = { .head = head, .survey = survey },
+		.across = across,
 		.told = ret };
 	int r = trace_file_open(&w.out.file, target->path, target->packed);
 	if (r < 0)
 		return r;
 	w.form->begin(&w.out);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		w.part = &parts[i];
+		w.part = parts[i];
 		w.out.hosts = (uint32_t)i;
-		ret->edges += edges_drawn(parts[i].edges);
-		ret->edges_left_out += parts[i].edges->left_out;
+		ret->edges += edges_drawn(parts[i]->edges);
+		ret->edges_left_out += parts[i]->edges->left_out;
 		r = trace_write_part(&w);
 	}
+	if (across)
+		ret->edges += edges_drawn(across);
 	w.form->end(&w.out);
 	flows_free(&w.flows);
+	flows_free(&w.across_flows);
 	int closed = trace_file_close(&w.out.file, r == 0);
 	return r < 0 ? r : closed;
 }
@@ -208,9 +222,10 @@ int trace_write(struct recording *recording, const struct survey *survey, struct
     const struct trace_target *target, struct trace_told *ret)
 {
 	const struct trace_part part = { .recording = recording, .survey = survey, .edges = edges };
+	const struct trace_part *parts = &part;
 	if (target->kind != TRACE_RECORDING)
 		return trace_write_parts(
-		    recording_head(recording), survey, &part, 1, target, ret);
+		    recording_head(recording), survey, &parts, 1, NULL, target, ret);
 	*ret =
 	    (struct trace_told){ .edges = edges_drawn(edges), .edges_left_out = edges->left_out };
 	return trace_copy(recording, target);
