@@ -169,9 +169,20 @@ void operands(struct context *context, int argc, char **argv, int least, int mos
 
 /* ---- help ---- */
 
+/* Each line of a text becomes a row: "about" stands before the options, "notes" behind. */
+static void arguments_list_text(const char *kind, const struct command *command, const char *text)
+{
+	for (const char *end; text && *text; text = end + (*end != 0)) {
+		end = text + strcspn(text, "\n");
+		printf("%s\tplmctl\t%s\t%.*s\n", kind, command->name, (int)(end - text), text);
+	}
+}
+
 static void arguments_list_for_programs(const struct command *command)
 {
 	printf("command\tplmctl\t%s\t\t%s\t%s\n", command->name, command->usage, command->help);
+	arguments_list_text("about", command, command->about);
+	arguments_list_text("notes", command, command->notes);
 	for (size_t i = 0; i < OPTION_TABLES_MAX && command->options[i]; i++)
 		option_table_list(stdout, "plmctl", command->name, command->options[i]);
 }

@@ -6,6 +6,7 @@
 #include "cli/fleet_door.h"
 #include "cli/interrupt.h"
 #include "cli/result.h"
+#include "cli/short_reference.h"
 #include "cli/task_options.h"
 
 static const struct option_row rows[] = {
@@ -19,9 +20,17 @@ static const struct option_row rows[] = {
 static plm_arg call_argument(const char *word)
 {
 	if (word[0] == '@' && word[1] != '@')
-		return PLM_FUTURE(reference_word(word));
+		return PLM_FUTURE(reference_name(word));
 	const char *text = word[0] == '@' ? word + 1 : word;
 	return PLM_BYTES(text, strlen(text));
+}
+
+static int call_settle_futures(struct context *context, plm_arg *args, size_t n)
+{
+	int code = EXIT_FINE;
+	for (size_t i = 0; i < n && code == EXIT_FINE; i++)
+		code = reference_settle(context, &args[i].future);
+	return code;
 }
 
 /* Holds futures of other processes during the wait, so that a message names a stale reference. */
@@ -89,12 +98,15 @@ static int call_run(struct context *context, int argc, char **argv)
 	for (size_t i = 0; i < call.task.nargs; i++)
 		args[i] = call_argument(argv[optind + (int)i]);
 	call.task.args = args;
+	int code = context->fleet ? EXIT_FINE : runtime(context);
+	if (code == EXIT_FINE)
+		code = call_settle_futures(context, args, call.task.nargs);
 	if (context->fleet) {
-		int fleet_code = fleet_call(context, &call);
+		if (code == EXIT_FINE)
+			code = fleet_call(context, &call);
 		free(args);
-		return fleet_code;
+		return code;
 	}
-	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = call_hold_futures(context, &call.task);
 	if (code == EXIT_FINE)

@@ -138,12 +138,33 @@ static const struct column columns[] = {
 	{ "finished", "finished", -1, PLAIN(plm_status, finished) },
 };
 
-static void status_print_for_people(plm_inspect *in, struct output *out, const plm_status *s)
+static const struct column watched[] = {
+	{ "name", "name", -1, PLAIN(plm_status, name) },
+	{ "state", "state", -1, .cell = status_state },
+	{ "up", "uptime_ms", -1, MS(plm_status, uptime_ms) },
+	{ "records", "records_used", -1, PLAIN(plm_status, records_used) },
+	{ "store", "store_used", -1, SIZE(plm_status, store_used) },
+	{ "memory free", "memory_free", -1, SIZE(plm_status, memory_free),
+	    .known = status_knows_memory },
+};
+
+static void status_print_counts(struct output *out, const plm_status *s)
 {
-	fprintf(out->file, "\n%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
+	fprintf(out->file, "%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
 	    (unsigned long long)(s->waiting + s->ready), (unsigned long long)s->running,
 	    (unsigned long long)s->finished, (unsigned long long)s->failed);
-	rows_workers(in, out);
+}
+
+/* What a person watches fits 24 lines of 80 characters: no limits, and short rows of workers. */
+static void status_print_watched(plm_inspect *in, struct output *out, const struct status_row *row)
+{
+	status_print_counts(out, &row->status);
+	out->upright = true;
+	table_begin(out, watched, COUNT_OF(watched));
+	table_row(out, row);
+	out->upright = false;
+	fputc('\n', out->file);
+	rows_workers_short(in, out);
 }
 
 /* With --json each command prints one table, so the workers are for people. */
@@ -151,7 +172,7 @@ static int status_show(struct context *context, void *argument)
 {
 	struct status_row row;
 	struct output *out = &context->out;
-	(void)argument;
+	const struct watch *watch = argument;
 	if (context->fleet)
 		return fleet_status(context);
 	int code = look_open(context);
@@ -162,12 +183,21 @@ static int status_show(struct context *context, void *argument)
 		r = plm_inspect_runtime(context->in, &row.runtime, sizeof row.runtime);
 	if (r < 0)
 		return failed(r, "status");
+	bool people = !out->json && !out->quiet;
+	if (people && watch->wanted) {
+		status_print_watched(context->in, out, &row);
+		return EXIT_FINE;
+	}
+	if (people)
+		status_print_counts(out, &row.status);
 	out->upright = true;
 	table_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
 	table_row(out, &row);
 	out->upright = false;
-	if (!out->json && !out->quiet)
-		status_print_for_people(context->in, out, &row.status);
+	if (people) {
+		fputc('\n', out->file);
+		rows_workers(context->in, out);
+	}
 	return EXIT_FINE;
 }
 
@@ -176,7 +206,7 @@ static int status_run(struct context *context, int argc, char **argv)
 	struct watch watch = { .wanted = false };
 	take_options(context, argc, argv, (void *[]){ &watch });
 	expect_operands(context, argc, 0, 0);
-	return watch_run(context, &watch, status_show, NULL);
+	return watch_run(context, &watch, status_show, &watch);
 }
 
 const struct command cmd_status = {
@@ -184,9 +214,10 @@ const struct command cmd_status = {
 	.usage = "[OPTION]...",
 	.help = "show the runtime at a glance: processes, tasks, store, limits",
 	.options = { watch_rows },
-	.notes = "Below it, but with --json, how many tasks there are (todo: they wait or\n"
-		 "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
-		 "a row a worker, as of plmctl workers.\n"
+	.notes = "Above, but with --json, how many tasks there are (todo: they wait or are\n"
+		 "ready; finished and failed: as long as anybody holds or keeps them); below,\n"
+		 "a row a worker, as of plmctl workers. --watch shows what fits a terminal of\n"
+		 "80 columns and 24 lines.\n"
 		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 		 "stopping, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 		 "are accepted from (plm --accept-free), none starts.\n"

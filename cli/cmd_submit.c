@@ -349,8 +349,10 @@ static int submit_to_fleet(
 	if (!line && count == 1 && shell_line_is(word, count))
 		line = word[0];
 	const char *const shell[] = { SHELL_STANDARD, "-c", line };
-	int code = line ? fleet_submit(context, &s->request, shell, COUNT_OF(shell))
-			: fleet_submit(context, &s->request, (const char *const *)word, count);
+	int code = command_objects_settle(context, &s->request);
+	if (code == EXIT_FINE)
+		code = line ? fleet_submit(context, &s->request, shell, COUNT_OF(shell))
+			    : fleet_submit(context, &s->request, (const char *const *)word, count);
 	command_request_free(context, &s->request);
 	return code;
 }
@@ -365,9 +367,9 @@ static int submit_run(struct context *context, int argc, char **argv)
 	if (code == EXIT_FINE)
 		code = command_stdin_take(context, &s.request, s.request.task.detach);
 	if (code == EXIT_FINE)
-		code = command_request_make(&s.request);
-	if (code == EXIT_FINE)
 		code = command_objects_hold(context, &s.request);
+	if (code == EXIT_FINE)
+		code = command_request_make(&s.request);
 	if (code == EXIT_FINE)
 		code = submit_words(context, &s, argv + optind, (size_t)(argc - optind));
 	command_request_free(context, &s.request);

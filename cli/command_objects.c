@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/result.h"
+#include "cli/short_reference.h"
 
 /* ---- options ---- */
 
@@ -50,7 +51,7 @@ static int command_objects_take_in(void *target, const struct option_given *give
 	if (!equal || equal[1] != '@')
 		return why(-EINVAL, "%s wants NAME=@REF, not \"%s\"", given->what, given->text);
 	return command_object_add(target, PLM_COMMAND_IN, given->text,
-	    (size_t)(equal - given->text), reference_word(equal + 1));
+	    (size_t)(equal - given->text), reference_name(equal + 1));
 }
 
 static int command_objects_take_out(void *target, const struct option_given *given)
@@ -61,26 +62,26 @@ static int command_objects_take_out(void *target, const struct option_given *giv
 
 static int command_objects_take_after(void *target, const struct option_given *given)
 {
-	return command_object_add(target, PLM_COMMAND_AFTER, NULL, 0, reference_word(given->text));
+	return command_object_add(target, PLM_COMMAND_AFTER, NULL, 0, reference_name(given->text));
 }
 
 static int command_objects_take_after_any(void *target, const struct option_given *given)
 {
 	return command_object_add(
-	    target, PLM_COMMAND_AFTER_ANY, NULL, 0, reference_word(given->text));
+	    target, PLM_COMMAND_AFTER_ANY, NULL, 0, reference_name(given->text));
 }
 
 static int command_objects_take_after_failed(void *target, const struct option_given *given)
 {
 	return command_object_add(
-	    target, PLM_COMMAND_AFTER_FAILED, NULL, 0, reference_word(given->text));
+	    target, PLM_COMMAND_AFTER_FAILED, NULL, 0, reference_name(given->text));
 }
 
 static int command_objects_take_stdin(void *target, const struct option_given *given)
 {
 	if (given->text[0] == '@' && !command_objects_is_varied(target, given->text))
 		return command_object_add(
-		    target, PLM_COMMAND_STDIN, NULL, 0, reference_word(given->text));
+		    target, PLM_COMMAND_STDIN, NULL, 0, reference_name(given->text));
 	((struct command_request *)target)->options.input = given->text;
 	return 0;
 }
@@ -124,9 +125,17 @@ void command_objects_check(const struct context *context, struct command_request
 		    "--out and --replicas cannot be combined: of replicas only stdout is kept");
 }
 
-int command_objects_hold(struct context *context, const struct command_request *request)
+int command_objects_settle(struct context *context, struct command_request *request)
 {
 	int code = EXIT_FINE;
+	for (size_t i = 0; i < request->options.future_count && code == EXIT_FINE; i++)
+		code = reference_settle(context, &request->future[i].ref);
+	return code;
+}
+
+int command_objects_hold(struct context *context, struct command_request *request)
+{
+	int code = command_objects_settle(context, request);
 	for (size_t i = 0; i < request->options.future_count && code == EXIT_FINE; i++)
 		if (request->future[i].ref.id)
 			code = hold_reference(context, request->future[i].ref);

@@ -20,7 +20,9 @@ int command_object_add(struct command_request *request, enum plm_command_use use
 unsigned command_output_files(const struct command_request *request);
 
 /* Holds the futures, whoever made them. EXIT_FINE, or an exit code after a message. */
-int command_objects_hold(struct context *context, const struct command_request *request);
+int command_objects_hold(struct context *context, struct command_request *request);
+/* Puts references in place of `6` and `last`; command_objects_hold() does so first. */
+int command_objects_settle(struct context *context, struct command_request *request);
 /* True if a future has failed, so that the command failed before its begin. */
 bool command_objects_failed(struct context *context, const struct command_request *request);
 /* Prints the reference of each output; refs are the results of the task. */

@@ -1,5 +1,6 @@
 #include "cli/short_reference.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,14 @@ int references_settle(struct context *context, plm_ref *refs, size_t n, char *co
 		code = EXIT_DATA;
 	}
 	return code;
+}
+
+int reference_settle(struct context *context, plm_ref *ref)
+{
+	char name[DIGITS_MAX + 1] = "last";
+	if (short_reference_is_mark(*ref) && ref->id != MARK_LAST)
+		snprintf(name, sizeof name, "%x", (uint32_t)(ref->id - 1));
+	return references_settle(context, ref, 1, (char *[]){ name });
 }
 
 plm_ref reference_latest(struct context *context, const plm_ref *refs, size_t n)

@@ -15,6 +15,8 @@ plm_ref reference_name(const char *word);
 /* Puts references in place of marks, after a connection. EXIT_FINE, or an exit code after a message
  * that names the word. */
 int references_settle(struct context *context, plm_ref *refs, size_t n, char *const *words);
+/* The same for one reference that came through an option. */
+int reference_settle(struct context *context, plm_ref *ref);
 /* The latest of these tasks; PLM_NONE: n is 0, or all are gone. */
 plm_ref reference_latest(struct context *context, const plm_ref *refs, size_t n);
 

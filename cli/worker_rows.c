@@ -122,6 +122,7 @@ enum {
 	CLIENTS = 4,
 	ALL = PROCESSES | WORKERS | CLIENTS,
 	PROGRAMS = 16, /* in JSON alone */
+	SHORT = 32,    /* of workers, for 80 columns */
 	DRAINED = 8,   /* known of a drained worker, too, which has no process */
 };
 
@@ -129,28 +130,28 @@ static const struct {
 	unsigned lists;
 	struct column column;
 } process_columns[] = {
-	{ WORKERS | DRAINED, { "WORKER", "worker", 6, PLAIN(plm_process_row, worker) } },
+	{ SHORT | WORKERS | DRAINED, { "WORKER", "worker", 6, PLAIN(plm_process_row, worker) } },
 	{ WORKERS, { "GEN", "generation", 3, PLAIN(plm_process_row, worker_generation) } },
 	{ WORKERS, { "CPUS", "cpus", 5, PLAIN(plm_process_row, cpus) } },
 	{ WORKERS, { "USED", "cpus_used", 4, PLAIN(plm_process_row, cpus_used) } },
 	{ ALL, { "PROC", "process_slot", 4, PLAIN(plm_process_row, process) } },
 	{ PROCESSES, { "KIND", "kind", -9, .cell = rows_kind } },
 	{ ALL, { "PID", "pid", 7, PLAIN(plm_process_row, pid) } },
-	{ ALL | DRAINED, { "STATE", "state", -8, .cell = rows_condition } },
+	{ SHORT | ALL | DRAINED, { "STATE", "state", -8, .cell = rows_condition } },
 	{ ALL, { "AGE", "age_ms", 8, MS(plm_process_row, age_ms) } },
 	{ ALL, { "BEAT", "beat_ms", 8, MS(plm_process_row, beat_ms) } },
-	{ PROCESSES | WORKERS, { "RUNNING", "function", -30, .cell = rows_running } },
+	{ SHORT | PROCESSES | WORKERS, { "RUNNING", "function", -30, .cell = rows_running } },
 	{ WORKERS | PROGRAMS, { "COMMAND", "command", -20, .cell = rows_command_cell } },
 	{ PROCESSES | WORKERS | DRAINED,
 	    { "REF", "ref", REF_WIDTH, PLAIN(plm_process_row, running), .known = rows_has_task } },
-	{ PROCESSES | WORKERS | DRAINED,
+	{ SHORT | PROCESSES | WORKERS | DRAINED,
 	    { "FOR", "run_ms", 8, MS(plm_process_row, run_ms), .known = rows_has_task } },
 	{ PROCESSES | WORKERS,
 	    { "BLOCKED", "blocked", 7, FLAG(plm_process_row, marks), .mask = PLM_MARK_BLOCKED } },
 	{ PROCESSES | WORKERS,
 	    { "SPARE", "spare", 5, FLAG(plm_process_row, marks), .mask = PLM_MARK_SPARE } },
-	{ PROCESSES | WORKERS, { "DONE", "done", 10, PLAIN(plm_process_row, done) } },
-	{ PROCESSES | WORKERS, { "FAILED", "failed", 6, PLAIN(plm_process_row, failed) } },
+	{ SHORT | PROCESSES | WORKERS, { "DONE", "done", 10, PLAIN(plm_process_row, done) } },
+	{ SHORT | PROCESSES | WORKERS, { "FAILED", "failed", 6, PLAIN(plm_process_row, failed) } },
 	{ PROCESSES | WORKERS, { "QUEUE", "queue", 5, PLAIN(plm_process_row, queue) } },
 	{ ALL, { "UP", "up", 4, PLAIN(plm_process_row, up) } },
 	{ WORKERS, { "PYTHON", "python", -6, TEXT_IF_ANY(plm_process_row, python) } },
@@ -174,7 +175,7 @@ static void rows_list(plm_inspect *in, struct output *out, unsigned list, uint32
 		n_columns++;
 	}
 	table_begin(out, columns, n_columns);
-	rows_in = list == WORKERS ? in : NULL;
+	rows_in = list & (WORKERS | SHORT) ? in : NULL;
 	while ((n = plm_inspect_processes(in, kinds, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
 			table_row(out, &rows[i]);
@@ -188,6 +189,11 @@ void rows_processes(plm_inspect *in, struct output *out)
 void rows_workers(plm_inspect *in, struct output *out)
 {
 	rows_list(in, out, WORKERS, 1u << PLM_KIND_WORKER);
+}
+
+void rows_workers_short(plm_inspect *in, struct output *out)
+{
+	rows_list(in, out, SHORT, 1u << PLM_KIND_WORKER);
 }
 
 void rows_clients(plm_inspect *in, struct output *out)

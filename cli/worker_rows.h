@@ -10,8 +10,9 @@
 /* All tasks (task_filter.h has fewer). */
 void rows_tasks(plm_inspect *in, struct output *out);
 void rows_objects(plm_inspect *in, struct output *out);
-void rows_processes(plm_inspect *in, struct output *out); /* all */
-void rows_workers(plm_inspect *in, struct output *out);   /* drained workers last */
+void rows_processes(plm_inspect *in, struct output *out);     /* all */
+void rows_workers(plm_inspect *in, struct output *out);       /* drained workers last */
+void rows_workers_short(plm_inspect *in, struct output *out); /* for 80 columns */
 void rows_clients(plm_inspect *in, struct output *out);
 void rows_modules(plm_inspect *in, struct output *out);
 void rows_functions(plm_inspect *in, struct output *out);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ static int bridge_open(struct bridge *b)
 	if (r == 0)
 		r = plm_inspect_of(&b->in, b->rt);
 	if (r == 0)
+		r = bridge_values_open(b);
+	if (r == 0)
 		r = plm_status_get(b->rt, &b->status);
 	return r;
 }
@@ -91,9 +94,10 @@ static int bridge_hear(struct bridge *b)
 static int bridge_step(struct bridge *b)
 {
 	int r = bridge_hear(b);
-	uint64_t settled;
+	uint64_t settled, ended;
 	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
 		return -EIO;
+	eventfd_read(b->bell, &ended);
 	if (r == 0)
 		r = bridge_commit(b);
 	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
@@ -102,7 +106,7 @@ static int bridge_step(struct bridge *b)
 	}
 	if (b->moment_ns && clock_ns() >= b->moment_ns)
 		b->hungry = true;
-	if (r == 0 && (b->hungry || bridge_awaits_begin(b)))
+	if (r == 0 && (b->hungry || b->waiting))
 		r = bridge_claim(b);
 	return r;
 }
@@ -123,13 +127,13 @@ static int bridge_timeout_ms(const struct bridge *b)
 	int ms = bridge_ms_until(b->renew_due_ns, now, TICK_MS);
 	if (b->moment_ns)
 		ms = bridge_ms_until(b->moment_ns, clock_ns(), ms);
-	return bridge_awaits_begin(b) && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
+	return b->waiting && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
 }
 
 static void bridge_sleep(const struct bridge *b)
 {
 	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
-		{ .fd = plm_fd(b->rt), .events = POLLIN },
+		{ .fd = plm_fd(b->rt), .events = POLLIN }, { .fd = b->bell, .events = POLLIN },
 		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
 	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
 }
@@ -178,6 +182,8 @@ static void bridge_leave(struct bridge *b)
 	if (close && plm_stop(b->rt, 0) < 0)
 		log_warn("told to close, but the runtime does not stop: %s", plm_why());
 	engine_close(&b->engine);
+	if (!bridge_values_close(b))
+		return; /* the process ends with its threads */
 	plm_inspect_close(&b->in);
 	plm_disconnect(&b->rt);
 	free(b->task);

@@ -8,6 +8,8 @@
 #
 #	option	PROGRAM	COMMAND	--NAME	VALUE	text	KIND	LETTERS	VARIABLE
 #	command	PROGRAM	COMMAND		OPERANDS	text
+#	about	PROGRAM	COMMAND	a line of the help before the options
+#	notes	PROGRAM	COMMAND	a line of the help behind the options
 #
 # COMMAND and the fields from VALUE on may be empty. KIND is the kind of completion for the value
 # (base/option_table.h). completions.sh and man.sh read the table.

@@ -32,11 +32,29 @@ options() { # PROGRAM COMMAND
 		value = $5
 		gsub(/-/, "\\-", value)
 		# Of several on one line of the help all have the text.
-		print ".It Fl Fl " substr($4, 3) (value == "" ? "" : " Ar " value)
+		letters = ""
+		for (i = 1; i <= length($8); i++)
+			letters = letters "Fl " substr($8, i, 1) " , "
+		joint = value ~ /^\[/ ? " Ns Ar " : " Ar " # --shell[=PROGRAM]
+		print ".It " letters "Fl Fl " substr($4, 3) (value == "" ? "" : joint value)
 		if ($6 != "")
 			print plain($6)
 	}
 	END { if (n) print ".El" }' "$table"
+}
+
+# The lines stand as in the help, where blanks make columns.
+lines() { # KIND PROGRAM COMMAND
+	awk -F '\t' -v kind="$1" -v program="$2" -v command="$3" "$escape"'
+	$1 != kind || $2 != program || $3 != command { next }
+	!n++ { print ".Bd -literal" }
+	{
+		gsub(/\\/, "\\e", $4)
+		if ($4 ~ /^[.\047]/)
+			$4 = "\\&" $4
+		print $4
+	}
+	END { if (n) print ".Ed" }' "$table"
 }
 
 commands() { # PROGRAM
@@ -45,7 +63,9 @@ commands() { # PROGRAM
 		[ "$kind" = command ] && [ "$program" = "$1" ] || continue
 		printf '.Ss "%s %s"\n' "$name" "${operands//\\/\\e}"
 		printf '%s.\n' "$text"
+		lines about "$1" "$name"
 		options "$1" "$name"
+		lines notes "$1" "$name"
 	done < <(awk -F '\t' -v OFS='\t' '$1 == "command" {
 			print $1, $2, $3, ($5 == "" ? " " : $5), $6 }' "$table")
 }

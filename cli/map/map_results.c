@@ -38,7 +38,8 @@ static int results_make_folder(struct text *path)
 	text_byte(path, 0);
 	path->length--;
 	if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
-		return why(-EIO, "--results %s: %s", path->data, strerror(errno));
+		return why(
+		    -EIO, "the output of a job cannot go to %s: %s", path->data, strerror(errno));
 	return 0;
 }
 
@@ -66,7 +67,9 @@ static int results_open_file(struct text *path, const char *name)
 	text_byte(path, 0);
 	path->length = folder;
 	int fd = open(path->data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return fd >= 0 ? fd : why(-EIO, "--results %s: %s", path->data, strerror(errno));
+	return fd >= 0
+	    ? fd
+	    : why(-EIO, "the output of a job cannot go to %s: %s", path->data, strerror(errno));
 }
 
 static int results_write_all(const struct text *path, int fd, const char *data, size_t length)
@@ -74,7 +77,8 @@ static int results_write_all(const struct text *path, int fd, const char *data, 
 	while (length) {
 		ssize_t n = write(fd, data, length);
 		if (n < 0 && errno != EINTR)
-			return why(-EIO, "--results %s: %s", path->data, strerror(errno));
+			return why(-EIO, "the output of a job cannot go to %s: %s", path->data,
+			    strerror(errno));
 		data += n > 0 ? n : 0;
 		length -= n > 0 ? (size_t)n : 0;
 	}
@@ -133,7 +137,8 @@ static int results_make_parents(struct text *path)
 	for (char *at = strchr(path->data + 1, '/'); r == 0 && at; at = strchr(at + 1, '/')) {
 		*at = 0;
 		if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
-			r = why(-EIO, "--results %s: %s", path->data, strerror(errno));
+			r = why(-EIO, "the output of a job cannot go to %s: %s", path->data,
+			    strerror(errno));
 		*at = '/';
 	}
 	return r;

@@ -430,11 +430,11 @@ static int run_jobs(struct map *m, struct command_request *request)
 	request->options.outlet = true;
 	int code = command_stdin_take(m->context, request, false);
 	if (code == EXIT_FINE)
-		code = command_request_make(request);
-	if (code == EXIT_FINE)
 		code = map_run_find_runtime(m);
 	if (code == EXIT_FINE)
 		code = command_objects_hold(m->context, request);
+	if (code == EXIT_FINE)
+		code = command_request_make(request);
 	if (code == EXIT_FINE)
 		code = command_request_share(m->context, request);
 	if (code != EXIT_FINE)

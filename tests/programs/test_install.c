@@ -131,6 +131,9 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"644 share/zsh/site-functions/_plmctl",
 		"644 share/fish/vendor_completions.d/plmctl.fish",
 		"644 share/doc/plm/README.md",
+		"644 share/doc/plm/docs/shell.md",
+		"644 share/doc/plm/examples/python/",
+		"644 share/doc/plm/examples/workloads/",
 		"644 share/doc/plm/examples/fleet.slurm",
 	};
 	char *files = bash("cd $ROOT && find . -type f -printf '%%m %%P\\n'");
@@ -165,6 +168,25 @@ START_TEST(pages_are_rendered_without_a_warning)
 		    "");
 	if (have("mandoc"))
 		expect_said(bash("mandoc -Tlint -W warning $ROOT/share/man/man?/*"), "");
+}
+END_TEST
+
+/* What stands around the options in --help stands in the page too, line by line. */
+START_TEST(pages_tell_the_rules_of_each_command)
+{
+	if (!have("man"))
+		return;
+	expect_said(
+	    bash("export LC_ALL=C.UTF-8 MANWIDTH=200; man -l $ROOT/share/man/man1/plmctl.1 "
+		 "2>&1 | sed 's/^ *//' > page; plmctl --help=table | awk -F '\\t' "
+		 "'($1 == \"about\" || $1 == \"notes\") && $4 { print $4 }' | sed 's/^ *//' | "
+		 "while IFS= read -r line; do grep -qxF -- \"$line\" page || "
+		 "echo \"$line\"; done; rm page"),
+	    "");
+	expect_in(bash("LC_ALL=C.UTF-8 man -l $ROOT/share/man/man1/plmctl.1 2>&1"),
+	    "-j, -P, --jobs N|+N|-N|N%");
+	expect_in(
+	    bash("LC_ALL=C.UTF-8 man -l $ROOT/share/man/man1/plmctl.1 2>&1"), "--shell[=PROGRAM]");
 }
 END_TEST
 
@@ -327,6 +349,7 @@ int main(void)
 	tcase_add_test(tcase, each_file_is_installed_with_its_mode);
 	tcase_add_test(tcase, uninstall_leaves_no_file);
 	tcase_add_test(tcase, pages_are_rendered_without_a_warning);
+	tcase_add_test(tcase, pages_tell_the_rules_of_each_command);
 	tcase_add_test(tcase, what_help_speaks_of_is_everywhere);
 	tcase_add_test(tcase, bash_completes_commands_options_and_values);
 	tcase_add_test(tcase, bash_completes_what_a_running_runtime_has);

@@ -199,6 +199,56 @@ START_TEST(tasks_that_wait_for_tasks_do_so_after_a_boot)
 }
 END_TEST
 
+/* Of tasks that come after any end, or after a failure. */
+START_TEST(orders_after_an_end_or_a_failure_hold_after_a_boot)
+{
+	journal_boot();
+	free(ctl_expect(&host, 0, "pause"));
+	char *bad = keep("false"), *good = keep("true");
+	free(keep("--after-any", bad, "echo any1"));
+	free(keep("--after-failed", bad, "echo failed1"));
+	free(keep("--after-any", good, "echo any2"));
+	free(keep("--after-failed", good, "echo never1"));
+	status_reaches("journal_accepted", 6);
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	expect_history("echo any1", "state", "done");
+	expect_history("echo failed1", "state", "done");
+	expect_history("echo any2", "state", "done");
+	expect_history("echo never1", "state", "cancelled");
+	journal_end();
+	free(bad);
+	free(good);
+}
+END_TEST
+
+/* The first tasks have ended before the crash: nothing but their rows is left. */
+START_TEST(an_end_before_the_crash_counts_for_those_that_come_after)
+{
+	char line[LINE_BYTES];
+	journal_boot();
+	wait_line(line, sizeof line, "printf 4");
+	char *gate = keep("--crash-retries", "2", "--shell", line);
+	char *bad = keep("sleep 0.2; exit 3"), *good = keep("sleep 0.2");
+	free(keep("--after-any", good, "--after", gate, "echo any1"));
+	free(keep("--after-failed", bad, "--after", gate, "echo failed1"));
+	status_reaches("journal_accepted", 5);
+	status_reaches("journal_ended", 2);
+	await_lines("begun", 1);
+	journal_crash();
+	open_gate();
+	journal_reboot();
+	history_settles();
+	expect_history("echo any1", "state", "done");
+	expect_history("echo failed1", "state", "done");
+	journal_end();
+	free(gate);
+	free(bad);
+	free(good);
+}
+END_TEST
+
 START_TEST(the_value_of_one_that_has_ended_is_kept_for_those_that_wait)
 {
 	char line[LINE_BYTES];
@@ -520,6 +570,8 @@ int main(void)
 		whatever_sync_accepted_is_there_after_a_crash_at_any_moment,
 		what_has_ended_is_not_run_again_and_its_record_stays,
 		tasks_that_wait_for_tasks_do_so_after_a_boot,
+		orders_after_an_end_or_a_failure_hold_after_a_boot,
+		an_end_before_the_crash_counts_for_those_that_come_after,
 		the_value_of_one_that_has_ended_is_kept_for_those_that_wait,
 		what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason,
 		an_attempt_that_was_running_counts_as_a_crash,

@@ -293,6 +293,26 @@ START_TEST(a_full_directory_is_an_error_of_the_job_that_names_it)
 }
 END_TEST
 
+/* Of --files, and of a submit that shows the output at the end. */
+START_TEST(a_full_directory_is_named_by_every_option_that_writes_there)
+{
+	const char *unshare;
+	if (!may_mount(&unshare))
+		return;
+	struct output_of o = shell(
+	    "mkdir t; %s sh -c \"mount -t tmpfs -o size=1m tmpfs t; "
+	    "plmctl map --private --tmpdir $PWD/t --files 'sh gen {}' ::: 3000000 > out; "
+	    "echo \\$?; head -c 3000000 /dev/zero | TMPDIR=$PWD/t plmctl map --private --stdin "
+	    "- 'wc -c; true {}' ::: 1; echo \\$?; find t -type f | wc -l\"",
+	    unshare);
+	ck_assert_msg(strncmp(o.out, "125\n66\n", 7) == 0 &&
+		strstr(o.err, ".par: No space left on device") &&
+		strstr(o.err, "/t: No space left on device: let TMPDIR name"),
+	    "%s%s", o.out, o.err);
+	output_free(&o);
+}
+END_TEST
+
 /* ---- a store without room ---- */
 
 START_TEST(no_job_is_lost_where_dev_shm_is_smaller_than_the_store)
@@ -457,6 +477,7 @@ int main(void)
 		nothing_is_left_in_the_directory_whoever_dies,
 		a_directory_that_cannot_be_used_is_named_with_the_remedy,
 		a_full_directory_is_an_error_of_the_job_that_names_it,
+		a_full_directory_is_named_by_every_option_that_writes_there,
 		no_job_is_lost_where_dev_shm_is_smaller_than_the_store,
 		short_output_of_map_comes_whole_through_a_full_store,
 		a_result_without_room_waits_for_it_and_explain_says_so,

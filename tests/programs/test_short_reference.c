@@ -47,6 +47,56 @@ START_TEST(last_is_the_task_submitted_last)
 }
 END_TEST
 
+START_TEST(options_and_arguments_take_short_names)
+{
+	check_shell(0, "first\nfirst\n2\nnext\nafter\n", "",
+	    TWO "plmctl submit --stdin @$a cat; plmctl submit --in F=@$a 'cat $F'; "
+		"plmctl put w >w2; X=$(printf 'one two' | plmctl put -); x=${X#@}; "
+		"plmctl call probe.wordcount @${x%%.*}; echo; "
+		"plmctl submit --after $a --after-any last echo next; "
+		"plmctl submit --after-failed $b echo after; plmctl drop $a $b $X $(cat w2)");
+	check_shell(65, "", "there is no task fff", "plmctl submit --after fff true");
+	check_shell(65, "", "there is no task fff", "plmctl call probe.echo @fff");
+	check_shell(0, "1\n", "", TWO "plmctl map --after $a echo ::: 1; plmctl drop $a $b");
+}
+END_TEST
+
+START_TEST(lists_name_tasks_as_a_person_types_them)
+{
+	check_shell(0, "one\ntwo\n", "",
+	    TWO "plmctl tasks --columns id,label | sed 1d | while read -r id label; do "
+		"plmctl info $id | sed -n 's/^LABEL *//p'; done; plmctl drop $a $b");
+	/* In the order of submission, though records are used again. */
+	check_shell(0, "b c d \n", "",
+	    "A=$(plmctl submit --detach --label a true); "
+	    "plmctl submit --detach --label b true >w; plmctl submit --detach --label c true >w; "
+	    "plmctl wait --all-kept >w; plmctl drop $A; "
+	    "until ! plmctl tasks --quiet | grep -q $A; do :; done; "
+	    "plmctl submit --detach --label d true >w; "
+	    "echo $(plmctl tasks --columns label | sed 1d) ' ' | tr -s ' '; plmctl wait --all-kept "
+	    ">w; plmctl forget --all 2>w");
+	/* The time of submission is that of the wall clock, to a second. */
+	check_shell(0, "", "",
+	    "from=$(date +%Y-%m-%dT%H:%M:%S); A=$(plmctl submit --detach true); "
+	    "to=$(date +%Y-%m-%dT%H:%M:%S); plmctl wait $A >w; "
+	    "at=$(plmctl info $A | sed -n 's/^SUBMITTED *//p'); plmctl drop $A; "
+	    "[ ! \"$at\" \\< \"$from\" ] && [ ! \"$at\" \\> \"$to\" ]");
+	check_shell(0, "sh -c touch on; sleep 60", NULL,
+	    "A=$(plmctl submit --detach 'touch on; sleep 60'); until [ -e on ]; do :; done; "
+	    "plmctl workers | grep -o 'sh -c touch on; sleep 60' | tr -d '\\n'; "
+	    "plmctl cancel --wait $A; plmctl drop $A");
+}
+END_TEST
+
+START_TEST(what_a_person_watches_fits_a_terminal)
+{
+	check_shell(0, "0 todo, 0 in progress, 0 finished, 0 failed\nfits\n", NULL,
+	    "timeout -s INT 2 plmctl status --watch 60 > page; head -n 1 page; "
+	    "[ $(wc -l < page) -le 23 ] && [ $(wc -L < page) -le 80 ] && grep -q WORKER page && "
+	    "echo fits");
+}
+END_TEST
+
 START_TEST(logs_and_info_take_filters)
 {
 	check_shell(0, "first\nsecond\nsecond\n", "",
@@ -98,6 +148,9 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, map_stop_and_teardown);
 	tcase_add_test(tcase, the_first_part_of_a_reference_names_the_task);
 	tcase_add_test(tcase, last_is_the_task_submitted_last);
+	tcase_add_test(tcase, options_and_arguments_take_short_names);
+	tcase_add_test(tcase, lists_name_tasks_as_a_person_types_them);
+	tcase_add_test(tcase, what_a_person_watches_fits_a_terminal);
 	tcase_add_test(tcase, logs_and_info_take_filters);
 	tcase_add_test(tcase, a_command_writes_into_named_files);
 	tcase_add_test(tcase, names_without_a_task_are_refused);

@@ -460,6 +460,15 @@ class Values(Shared):
         self.assertRaises(plm.TaskError, plm.run, ["false"], check=True)
         self.assertRaises(TimeoutError, plm.run, ["sleep", "60"], timeout=0.1)
 
+    def test_a_command_comes_after_any_end_or_a_failure(self) -> None:
+        good, bad = plm.start(["true"]), plm.start(["false"])
+        state = ["sh", "-c", "echo $PLM_AFTER_STATE $PLM_AFTER_CODE"]
+        after = plm.start(state, after_any=[bad])
+        self.assertEqual(bytes(plm.get(after)), b"failed 1\n")
+        self.assertEqual(bytes(plm.get(plm.start(state, after_any=[good]))), b"done 0\n")
+        self.assertEqual(bytes(plm.get(plm.start(state, after_failed=[bad]))), b"failed 1\n")
+        self.assertRaises(plm.CancelledError, plm.get, plm.start(state, after_failed=[good]))
+
     @needs_numpy
     def test_a_task_sees_an_array_in_place_and_read_only(self) -> None:
         ref = plm.put(np.ones(100_000))
