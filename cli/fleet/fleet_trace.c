@@ -219,7 +219,7 @@ static unsigned parts_say_missing(const struct part_hosts *all)
 		else
 			fprintf(stderr,
 			    "plmctl: trace: host %s did not answer in time: what it ran is "
-			    "missing (its log says why; --timeout TIME waits longer)\n",
+			    "missing (its log says why; --timeout SECONDS waits longer)\n",
 			    host->name);
 	}
 	return missing;

@@ -3,8 +3,8 @@
 
     trace_fleet_check.py TASKS TRACE.json TRACE.pftrace [MISSING]
 
-TASKS holds the lines of `plmctl tasks --json`. The output of each task is a file of its id beside
-TASKS: the wall clock while the task ran. Checked: each task of a host that answered is in the trace
+TASKS holds the lines of `plmctl info --json`. The last word of each command is the file into which
+the task wrote the wall clock while it ran. Checked: each task of a host that answered is in the trace
 once, on a track of the host that ran it; it ran when it says it did; a task begins after the end of
 the tasks it waited for, and an arrow leads from them to it; nothing is there of the host MISSING.
 Exit code 1 and a line for each finding.
@@ -12,12 +12,13 @@ Exit code 1 and a line for each finding.
 
 import collections
 import json
-import os
 import sys
 
 # The shell reads its clock a moment after the begin of a task and before its end, and the offset of
 # a clock on one machine is known to less than this.
 UNCERTAIN_S = 0.005
+# The numbers of a trace are decimals, which are not exact when added.
+GRAIN_S = 1e-8
 
 findings = []
 
@@ -28,13 +29,13 @@ def require(condition, text):
 
 
 class Trace:
-    """The runs of a trace by task, its tracks' hosts, its arrows."""
+    """The runs of a trace by task, the hosts of tracks, arrows; seconds since its begin."""
 
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             trace = json.load(file)
         require(trace["otherData"]["clock"] == "Redis", "the clock is not that of Redis")
-        begin = int(trace["otherData"]["wall_offset_ns"]) / 1e9
+        self.begin = int(trace["otherData"]["wall_offset_ns"]) / 1e9
         self.host, self.runs = {}, collections.defaultdict(list)
         self.begun, self.ended = {}, {}
         for event in trace["traceEvents"]:
@@ -42,25 +43,25 @@ class Trace:
                 self.host[event["pid"]] = event["args"]["name"].rsplit(": ", 1)[0]
             place = event["pid"], event["tid"]
             if event["ph"] == "X" and "task" in event.get("args", {}):
-                since = begin + event["ts"] / 1e6
+                since = event["ts"] / 1e6
                 run = (place, since, since + event["dur"] / 1e6)
                 self.runs[event["args"]["task"]].append(run)
             if event["ph"] == "s":
-                self.begun[event["id"]] = place, begin + event["ts"] / 1e6
+                self.begun[event["id"]] = place, event["ts"] / 1e6
             if event["ph"] == "f":
-                self.ended[event["id"]] = place, begin + event["ts"] / 1e6
+                self.ended[event["id"]] = place, event["ts"] / 1e6
 
     def arrow(self, one, other):
         """Whether an arrow leads from one run to the other."""
         for number, (place, when) in self.begun.items():
             to = self.ended.get(number)
-            if place == one[0] and one[1] <= when <= one[2] and to and to[0] == other[0]:
-                if other[1] <= to[1] <= other[2]:
+            if place == one[0] and one[1] <= when <= one[2] + GRAIN_S and to and to[0] == other[0]:
+                if other[1] - GRAIN_S <= to[1] <= other[2]:
                     return True
         return False
 
 
-def check(tasks, trace, directory, missing):
+def check(tasks, trace, missing):
     hosts = set()
     for ref, task in tasks.items():
         runs = trace.runs.get(ref, [])
@@ -73,13 +74,14 @@ def check(tasks, trace, directory, missing):
         (pid, _), since, until = runs[0]
         hosts.add(task["host"])
         require(trace.host[pid] == task["host"], f"{ref} is on a track of {trace.host[pid]}")
-        with open(os.path.join(directory, ref), encoding="utf-8") as file:
-            told = float(file.read())
+        with open(task["command"].split()[-1], encoding="utf-8") as file:
+            told = float(file.read()) - trace.begin
         require(
             since - UNCERTAIN_S <= told <= until + UNCERTAIN_S,
             f"{ref} ran at {told:.6f}, the trace says {since:.6f} to {until:.6f}",
         )
-        for before in task["after"].split():
+        epoch = ref.split(".")[2]
+        for before in (f"@{int(number):x}.1.{epoch}" for number in (task["after"] or "").split()):
             former = trace.runs.get(before, [])
             if not former:
                 continue
@@ -94,7 +96,7 @@ def main():
     with open(path, encoding="utf-8") as file:
         tasks = {task["ref"]: task for task in map(json.loads, file)}
     trace = Trace(json_path)
-    hosts = check(tasks, trace, os.path.dirname(path), missing)
+    hosts = check(tasks, trace, missing)
     require(len(hosts) >= 2, f"only {hosts} ran tasks, which proves little")
     require(set(trace.runs) <= set(tasks), "the trace has tasks that the queue does not know")
     with open(perfetto_path, "rb") as file:
@@ -102,7 +104,7 @@ def main():
     for host in hosts:
         require(f"{host}: worker 0".encode() in packed, f"no track of {host} in {perfetto_path}")
     for ref in trace.runs:
-        require(packed.count(ref.encode() + b'"') == 1, f"{ref} is not once in {perfetto_path}")
+        require(packed.count(ref.encode()) == 1, f"{ref} is not once in {perfetto_path}")
     print("\n".join(findings))
     sys.exit(1 if findings else 0)
 
