@@ -1,6 +1,6 @@
 /* bridge_trace.c - the host's part of a trace of the fleet: made by a plmctl of its own, because
- * what only watches may not delay a claim or a renewal. The bridge pays for a copy of its last pairs
- * and for the start of a process. */
+ * what only watches may not delay a claim or a renewal. The bridge pays for a copy of its last
+ * pairs and for the start of a process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -88,8 +88,8 @@ void bridge_trace(struct bridge *b, const char *request)
 	if (sscanf(request, "%23[0-9a-f] %llu", token, &last_ms) != 2)
 		return;
 	if (b->tracers == AT_ONCE) {
-		log_warn("%d traces of the fleet are being made here: no part of another one",
-		    AT_ONCE);
+		log_warn(
+		    "%d traces of the fleet are being made here: no part of another one", AT_ONCE);
 		return;
 	}
 	int order = trace_order_file(b, token, last_ms);

@@ -350,7 +350,7 @@ int engine_trace_ask(struct engine *e, const char *request);
 int engine_trace_give(
     struct engine *e, const char *token, const void *part, size_t bytes, unsigned life_ms);
 /* Waits for the next part. 1: *ret is valid until the next verb; 0: none came in time. */
-int engine_trace_take(struct engine *e, const char *token, unsigned wait_ms, const void **ret,
-    size_t *ret_bytes);
+int engine_trace_take(
+    struct engine *e, const char *token, unsigned wait_ms, const void **ret, size_t *ret_bytes);
 
 #endif

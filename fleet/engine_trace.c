@@ -52,8 +52,8 @@ int engine_trace_give(
 	return engine_call(e);
 }
 
-int engine_trace_take(struct engine *e, const char *token, unsigned wait_ms, const void **ret,
-    size_t *ret_bytes)
+int engine_trace_take(
+    struct engine *e, const char *token, unsigned wait_ms, const void **ret, size_t *ret_bytes)
 {
 	char key[FLEET_QUEUE_BYTES + 64], wait[16];
 	snprintf(key, sizeof key, "%strace:%s", e->prefix, token);

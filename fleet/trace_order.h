@@ -8,7 +8,7 @@
 
 enum { TRACE_HOST_BYTES = 100, TRACE_PAIRS_MOST = 1 << 14 };
 
-struct trace_pair { /* a task that began here */
+struct trace_pair {   /* a task that began here */
 	uint64_t id;  /* of the fleet */
 	uint64_t ref; /* plm_ref.id of the task of the runtime */
 };

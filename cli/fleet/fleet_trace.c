@@ -56,8 +56,7 @@ static int part_send(struct context *context, const struct trace_order *order,
 	CHECK(part);
 	memcpy(part, head, sizeof *head);
 	memcpy(part + sizeof *head, pairs, pair_bytes);
-	memcpy(part + sizeof *head + pair_bytes, recording ? recording : "",
-	    head->recording_bytes);
+	memcpy(part + sizeof *head + pair_bytes, recording ? recording : "", head->recording_bytes);
 	int r = engine_trace_give(context->engine, order->token, part,
 	    sizeof *head + pair_bytes + head->recording_bytes, PART_LIFE_MS);
 	free(part);
@@ -67,9 +66,9 @@ static int part_send(struct context *context, const struct trace_order *order,
 static int part_make(struct context *context, const struct trace_order *order,
     const struct trace_pair *pairs, fleet_record_f *record)
 {
-	struct part_head head = { .version = PLM_VERSION,
-		.asked_ms = order->last_ms,
-		.last_ms = order->last_ms };
+	struct part_head head = {
+		.version = PLM_VERSION, .asked_ms = order->last_ms, .last_ms = order->last_ms
+	};
 	struct engine_clock clock;
 	void *recording = NULL;
 	size_t bytes = 0;
@@ -156,8 +155,8 @@ static bool parts_fits(const struct part_head *head, size_t bytes)
 }
 
 /* Bytes that are no part are left alone: their host has not answered. */
-static int parts_read(struct part_hosts *all, const char *data, size_t bytes, fleet_part_f *take,
-    void *argument)
+static int parts_read(
+    struct part_hosts *all, const char *data, size_t bytes, fleet_part_f *take, void *argument)
 {
 	struct part_head head = { .pairs = UINT64_MAX };
 	memcpy(&head, data, bytes < sizeof head ? bytes : sizeof head);
@@ -254,8 +253,8 @@ plm_ref fleet_ref(const struct context *context, uint64_t id)
 	return engine_ref(context->engine, id);
 }
 
-static void edges_of_row(const struct context *context, const struct engine_row *row,
-    fleet_edge_f *edge, void *argument)
+static void edges_of_row(
+    const struct context *context, const struct engine_row *row, fleet_edge_f *edge, void *argument)
 {
 	char *end;
 	for (const char *at = row->after; *at; at = end) {

@@ -38,7 +38,8 @@ static const struct option_row trace_rows[] = {
 	    .standard = "by the end of the name of FILE", .help = "the form of FILE",
 	    .take = trace_take_format },
 	{ "for-fleet", NULL, NULL, OPTION_FLAG,
-	    .help = "what the bridge of a host runs: give the fleet this host's part, asked on stdin",
+	    .help =
+		"what the bridge of a host runs: give the fleet this host's part, asked on stdin",
 	    OPTION_FIELD(struct trace_asked, for_fleet) },
 	{ 0 },
 };
@@ -153,8 +154,8 @@ static int trace_of_source(struct context *context, const struct source_options 
 	return code;
 }
 
-static int trace_of_fleet(
-    struct context *context, const struct source_options *options, const struct trace_target *target)
+static int trace_of_fleet(struct context *context, const struct source_options *options,
+    const struct trace_target *target)
 {
 	struct trace_told told;
 	struct survey whole;

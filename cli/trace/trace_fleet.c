@@ -47,8 +47,7 @@ static bool fleet_trace_rename(const struct trace_part *part, plm_ref *ref)
 {
 	const struct host_trace *h = (const struct host_trace *)part;
 	const struct fleet_pair key = { .ref = ref->id };
-	const struct fleet_pair *pair =
-	    bsearch(&key, h->pair, h->pairs, sizeof key, pairs_by_ref);
+	const struct fleet_pair *pair = bsearch(&key, h->pair, h->pairs, sizeof key, pairs_by_ref);
 	if (pair)
 		*ref = fleet_ref(h->context, pair->id);
 	return pair;
@@ -75,9 +74,8 @@ static void fleet_trace_say(const struct host_trace *h, const struct fleet_part 
 	char last[32];
 	ms_print(part->last_ms, last, sizeof last);
 	if (part->last_ms != part->asked_ms)
-		fprintf(stderr,
-		    "plmctl: trace: of host %s only the last %s fit into a message\n", h->name,
-		    last);
+		fprintf(stderr, "plmctl: trace: of host %s only the last %s fit into a message\n",
+		    h->name, last);
 	if (h->survey.lost)
 		fprintf(stderr,
 		    "plmctl: trace: %" PRIu64
@@ -205,9 +203,9 @@ int trace_fleet(struct context *context, uint64_t last_ms, const struct trace_ta
 	}
 	if (code == EXIT_FINE) {
 		int r = fleet_trace_write(&t, target, told, whole);
-		code = r < 0                   ? source_failed(context, r)
+		code = r < 0               ? source_failed(context, r)
 		    : missing || t.without ? EXIT_CUT
-					       : EXIT_FINE;
+					   : EXIT_FINE;
 		if (r == 0 && !context->quiet)
 			fleet_trace_tell_clocks(&t);
 	}

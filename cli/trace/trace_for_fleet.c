@@ -41,8 +41,8 @@ static int part_load(int fd, size_t bytes, void **ret, size_t *ret_bytes)
 }
 
 /* Half as long each time, until the recording fits. */
-static int part_fit(plm_inspect *in, int fd, uint64_t *last_ms, size_t most, void **ret,
-    size_t *ret_bytes)
+static int part_fit(
+    plm_inspect *in, int fd, uint64_t *last_ms, size_t most, void **ret, size_t *ret_bytes)
 {
 	for (;;) {
 		struct capture_told told = { .events = 0 };
@@ -62,8 +62,8 @@ static int part_fit(plm_inspect *in, int fd, uint64_t *last_ms, size_t most, voi
 	}
 }
 
-static int part_of_host(struct context *context, uint64_t *last_ms, size_t most, void **ret,
-    size_t *ret_bytes)
+static int part_of_host(
+    struct context *context, uint64_t *last_ms, size_t most, void **ret, size_t *ret_bytes)
 {
 	plm_inspect *in = NULL;
 	FILE *file = tmpfile();

@@ -1,9 +1,9 @@
 /* trace_form.h - the form of a trace: what each thing in a recording becomes in the file.
  *
  * trace_write.c calls the functions in this order: begin; for each runtime host, a track for each
- * track, then runs, waits, marks and counters in the order in which they end; end. A form writes into the file only; the
- * file keeps errors.
- * Who: one thread.  Allocates: buffers; want of memory ends the program with a message. */
+ * track, then runs, waits, marks and counters in the order in which they end; end. A form writes
+ * into the file only; the file keeps errors. Who: one thread.  Allocates: buffers; want of memory
+ * ends the program with a message. */
 #ifndef PLM_TRACE_FORM_H
 #define PLM_TRACE_FORM_H
 

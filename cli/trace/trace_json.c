@@ -81,8 +81,8 @@ static void json_begin(struct trace_out *out)
 	    "\",\"events\":%" PRIu64 ",\"events_lost\":%" PRIu64
 	    ",\"recording_cut\":%s},\"traceEvents\":[\n",
 	    json_quote(h->name, quoted), h->runtime, PLM_VERSION,
-	    h->begin_ns ? "CLOCK_MONOTONIC" : "Redis", h->wall_offset_ns,
-	    out->survey->events, out->survey->lost, out->survey->cut ? "true" : "false");
+	    h->begin_ns ? "CLOCK_MONOTONIC" : "Redis", h->wall_offset_ns, out->survey->events,
+	    out->survey->lost, out->survey->cut ? "true" : "false");
 	trace_file_write(out->file, head, strlen(head));
 }
 
@@ -187,7 +187,8 @@ static void json_mark(struct trace_out *out, const struct run_mark *mark)
 	json_line(out,
 	    "{\"ph\":\"i\",\"s\":\"%s\",\"pid\":%" PRIu32 ",\"tid\":0,\"ts\":" US_FORMAT
 	    ",\"name\":\"%s\",\"cat\":\"runtime\"}",
-	    mark->kind == PLM_EVENT_NONE ? "g" : "p", trace_runtime_pid(out), US(mark->time_ns), text);
+	    mark->kind == PLM_EVENT_NONE ? "g" : "p", trace_runtime_pid(out), US(mark->time_ns),
+	    text);
 }
 
 static void json_counters(
@@ -217,5 +218,5 @@ static void json_end(struct trace_out *out)
 
 static const char *const json_suffixes[] = { ".json", NULL };
 
-const struct trace_form trace_form_json = { json_suffixes, json_begin, json_host, json_track, json_run,
-	json_wait, json_mark, json_counters, json_end };
+const struct trace_form trace_form_json = { json_suffixes, json_begin, json_host, json_track,
+	json_run, json_wait, json_mark, json_counters, json_end };

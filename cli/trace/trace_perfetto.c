@@ -260,8 +260,7 @@ static void perfetto_host(struct trace_out *out)
 	struct trace_perfetto *p = out->state;
 	char name[TRACE_TEXT_BYTES];
 	trace_runtime_text(out, name, sizeof name);
-	perfetto_process(
-	    out, perfetto_uuid(out, UUID_RUNTIME), trace_runtime_pid(out), name);
+	perfetto_process(out, perfetto_uuid(out, UUID_RUNTIME), trace_runtime_pid(out), name);
 	perfetto_number(&p->event, 1, perfetto_uuid(out, UUID_MARKS));
 	perfetto_number(&p->event, 5, perfetto_uuid(out, UUID_RUNTIME));
 	perfetto_string(&p->event, 2, "processes, memory, journal");
@@ -281,8 +280,7 @@ static void perfetto_track(struct trace_out *out, const struct run_track *track)
 {
 	struct trace_perfetto *p = out->state;
 	char name[TRACE_TEXT_BYTES];
-	uint64_t worker =
-	    perfetto_uuid(out, (uint64_t)1 << UUID_WORKER_SHIFT | track->worker);
+	uint64_t worker = perfetto_uuid(out, (uint64_t)1 << UUID_WORKER_SHIFT | track->worker);
 	uint32_t pid = trace_pid(out, track->worker);
 	trace_worker_text(out, track->worker, name, sizeof name);
 	perfetto_process(out, worker, pid, name);
@@ -331,12 +329,14 @@ static void perfetto_run(
 		perfetto_fixed(&p->event, 47, flows->out[i]);
 	for (size_t i = 0; i < flows->ins; i++)
 		perfetto_fixed(&p->event, 48, flows->in[i]);
-	perfetto_send_event(out, run->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, run->track));
+	perfetto_send_event(
+	    out, run->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, run->track));
 	/* Colours come from names, so a bad end is a mark of its own on the track. */
 	if (run->ending != RUN_DONE && run->end_ns - run->start_ns > 1) {
 		perfetto_name(out, run_ending_name(run->ending));
 		perfetto_number(&p->event, 3, CATEGORY_ENDINGS + (unsigned)run->ending);
-		perfetto_send_event(out, run->end_ns - 1, INSTANT, perfetto_uuid_of_track(out, run->track));
+		perfetto_send_event(
+		    out, run->end_ns - 1, INSTANT, perfetto_uuid_of_track(out, run->track));
 	}
 	perfetto_send_event(out, run->end_ns, SLICE_END, perfetto_uuid_of_track(out, run->track));
 }
@@ -348,7 +348,8 @@ static void perfetto_wait(struct trace_out *out, const struct run_wait *wait)
 		return;
 	perfetto_name(out, "waits");
 	perfetto_number(&p->event, 3, CATEGORY_WAIT);
-	perfetto_send_event(out, wait->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, wait->track));
+	perfetto_send_event(
+	    out, wait->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, wait->track));
 	perfetto_send_event(out, wait->end_ns, SLICE_END, perfetto_uuid_of_track(out, wait->track));
 }
 
@@ -391,5 +392,6 @@ static void perfetto_end(struct trace_out *out)
 
 static const char *const perfetto_suffixes[] = { ".pftrace", ".perfetto-trace", NULL };
 
-const struct trace_form trace_form_perfetto = { perfetto_suffixes, perfetto_begin, perfetto_host, perfetto_track,
-	perfetto_run, perfetto_wait, perfetto_mark, perfetto_counters, perfetto_end };
+const struct trace_form trace_form_perfetto = { perfetto_suffixes, perfetto_begin, perfetto_host,
+	perfetto_track, perfetto_run, perfetto_wait, perfetto_mark, perfetto_counters,
+	perfetto_end };

@@ -1,6 +1,8 @@
-/* test_fleet_trace.c - one trace of several hosts: each task once, on the tracks of its host, at its
- * time, with arrows between hosts (trace_fleet_check.py); hosts that give no part are named. */
+/* test_fleet_trace.c - one trace of several hosts: each task once, on the tracks of its host, at
+ * its time, with arrows between hosts (trace_fleet_check.py); hosts that give no part are named. */
 #include <check.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 300, LAYERS = 6, WIDTH = 6, TASKS = LAYERS * WIDTH };
 
+#define OTHER_CLOCK "monotonic 5000 0\nboottime 5000 0\n"
+
 static char *task[TASKS];
 
 static char *path_of(const char *name)
@@ -24,11 +28,38 @@ static char *path_of(const char *name)
 	return ret;
 }
 
+/* Children begin with a CLOCK_MONOTONIC of their own, as on another machine, until the first clock
+ * is back. Without leave for it all hosts have one clock. */
+static int clock_leave(void)
+{
+	int own = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || unshare(CLONE_NEWTIME) != 0) {
+		puts("left out: clocks that differ: no leave for a namespace of time");
+		return -1;
+	}
+	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(write(fd, OTHER_CLOCK, sizeof OTHER_CLOCK - 1), 0);
+	close(fd);
+	return own;
+}
+
+static void clock_back(int own)
+{
+	if (own < 0)
+		return;
+	ck_assert_int_eq(setns(own, CLONE_NEWTIME), 0);
+	close(own);
+}
+
 static void hosts_up(void)
 {
 	setenv("PLM_EVENTS", "on", 1);
-	for (unsigned i = 0; i < FLEET_HOSTS; i++)
+	for (unsigned i = 0; i < FLEET_HOSTS; i++) {
+		int own = i == 2 ? clock_leave() : -1;
 		fleet_host_up(i, "1");
+		clock_back(own);
+	}
 }
 
 /* Each task waits for a task of the layer before, and writes down when it ran. */
@@ -39,9 +70,9 @@ static void tasks_run(void)
 		snprintf(name, sizeof name, "ran-%u", i);
 		snprintf(words, sizeof words, "sleep 0.03; date +%%s.%%N > %s", path_of(name));
 		const char *after = i < WIDTH ? NULL : task[i - WIDTH];
-		task[i] = after ? fleet_expect(
-				      0, "submit", "--detach", "--after", after, "--shell", words)
-				: fleet_expect(0, "submit", "--detach", "--shell", words);
+		task[i] = after
+		    ? fleet_expect(0, "submit", "--detach", "--after", after, "--shell", words)
+		    : fleet_expect(0, "submit", "--detach", "--shell", words);
 	}
 	for (unsigned i = 0; i < TASKS; i++)
 		fleet_run(0, "wait", task[i]);
@@ -65,9 +96,8 @@ static void judged(const char *missing)
 {
 	char line[4 * PATH_BYTES];
 	tasks_write();
-	snprintf(line, sizeof line,
-	    "python3 tests/programs/trace_fleet_check.py %s %s %s %s >&2", path_of("tasks"),
-	    path_of("a.json"), path_of("a.pftrace"), missing ? missing : "");
+	snprintf(line, sizeof line, "python3 tests/programs/trace_fleet_check.py %s %s %s %s >&2",
+	    path_of("tasks"), path_of("a.json"), path_of("a.pftrace"), missing ? missing : "");
 	ck_assert_int_eq(system(line), 0); /* NOLINT: our words */
 }
 
@@ -75,8 +105,8 @@ static void traced(int code, const char *says)
 {
 	check_output(
 	    fleet("trace", "--last", "60s", "--timeout", "2", path_of("a.json")), code, "", says);
-	check_output(fleet("trace", "--last", "60s", "--timeout", "2", path_of("a.pftrace")),
-	    code, "", says);
+	check_output(fleet("trace", "--last", "60s", "--timeout", "2", path_of("a.pftrace")), code,
+	    "", says);
 }
 
 START_TEST(a_trace_has_each_task_once_on_its_host_at_its_time)
