@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +55,8 @@ static int bridge_open(struct bridge *b)
 	if (r == 0)
 		r = plm_inspect_of(&b->in, b->rt);
 	if (r == 0)
+		r = bridge_values_open(b);
+	if (r == 0)
 		r = plm_status_get(b->rt, &b->status);
 	return r;
 }
@@ -88,9 +91,10 @@ static int bridge_hear(struct bridge *b)
 static int bridge_step(struct bridge *b)
 {
 	int r = bridge_hear(b);
-	uint64_t settled;
+	uint64_t settled, ended;
 	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
 		return -EIO;
+	eventfd_read(b->bell, &ended);
 	if (r == 0)
 		r = bridge_commit(b);
 	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
@@ -126,7 +130,7 @@ static int bridge_timeout_ms(const struct bridge *b)
 static void bridge_sleep(const struct bridge *b)
 {
 	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
-		{ .fd = plm_fd(b->rt), .events = POLLIN },
+		{ .fd = plm_fd(b->rt), .events = POLLIN }, { .fd = b->bell, .events = POLLIN },
 		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
 	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
 }
@@ -174,6 +178,8 @@ static void bridge_leave(struct bridge *b)
 	if (close && plm_stop(b->rt, 0) < 0)
 		log_warn("told to close, but the runtime does not stop: %s", plm_why());
 	engine_close(&b->engine);
+	if (!bridge_values_close(b))
+		return; /* the process ends with its threads */
 	plm_inspect_close(&b->in);
 	plm_disconnect(&b->rt);
 	free(b->task);

@@ -6,6 +6,7 @@
  * tasks have begun. Tasks that have not begun soon go back but for one, since another host may be
  * free; the one shows when the needs are met again. Short tasks are claimed ahead like tasks
  * without needs. A task that waits here takes no room from tasks of other classes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -53,8 +54,10 @@ static void needs_note(struct bridge *b, const char *needs, size_t n)
 	*c = (struct bridge_class){ .window = 1 };
 	memcpy(c->needs, needs, n);
 	c->possible = plm_check_terms(b->rt, &(plm_terms){ .needs = c->needs }) == 0;
-	if (!c->possible)
-		log_info("tasks that need %s are left to other hosts: %s", c->needs, plm_why());
+	if (!c->possible) {
+		snprintf(c->why, sizeof c->why, "%s", plm_why());
+		log_info("tasks that need %s are left to other hosts: %s", c->needs, c->why);
+	}
 	b->hungry |= c->possible;
 }
 

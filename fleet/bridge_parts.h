@@ -2,11 +2,13 @@
 #ifndef PLM_FLEET_BRIDGE_PARTS_H
 #define PLM_FLEET_BRIDGE_PARTS_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
 
 #include "client/plm_inspect.h"
 #include "fleet/bridge.h"
+#include "fleet/serve.h"
 #include "fleet/task_words.h"
 
 enum {
@@ -15,6 +17,31 @@ enum {
 	BRIDGE_AHEAD_MOST = 2048, /* tasks claimed ahead of free slots */
 	BRIDGE_CLASSES_MOST = 256,
 	BRIDGE_HOST_BYTES = 100,
+	BRIDGE_MESSAGE_BYTES = 600,
+	BRIDGE_WHY_BYTES = 200,
+	BRIDGE_HAS_BYTES = 4096,
+	BRIDGE_FETCHES = 64, /* large values on their way here, or here already */
+};
+
+/* Large results of a task. The bridge and the thread that makes the hashes own it together. */
+struct bridge_far {
+	struct bridge *b;
+	atomic_int owners;
+	atomic_int state; /* 0: being hashed; 1: done; -errno */
+	unsigned n, *part;
+	struct engine_far value[];
+};
+
+enum { FETCH_FREE, FETCH_RUNS, FETCH_HERE }; /* or -errno */
+struct bridge_fetch {                        /* a large value of another host */
+	struct bridge *b;
+	atomic_int state;
+	uint64_t id; /* of the value in the fleet */
+	struct engine_far far;
+	struct carry_order order;
+	plm_ref here;
+	void *data;
+	char why[200];
 };
 
 struct bridge_task {                       /* claimed, and not yet committed */
@@ -24,9 +51,11 @@ struct bridge_task {                       /* claimed, and not yet committed */
 	unsigned mores;
 	int class; /* index of its needs; -1: none */
 	bool command, begun, cancelled;
-	bool back;             /* cancelled while it waited here, to be sent back into the queue */
-	uint32_t back_attempt; /* how often the runtime had started it then */
-	uint32_t cancel_ms;    /* the grace of a cancel by a user */
+	uint64_t fetches;       /* bits: entries of the table of fetches that it needs */
+	struct bridge_far *far; /* its large results; NULL: none, as far as known */
+	bool back;              /* cancelled while it waited here, to be sent back into the queue */
+	uint32_t back_attempt;  /* how often the runtime had started it then */
+	uint32_t cancel_ms;     /* the grace of a cancel by a user */
 };
 
 struct bridge {
@@ -53,10 +82,11 @@ struct bridge {
 
 	struct bridge_class {
 		char needs[ENGINE_NEEDS_MOST];
-		bool possible;        /* some worker of the runtime can meet the needs */
-		bool claimed;         /* since the window was full */
-		unsigned here, waits; /* tasks of the class; those that have not begun */
-		unsigned window;      /* so many are tried at once */
+		bool possible;              /* some worker of the runtime can meet the needs */
+		char why[BRIDGE_WHY_BYTES]; /* not possible */
+		bool claimed;               /* since the window was full */
+		unsigned here, waits;       /* tasks of the class; those that have not begun */
+		unsigned window;            /* so many are tried at once */
 		unsigned pace, pace_before;
 		uint64_t claimed_ns;
 	} class[BRIDGE_CLASSES_MOST];
@@ -74,6 +104,17 @@ struct bridge {
 	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
 	uint64_t pace_began_ns;     /* of the running count */
 	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
+
+	char has[BRIDGE_HAS_BYTES]; /* modules and interpreters, as of the last look */
+	uint64_t has_due_ns;
+
+	uint64_t boot;       /* of the runtime: plm_ref.runtime */
+	struct serve *serve; /* NULL: nobody can fetch large values here */
+	int bell;            /* an eventfd: a thread has ended */
+	atomic_uint threads;
+	struct bridge_fetch fetch[BRIDGE_FETCHES];
+	uint64_t lost; /* the last value that bridge_fetch() was asked for */
+	struct engine_far lost_at;
 };
 
 /* ---- bridge_tasks.c: tasks on the way in ---- */
@@ -106,6 +147,30 @@ void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever beca
 void bridge_send_back(struct bridge *b);
 bool bridge_send_one_back(struct bridge *b, struct bridge_task *task, bool all);
 void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
+
+/* ---- bridge_facts.c ---- */
+
+struct engine_facts bridge_facts(struct bridge *b); /* texts until the next call */
+
+/* ---- bridge_values.c: values too large for the engine ---- */
+
+int bridge_values_open(struct bridge *b);
+void bridge_values_serve(struct bridge *b); /* whenever the engine was opened */
+/* False: a thread still uses the handle of the runtime. */
+bool bridge_values_close(struct bridge *b);
+void bridge_values_drop(struct bridge *b, const char *refs);
+/* Keeps the large results of a task that is done, and begins to hash them. 0 or an error of a verb.
+ */
+int bridge_far_begin(struct bridge *b, struct bridge_task *task);
+void bridge_far_end(struct bridge_task *task);
+/* NULL: the result goes into the engine. */
+const struct engine_far *bridge_far_of(const struct bridge_far *far, unsigned part);
+/* A large value as a future of this runtime, perhaps one that is still on its way. 0; -ENODATA: it
+ * is lost; another -errno. Each with a why. */
+int bridge_fetch(struct bridge *b, uint64_t id, const struct engine_far *far,
+    struct bridge_task *task, plm_ref *ret);
+bool bridge_fetch_failed(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message);
 
 /* ---- bridge_member.c: the lease ---- */
 

@@ -87,13 +87,15 @@ static struct bridge_task *tasks_add(struct bridge *b)
 }
 
 /* Puts the values that the task takes into the store. 0 or -errno with a why. */
-static int tasks_fetch(struct bridge *b, struct task_read *read)
+static int tasks_fetch(struct bridge *b, struct task_read *read, struct bridge_task *task)
 {
 	for (size_t i = 0; i < read->afters; i++) {
 		struct engine_result value;
 		int r = engine_result(b->engine, read->after[i].id, &value);
 		plm_ref ref = PLM_NONE;
-		if (r == 0)
+		if (r == 0 && value.far.ref.id)
+			r = bridge_fetch(b, read->after[i].id, &value.far, task, &ref);
+		else if (r == 0)
 			r = plm_put(b->rt, value.value, value.value_bytes, &ref);
 		if (r < 0)
 			return r;
@@ -146,7 +148,7 @@ static int tasks_submit(
 		read.task.terms = &read.terms;
 	}
 	tasks_limit_grace(b, &read, task);
-	r = tasks_fetch(b, &read);
+	r = tasks_fetch(b, &read, task);
 	if (r == 0)
 		r = plm_submit(b->rt, &read.task, refs);
 	tasks_drop_values(b, &read);
@@ -176,8 +178,12 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 	}
 	const struct engine_end end = { .id = claim->id,
 		.attempt = claim->attempt,
-		.kind = back ? ENDING_BACK : ENDING_FAILED,
+		.kind = back            ? ENDING_BACK
+		    : error == -ENODATA ? ENDING_LACKS
+					: ENDING_FAILED,
 		.code = -error,
+		.lost = b->lost,
+		.lost_at = &b->lost_at,
 		.message = text };
 	return engine_commit(b->engine, b->member, &room, &end, 1, &taken, &idle);
 }

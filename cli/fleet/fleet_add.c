@@ -87,7 +87,7 @@ static int fleet_add_give_up(struct context *context, plm_ref ref, uint64_t id, 
 static int fleet_add_show_part(struct context *context, uint64_t id)
 {
 	struct engine_result result;
-	int r = engine_result(context->engine, id, &result);
+	int r = fleet_result(context, id, true, &result);
 	if (r < 0)
 		return failed(r, "result");
 	const plm_view view = { .data = result.value, .len = result.value_bytes };
@@ -101,7 +101,7 @@ static int fleet_add_show(
 {
 	struct engine_result result;
 	int8_t forgotten;
-	int r = engine_result(context->engine, id, &result), code;
+	int r = fleet_result(context, id, true, &result), code;
 	if (r < 0)
 		return failed(r, "result");
 	const plm_view out = { .data = result.value, .len = result.value_bytes };

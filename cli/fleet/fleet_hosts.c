@@ -7,6 +7,8 @@
 #include "base/why.h"
 #include "cli/fleet/fleet_cli.h"
 
+enum { TEXT_BYTES = 4096 };
+
 /* ---- status ---- */
 
 struct fleet_status_row {
@@ -66,6 +68,16 @@ static void fleet_hosts_state(struct output *out, const void *row)
 					     : TINT_NONE);
 }
 
+/* Modules and interpreters, in one line. */
+static void fleet_hosts_has(struct output *out, const void *row)
+{
+	char text[TEXT_BYTES];
+	snprintf(text, sizeof text, "%s", ((const struct engine_host *)row)->has);
+	for (char *at = text; (at = strchr(at, '\n')) != NULL;)
+		*at = ',';
+	cell_text_if_any(out, text);
+}
+
 static const struct column host_columns[] = {
 	{ "HOST", "host", -20, PLAIN(struct engine_host, name) },
 	{ "STATE", "state", -6, .cell = fleet_hosts_state },
@@ -79,6 +91,7 @@ static const struct column host_columns[] = {
 	{ "RUNTIME", "runtime", -10, PLAIN(struct engine_host, runtime) },
 	{ "PID", "pid", 7, PLAIN(struct engine_host, pid) },
 	{ "MEMBER", "member", -16, PLAIN(struct engine_host, member) },
+	{ "HAS", "has", -1, .cell = fleet_hosts_has },
 };
 
 struct fleet_hosts { /* texts belong to the engine until its next verb */
@@ -170,7 +183,8 @@ const struct command cmd_hosts = {
 	    "For --fleet alone. SEEN: since the last renewal of its lease. STATE: up; drain or\n"
 	    "close, as ordered; left; lost: its lease ended, and its tasks went to others by\n"
 	    "their retry rule. A bridge that was killed is a lost host, and its successor a new\n"
-	    "one of the same name. RUNNING: tasks of the fleet there. FINISHED: since it joined.\n",
+	    "one of the same name. RUNNING: tasks of the fleet there. FINISHED: since it joined.\n"
+	    "HAS: its modules, and the interpreters of its Python workers.\n",
 	.run = fleet_hosts_run,
 	.fleet = true,
 };
