@@ -87,7 +87,8 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c carry.c fleet_lua.c \
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c \
+	carry.c fleet_lua.c \
 	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
@@ -223,7 +224,8 @@ $(PARTS)/bin:
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
 $(PARTS)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
-	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map -s $(OWN)/lib'
+	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map \
+	    -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
@@ -546,8 +548,8 @@ PROGRAMS := plm plmctl plmdump plmweb
 
 .PHONY: install
 install: all packaging
-	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples $(DOC_TO)/docs \
-	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
+	    $(DOC_TO)/docs $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
 	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h client/plm_fleet.h $(TO)/include
 	$(foreach library,plm plm-fleet,$(INSTALL) $(B)/lib$(library).so \

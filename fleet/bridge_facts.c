@@ -86,6 +86,12 @@ static const char *facts_has(struct bridge *b)
 	return b->has;
 }
 
+static unsigned facts_busy(const struct bridge *b)
+{
+	unsigned ours = b->tasks < b->status.workers ? (unsigned)b->tasks : b->status.workers;
+	return b->status.workers_busy > ours ? b->status.workers_busy : ours;
+}
+
 struct engine_facts bridge_facts(struct bridge *b)
 {
 	plm_status_get(b->rt, &b->status);
@@ -94,7 +100,7 @@ struct engine_facts bridge_facts(struct bridge *b)
 		.runtime = b->runtime,
 		.pid = b->status.manager_pid,
 		.cores = b->status.workers,
-		.busy = bridge_busy(b),
+		.busy = facts_busy(b),
 		.can = facts_can(b),
 		.lacks = facts_lacks(b),
 		.has = facts_has(b),

@@ -124,7 +124,6 @@ int bridge_claim(struct bridge *b);
 /* Submits a task that came unasked. */
 int bridge_take(struct bridge *b, const struct engine_claim *claim);
 struct engine_room bridge_room(const struct bridge *b);
-unsigned bridge_busy(const struct bridge *b);
 
 /* ---- bridge_needs.c: tasks with needs ---- */
 

@@ -30,12 +30,6 @@ static unsigned tasks_ahead(struct bridge *b)
 	return pace < BRIDGE_AHEAD_MOST ? pace : (unsigned)BRIDGE_AHEAD_MOST;
 }
 
-unsigned bridge_busy(const struct bridge *b)
-{
-	unsigned ours = b->tasks < b->status.workers ? (unsigned)b->tasks : b->status.workers;
-	return b->status.workers_busy > ours ? b->status.workers_busy : ours;
-}
-
 static bool tasks_rest(const struct bridge *b)
 {
 	const plm_status *s = &b->status;
