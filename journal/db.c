@@ -55,8 +55,8 @@ static const char *const texts[DB_STATEMENTS] = {
 			     " WHERE t.boot = ?1 ORDER BY t.id",
 	[DB_RESUMED_OF_BOOT] =
 	    "SELECT r.task, r.ref, e.task IS NOT NULL, " PLACE
-	    " FROM resumed r JOIN task t ON t.id = r.task LEFT JOIN ended e ON e.task = r.task " PLACES
-	    " WHERE r.boot = ?1 ORDER BY r.task",
+	    " FROM resumed r JOIN task t ON t.id = r.task LEFT JOIN ended e ON e.task = r.task"
+	    " " PLACES " WHERE r.boot = ?1 ORDER BY r.task",
 	[DB_COUNT_UNFINISHED] = "SELECT count(*) " UNFINISHED("") "AND t.id > ?2",
 	[DB_UNFINISHED] =
 	    "SELECT t.id, t.boot, t.function, t.priority, t.retries, t.crash_retries, t.results,"

@@ -42,27 +42,6 @@ static char *keep_line(unsigned number)
 	return keep("--shell", line);
 }
 
-static void gate_path(char *ret, size_t size)
-{
-	scratch_path(&host, "gate", ret, size);
-}
-
-static void open_gate(void)
-{
-	char path[PATH_BYTES];
-	scratch_write(&host, "gate", "", 0, path, sizeof path);
-}
-
-/* A command that runs until the gate is open. */
-static void wait_line(char *line, size_t size, const char *then)
-{
-	char gate[PATH_BYTES], runs[PATH_BYTES];
-	gate_path(gate, sizeof gate);
-	scratch_path(&host, "begun", runs, sizeof runs);
-	snprintf(line, size, "echo begun >> %s; until [ -e %s ]; do sleep 0.01; done; %s", runs,
-	    gate, then);
-}
-
 static void each_ran_once(unsigned tasks)
 {
 	for (unsigned i = 1; i <= tasks; i++) {
@@ -220,76 +199,6 @@ START_TEST(orders_after_an_end_or_a_failure_hold_after_a_boot)
 	journal_end();
 	free(bad);
 	free(good);
-}
-END_TEST
-
-static char *keep_order(const char *name)
-{
-	char path[PATH_BYTES], line[LINE_BYTES];
-	scratch_path(&host, "order", path, sizeof path);
-	snprintf(line, sizeof line, "echo %s >> %s", name, path);
-	return keep("--shell", line);
-}
-
-static void expect_order(const char *expected)
-{
-	char path[PATH_BYTES], order[LINE_BYTES];
-	scratch_path(&host, "order", path, sizeof path);
-	FILE *f = fopen(path, "r");
-	ck_assert_ptr_nonnull(f);
-	size_t n = fread(order, 1, sizeof order - 1, f);
-	order[n] = 0;
-	fclose(f);
-	ck_assert_str_eq(order, expected);
-}
-
-static void move_line(const char *ref, const char *option, const char *value)
-{
-	free(ctl_expect(&host, 0, "move", option, value, ref));
-}
-
-/* The only worker is kept by a gate, also after a boot. The journal writes each move after the
- * task, and must not start a parked task when it queues the task again. */
-START_TEST(what_a_person_moved_stands_there_after_each_boot)
-{
-	char line[LINE_BYTES];
-	char *task[6];
-	journal_boot("--workers", "1", );
-	wait_line(line, sizeof line, "true gate");
-	free(keep("--crash-retries", "9", "--shell", line));
-	char *later = keep("--after-any", "last", "true later");
-	for (int i = 0; i < 6; i++)
-		task[i] = keep_order((const char *[]){ "a", "b", "c", "d", "e", "f" }[i]);
-	status_reaches("journal_accepted", 8);
-	move_line(task[2], "--to", "front");
-	move_line(task[4], "--to", "front");
-	move_line(task[3], "--priority", "7");
-	move_line(task[0], "--priority", "-7");
-	move_line(task[1], "--to", "parked");
-	move_line(task[5], "--to", "parked");
-	move_line(task[5], "--to", "todo");
-	move_line(later, "--to", "parked");
-	free(ctl_expect(&host, 0, "history")); /* the journal has written all of it */
-	for (unsigned boot = 1; boot <= 2; boot++) {
-		kill_journal(); /* the next one reads the places again, and writes none twice */
-		free(ctl_expect(&host, 0, "history"));
-		journal_crash();
-		journal_reboot("--workers", "1", );
-		status_reaches("journal_resumed", 8);
-		until_history("true gate", "state", "running");
-	}
-	open_gate();
-	until_history("echo a", "state", "done");
-	expect_order("d\ne\nc\nf\na\n");
-	expect_history("true later", "state", "queued");
-	free(ctl_expect(&host, 0, "move", "--to", "todo", "--state", "parked"));
-	history_settles();
-	expect_order("d\ne\nc\nf\na\nb\n");
-	expect_history("true later", "state", "done");
-	journal_end();
-	for (int i = 0; i < 6; i++)
-		free(task[i]);
-	free(later);
 }
 END_TEST
 
@@ -641,7 +550,6 @@ int main(void)
 		what_has_ended_is_not_run_again_and_its_record_stays,
 		tasks_that_wait_for_tasks_do_so_after_a_boot,
 		orders_after_an_end_or_a_failure_hold_after_a_boot,
-		what_a_person_moved_stands_there_after_each_boot,
 		an_end_before_the_crash_counts_for_those_that_come_after,
 		the_value_of_one_that_has_ended_is_kept_for_those_that_wait,
 		what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason,
