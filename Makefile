@@ -87,7 +87,8 @@ DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cl
 	cli/event_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs cli/trace \
 	cli/fleet fleet))
-WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c fleet_lua.c \
+WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c \
+	carry.c fleet_lua.c \
 	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
 	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
 
@@ -119,10 +120,10 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
 FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
-	$(addprefix fleet/,url.c explain.c fleet_lua.c task_words.c tls.c))
+	$(addprefix fleet/,url.c explain.c carry.c far.c fleet_lua.c task_words.c tls.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
-	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis \
+	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \
 	    -L$(B) -lplm \
 	    -Wl,--version-script=fleet/library/libplm-fleet.map
 	@ln -sf libplm-fleet.so $@.$(SOVERSION)
@@ -130,11 +131,11 @@ $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 # The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -lhiredis
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium
 
 # plmctl alone reads JSON (task files), draws in a terminal (top) and packs traces, so libplm and
 # the other programs need none of these libraries.
-CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz -lhiredis
+CTL_LIBS := -ljansson -lsqlite3 -lncursesw -ltinfo -lz -lhiredis -lsodium
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS)
 
@@ -143,7 +144,7 @@ $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 
 # The page is a part of the program (web/web_assets.c).
 $(OUT)/plmweb: $(WEB) $(CLIENT) $(CORE)
-	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis
+	$(LINK) -lmicrohttpd -lsqlite3 -lhiredis -lsodium
 
 $(B)/web/web_assets.o: $(wildcard web/page/*)
 
@@ -200,7 +201,7 @@ $(PY)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 
 $(PY)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
 	@mkdir -p $(@D)
-	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map
+	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map
 
 $(PY_FILES): $(PY)/%: python/plm/%
 	@mkdir -p $(@D)
@@ -223,9 +224,10 @@ $(PARTS)/bin:
 $(PARTS)/_core.abi3.so: $(PY_CORE) $(PY_LIBS) python/core/core.map
 	$(LINK) -shared -Wl,--version-script=python/core/core.map -s $(OWN)/lib'
 $(PARTS)/_fleet.abi3.so: $(PY_FLEET) $(FLEET) $(CLIENT) $(CORE) python/fleet/fleet.map
-	$(LINK) -shared -lhiredis -Wl,--version-script=python/fleet/fleet.map -s $(OWN)/lib'
+	$(LINK) -shared -lhiredis -lsodium -Wl,--version-script=python/fleet/fleet.map \
+	    -s $(OWN)/lib'
 $(PARTS)/bin/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -s $(OWN)/../lib'
+	$(LINK) $(EXPORT) -lsqlite3 -lhiredis -lsodium -s $(OWN)/../lib'
 $(PARTS)/bin/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) $(CTL_LIBS) -s $(OWN)/../lib'
 $(PARTS)/bin/plmdump: $(DUMP) $(CLIENT) $(CORE)
@@ -271,7 +273,7 @@ sweep-programs: $(SWEEPS)
 # A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
-	    -lhiredis -lrt -lm
+	    -lhiredis -lsodium -lrt -lm
 
 $(addprefix $(B)/tests/unit/test_,runs recording): $(call objects,$(call sources,cli/runs))
 $(addprefix $(B)/tests/unit/test_,runs recording): LIBS += -lz
@@ -283,6 +285,9 @@ $(B)/tests/unit/test_flow: ANSWERED := clock_gettime plm_connect_with plm_discon
 
 # The test plays a machine without memory.
 $(B)/tests/unit/test_untold: ANSWERED := realloc
+
+# The test knocks at the door of a host.
+$(B)/tests/programs/test_fleet_large: $(call objects,fleet/carry.c)
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
 TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
@@ -330,7 +335,8 @@ fuzz-programs: $(TARGETS)
 
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) \
 	$(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lcheck -lsubunit -lrt \
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lz -lhiredis -lsodium -lcheck \
+	    -lsubunit -lrt \
 	    -lm
 
 .PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
@@ -394,7 +400,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	watching_drop orphans_end orphans_unowned log_say check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
-	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3 -lhiredis -lsodium
 
 SEEDS   ?= 15000
 explore: deps
@@ -542,8 +548,8 @@ PROGRAMS := plm plmctl plmdump plmweb
 
 .PHONY: install
 install: all packaging
-	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples $(DOC_TO)/docs \
-	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
+	    $(DOC_TO)/docs $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
 	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h client/plm_fleet.h $(TO)/include
 	$(foreach library,plm plm-fleet,$(INSTALL) $(B)/lib$(library).so \

@@ -31,7 +31,7 @@ CONTESTANTS := $(PEERS)/plm_runtime $(PEERS)/beanstalk $(PEERS)/channels $(PEERS
 
 has = $(shell $(1) >/dev/null 2>&1 && echo yes)
 ifneq ($(call has,test -f /usr/include/hiredis/hiredis.h),)
-CONTESTANTS += $(PEERS)/redis_list
+CONTESTANTS += $(PEERS)/redis_list $(PEERS)/plm_fleet
 endif
 ifneq ($(call has,test -f /usr/include/libgearman/gearman.h),)
 CONTESTANTS += $(PEERS)/gearman
@@ -45,6 +45,9 @@ endif
 
 $(PEERS)/plm_runtime: $(B)/bench/peers/plm_runtime.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
+$(PEERS)/plm_fleet: $(B)/bench/peers/plm_fleet.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE) \
+	$(call objects,$(call sources,fleet))
+	$(LINK) -lhiredis
 $(PEERS)/redis_list: $(B)/bench/peers/redis_list.o $(PEER_LIB)
 	$(LINK) -lhiredis
 $(PEERS)/gearman: $(B)/bench/peers/gearman.o $(PEER_LIB)

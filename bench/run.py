@@ -141,6 +141,8 @@ def queue_contestants(options):
         python_peer("Dask LocalCluster", "dask_local.py"),
         python_peer("Ray", "ray_local.py"),
         python_peer("Celery", "celery_redis.py"),
+        python_peer("RQ", "rq_redis.py"),
+        Contestant("plm fleet", [f"{peers}/plm_fleet", options.plm]),
     ]
 
 

@@ -79,6 +79,7 @@ typedef struct plm_fleet_value {
 	const void *data;
 	size_t len;
 	void *memory; /* private */
+	int fetched;  /* private: a large value, from the host that has it */
 } plm_fleet_value;
 
 /* Waits for a task and fetches its value. Errors as of plm_get(). */

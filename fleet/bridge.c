@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -44,6 +46,8 @@ static void bridge_name_host(struct bridge *b)
 static int bridge_open(struct bridge *b)
 {
 	bridge_name_host(b);
+	b->pair = calloc(TRACE_PAIRS_MOST, sizeof *b->pair);
+	CHECK(b->pair);
 	int r = bridge_open_signals(b);
 	if (r == 0)
 		r = bridge_guard_open(b);
@@ -53,6 +57,8 @@ static int bridge_open(struct bridge *b)
 		r = -EIO;
 	if (r == 0)
 		r = plm_inspect_of(&b->in, b->rt);
+	if (r == 0)
+		r = bridge_values_open(b);
 	if (r == 0)
 		r = plm_status_get(b->rt, &b->status);
 	return r;
@@ -88,9 +94,10 @@ static int bridge_hear(struct bridge *b)
 static int bridge_step(struct bridge *b)
 {
 	int r = bridge_hear(b);
-	uint64_t settled;
+	uint64_t settled, ended;
 	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
 		return -EIO;
+	eventfd_read(b->bell, &ended);
 	if (r == 0)
 		r = bridge_commit(b);
 	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
@@ -99,7 +106,7 @@ static int bridge_step(struct bridge *b)
 	}
 	if (b->moment_ns && clock_ns() >= b->moment_ns)
 		b->hungry = true;
-	if (r == 0 && (b->hungry || bridge_awaits_begin(b)))
+	if (r == 0 && (b->hungry || b->waiting))
 		r = bridge_claim(b);
 	return r;
 }
@@ -120,13 +127,13 @@ static int bridge_timeout_ms(const struct bridge *b)
 	int ms = bridge_ms_until(b->renew_due_ns, now, TICK_MS);
 	if (b->moment_ns)
 		ms = bridge_ms_until(b->moment_ns, clock_ns(), ms);
-	return bridge_awaits_begin(b) && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
+	return b->waiting && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
 }
 
 static void bridge_sleep(const struct bridge *b)
 {
 	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
-		{ .fd = plm_fd(b->rt), .events = POLLIN },
+		{ .fd = plm_fd(b->rt), .events = POLLIN }, { .fd = b->bell, .events = POLLIN },
 		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
 	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
 }
@@ -148,6 +155,7 @@ static bool bridge_is_over(const struct bridge *b, bool now)
 static void bridge_turn(struct bridge *b)
 {
 	bridge_fence_if_due(b);
+	bridge_trace_reap(b);
 	if (getppid() != b->manager && !b->leaving) {
 		log_info("the manager has ended: no more tasks of the fleet");
 		b->leaving = true;
@@ -174,9 +182,12 @@ static void bridge_leave(struct bridge *b)
 	if (close && plm_stop(b->rt, 0) < 0)
 		log_warn("told to close, but the runtime does not stop: %s", plm_why());
 	engine_close(&b->engine);
+	if (!bridge_values_close(b))
+		return; /* the process ends with its threads */
 	plm_inspect_close(&b->in);
 	plm_disconnect(&b->rt);
 	free(b->task);
+	free(b->pair);
 }
 
 int bridge_run(const struct fleet_url *url, const char *runtime)

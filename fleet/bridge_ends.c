@@ -14,15 +14,16 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { COMMIT_BYTES = 4 << 20, ERRORS_MOST = 256 << 10, MESSAGE_BYTES = 600 };
+enum { COMMIT_BYTES = 4 << 20, ERRORS_MOST = 256 << 10 };
 
 struct batch { /* a commit being made */
 	size_t n, bytes;
 	size_t index[BRIDGE_COMMIT_MOST]; /* of the tasks, falling */
 	struct engine_end end[BRIDGE_COMMIT_MOST];
 	plm_view view[BRIDGE_COMMIT_MOST];
-	plm_view *more[BRIDGE_COMMIT_MOST]; /* of end[i].more; NULL: none */
-	char message[BRIDGE_COMMIT_MOST][MESSAGE_BYTES];
+	struct engine_value *value[BRIDGE_COMMIT_MOST]; /* end[i].more; NULL: none */
+	plm_view *more[BRIDGE_COMMIT_MOST];             /* of value[i] */
+	char message[BRIDGE_COMMIT_MOST][BRIDGE_MESSAGE_BYTES];
 };
 
 void bridge_forget(struct bridge *b, size_t i)
@@ -31,6 +32,7 @@ void bridge_forget(struct bridge *b, size_t i)
 	if (b->task[i].more)
 		plm_drop_many(b->rt, b->task[i].more, b->task[i].mores);
 	free(b->task[i].more);
+	bridge_far_end(&b->task[i]);
 	b->task[i] = b->task[--b->tasks];
 }
 
@@ -45,7 +47,7 @@ void bridge_cancel(struct bridge *b, uint64_t id)
 
 /* A cancel of a waiting task leaves the count of attempts as it was; a task that began in the same
  * moment has done a part of its work, and is treated as after a death. */
-static bool ends_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
+bool bridge_send_one_back(struct bridge *b, struct bridge_task *task, bool all)
 {
 	plm_task_row row;
 	if (task->cancelled || plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) < 0)
@@ -65,7 +67,7 @@ void bridge_send_back(struct bridge *b)
 	bool all = s->paused || s->memory_short || b->drained || b->leaving;
 	bool rest = false;
 	for (size_t i = 0; i < b->tasks; i++)
-		rest |= ends_send_one_back(b, &b->task[i], all);
+		rest |= bridge_send_one_back(b, &b->task[i], all);
 	/* What did not fit here goes to others first. */
 	if (rest)
 		b->rest_until_ns = clock_ns() + engine_lease_ms(b->engine) * NS_PER_MS;
@@ -82,22 +84,22 @@ static void ends_read_cancelled(
 		return;
 	end->kind = ENDING_CRASHED;
 	end->code = EOWNERDEAD;
-	snprintf(message, MESSAGE_BYTES, "host %s sent the task back as it began", b->host);
+	snprintf(message, BRIDGE_MESSAGE_BYTES, "host %s sent the task back as it began", b->host);
 }
 
-static void ends_too_large(struct engine_end *end, char *message, uint64_t bytes)
+/* Half a result must not look like a whole result. */
+static void ends_was_cut(struct engine_end *end, char *message, const plm_command_row *row)
 {
 	end->kind = ENDING_FAILED;
 	end->code = EFBIG;
-	end->value_bytes = 0;
-	snprintf(message, MESSAGE_BYTES,
-	    "the result has %llu bytes, and a fleet carries %d MiB: write it to a place that all "
-	    "hosts share, and return the path",
-	    (unsigned long long)bytes, ENGINE_VALUE_MOST >> 20);
+	snprintf(message, BRIDGE_MESSAGE_BYTES,
+	    "the output has %llu bytes, and %llu of them were dropped: let --output-cap be larger, "
+	    "or let the command write a file (--out)",
+	    (unsigned long long)row->out_bytes, (unsigned long long)row->out_dropped);
 }
 
-/* The bytes stay in place while the bridge holds the reference. Output that was cut is a failure:
- * half a result must not look like a whole result. */
+/* The bytes stay in place while the bridge holds the reference. Of a failed command the end of its
+ * output travels. */
 static void ends_read_command(
     struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message)
 {
@@ -117,9 +119,11 @@ static void ends_read_command(
 		end->value_bytes = bytes;
 	}
 	if (end->kind == ENDING_DONE && row.out_dropped)
-		ends_too_large(end, message, row.out_bytes);
-	if (end->value_bytes > ENGINE_VALUE_MOST)
-		ends_too_large(end, message, end->value_bytes);
+		ends_was_cut(end, message, &row);
+	if (end->kind != ENDING_DONE && end->value_bytes > ENGINE_VALUE_MOST) {
+		end->value = (const char *)end->value + end->value_bytes - ENGINE_VALUE_MOST;
+		end->value_bytes = ENGINE_VALUE_MOST;
+	}
 }
 
 static void ends_read_value(
@@ -129,11 +133,9 @@ static void ends_read_value(
 	if (r < 0) {
 		end->kind = ENDING_CRASHED;
 		end->code = -r;
-		snprintf(message, MESSAGE_BYTES, "the value is gone: %.300s", plm_why());
+		snprintf(message, BRIDGE_MESSAGE_BYTES, "the value is gone: %.300s", plm_why());
 		return;
 	}
-	if (view->len > ENGINE_VALUE_MOST)
-		ends_too_large(end, message, view->len);
 }
 
 static void ends_read_first(struct bridge *b, const struct bridge_task *task, plm_view *view,
@@ -157,29 +159,26 @@ static void ends_read_more(
 	struct engine_value *value = calloc(task->mores, sizeof *value);
 	batch->more[n] = calloc(task->mores, sizeof **batch->more);
 	CHECK(value && batch->more[n]);
-	end->more = value;
+	end->more = batch->value[n] = value;
 	for (unsigned part = first; part <= task->mores && end->kind == ENDING_DONE; part++) {
 		plm_view *view = &batch->more[n][end->mores];
 		ends_read_value(b, task->more[part - 1], view, end, batch->message[n]);
-		value[end->mores++] = (struct engine_value){ part, view->data, view->len };
-		batch->bytes += view->len;
+		value[end->mores++] = (struct engine_value){ part, view->data, view->len, NULL };
 	}
 	if (end->kind != ENDING_DONE)
 		end->mores = 0;
 }
 
-static void ends_free_values(struct bridge *b, struct batch *batch)
+static void ends_free_values(struct bridge *b, struct batch *batch, size_t n)
 {
-	for (size_t i = 0; i < batch->n; i++) {
-		if (batch->view[i].data)
-			plm_release(b->rt, &batch->view[i]);
-		const struct bridge_task *task = &b->task[batch->index[i]];
-		for (unsigned j = 0; batch->more[i] && j < task->mores; j++)
-			if (batch->more[i][j].data)
-				plm_release(b->rt, &batch->more[i][j]);
-		free(batch->more[i]);
-		free((void *)(uintptr_t)batch->end[i].more);
-	}
+	const struct bridge_task *task = &b->task[batch->index[n]];
+	if (batch->view[n].data)
+		plm_release(b->rt, &batch->view[n]);
+	for (unsigned j = 0; batch->more[n] && j < task->mores; j++)
+		if (batch->more[n][j].data)
+			plm_release(b->rt, &batch->more[n][j]);
+	free(batch->more[n]);
+	free(batch->value[n]);
 }
 
 /* What a function attached to its failure, such as an exception, travels as the value. */
@@ -190,39 +189,66 @@ static void ends_read_failure(struct bridge *b, const struct bridge_task *task, 
 	if (plm_error(b->rt, task->ref, &f) < 0) {
 		end->kind = ENDING_CRASHED;
 		end->code = EIO;
-		snprintf(message, MESSAGE_BYTES, "%.300s", plm_why());
+		snprintf(message, BRIDGE_MESSAGE_BYTES, "%.300s", plm_why());
 		return;
 	}
 	end->kind = f.code == EOWNERDEAD ? ENDING_CRASHED : ENDING_FAILED;
 	end->code = f.code;
 	end->signal = f.signal;
-	snprintf(message, MESSAGE_BYTES, "%s", f.message);
+	snprintf(message, BRIDGE_MESSAGE_BYTES, "%s", f.message);
 	if (task->command || plm_failure_detail(b->rt, task->ref, view) < 0)
 		return;
 	end->value = view->data;
 	end->value_bytes = view->len;
 }
 
-/* False: the task has not ended. */
-static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
+static size_t ends_bytes(const struct engine_end *end)
 {
-	const struct bridge_task *task = &b->task[i];
-	int outcome = plm_outcome(b->rt, task->ref);
-	if (outcome == -EAGAIN)
-		return false;
-	size_t n = batch->n++;
+	size_t bytes = end->value_bytes;
+	for (size_t i = 0; i < end->mores; i++)
+		bytes += end->more[i].bytes;
+	return bytes;
+}
+
+/* Large results stay here, and the engine gets their places. 1; 0: the places are not known yet; or
+ * an error of a verb. */
+static int ends_place_large(
+    struct bridge *b, struct batch *batch, size_t n, struct bridge_task *task)
+{
+	struct engine_end *end = &batch->end[n];
+	if (end->kind != ENDING_DONE || ends_bytes(end) <= ENGINE_VALUE_MOST)
+		return 1;
+	int r = task->far ? 0 : bridge_far_begin(b, task);
+	int state = r == 0 ? atomic_load(&task->far->state) : r;
+	if (state < 0 && r == 0) {
+		*end = (struct engine_end){ .id = task->id,
+			.attempt = task->attempt,
+			.block = task->block,
+			.from = task->from,
+			.kind = ENDING_CRASHED,
+			.code = -state,
+			.message = batch->message[n] };
+		snprintf(batch->message[n], BRIDGE_MESSAGE_BYTES,
+		    "a large result has left the store of host %s before it could be kept",
+		    b->host);
+	}
+	if (state <= 0)
+		return r < 0 ? r : state < 0;
+	end->far = bridge_far_of(task->far, 0);
+	if (end->far)
+		end->value_bytes = 0;
+	for (size_t i = 0; i < end->mores; i++)
+		batch->value[n][i].far = bridge_far_of(task->far, batch->value[n][i].part);
+	return 1;
+}
+
+static void ends_read(
+    struct bridge *b, struct batch *batch, size_t n, const struct bridge_task *task, int outcome)
+{
 	struct engine_end *end = &batch->end[n];
 	char *message = batch->message[n];
-	batch->index[n] = i;
-	batch->view[n] = (plm_view){ .data = NULL };
-	batch->more[n] = NULL;
-	message[0] = 0;
-	*end = (struct engine_end){ .id = task->id,
-		.attempt = task->attempt,
-		.block = task->block,
-		.from = task->from,
-		.kind = ENDING_DONE,
-		.message = message };
+	if (outcome != 0 && !task->cancelled && bridge_fetch_failed(b, task, end, message))
+		return;
 	if (outcome == -PLM_ECANCELLED)
 		ends_read_cancelled(b, task, end, message);
 	else if (outcome != 0)
@@ -232,8 +258,36 @@ static bool ends_add(struct bridge *b, struct batch *batch, size_t i)
 	else if (outcome == 0)
 		ends_read_first(b, task, &batch->view[n], end, message);
 	ends_read_more(b, batch, n, task);
-	batch->bytes += end->value_bytes + end->error_bytes;
-	return true;
+}
+
+/* 0, also if the task has not ended; or an error of a verb. */
+static int ends_add(struct bridge *b, struct batch *batch, size_t i)
+{
+	struct bridge_task *task = &b->task[i];
+	int outcome = plm_outcome(b->rt, task->ref);
+	if (outcome == -EAGAIN || (task->far && atomic_load(&task->far->state) == 0))
+		return 0;
+	size_t n = batch->n;
+	batch->index[n] = i;
+	batch->view[n] = (plm_view){ .data = NULL };
+	batch->more[n] = NULL;
+	batch->value[n] = NULL;
+	batch->message[n][0] = 0;
+	batch->end[n] = (struct engine_end){ .id = task->id,
+		.attempt = task->attempt,
+		.block = task->block,
+		.from = task->from,
+		.kind = ENDING_DONE,
+		.message = batch->message[n] };
+	ends_read(b, batch, n, task, outcome);
+	int r = ends_place_large(b, batch, n, task);
+	if (r <= 0) {
+		ends_free_values(b, batch, n);
+		return r;
+	}
+	batch->bytes += ends_bytes(&batch->end[n]) + batch->end[n].error_bytes;
+	batch->n++;
+	return 0;
 }
 
 static void ends_say_void(struct bridge *b, const struct batch *batch, const uint8_t *taken)
@@ -256,12 +310,17 @@ static int ends_send(struct bridge *b, struct batch *batch)
 	struct engine_room room = bridge_room(b);
 	room.free += batch->n < b->status.workers ? (unsigned)batch->n : b->status.workers;
 	int r = engine_commit(b->engine, b->member, &room, batch->end, batch->n, taken, &idle);
-	ends_free_values(b, batch);
+	for (size_t i = 0; i < batch->n; i++)
+		ends_free_values(b, batch, i);
 	if (r < 0)
 		return r;
 	ends_say_void(b, batch, taken);
-	for (size_t i = 0; i < batch->n; i++)
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct bridge_task *task = &b->task[batch->index[i]];
+		if (task->class >= 0 && !task->back)
+			b->class[task->class].pace++;
 		bridge_forget(b, batch->index[i]);
+	}
 	b->pace += (unsigned)batch->n;
 	b->hungry |= !idle || b->classes;
 	return 0;
@@ -273,11 +332,15 @@ int bridge_commit(struct bridge *b)
 	int r = 0;
 	batch.n = batch.bytes = 0;
 	for (size_t i = b->tasks; i > 0 && r == 0; i--) {
-		ends_add(b, &batch, i - 1);
-		if (batch.n == BRIDGE_COMMIT_MOST || batch.bytes >= COMMIT_BYTES) {
+		r = ends_add(b, &batch, i - 1);
+		if (r == 0 && (batch.n == BRIDGE_COMMIT_MOST || batch.bytes >= COMMIT_BYTES)) {
 			r = ends_send(b, &batch);
 			batch.n = batch.bytes = 0;
 		}
 	}
-	return r == 0 && batch.n ? ends_send(b, &batch) : r;
+	if (r == 0 && batch.n)
+		return ends_send(b, &batch);
+	for (size_t i = 0; i < batch.n; i++)
+		ends_free_values(b, &batch, i);
+	return r;
 }

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text_file.h"
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
@@ -57,46 +56,6 @@ static void member_renewed(struct bridge *b, uint64_t sent_ns)
 	b->renewed_ns = sent_ns;
 	b->renew_due_ns = sent_ns + engine_lease_ms(b->engine) * NS_PER_MS / RENEW_PART;
 	member_guard(b, GUARD_TENTHS);
-}
-
-/* The scheduler looks at the memory of the machine only when there is work. */
-static void member_look_at_memory(plm_status *s)
-{
-	char text[1024];
-	if (s->memory_total || !text_file_read("/proc/meminfo", text, sizeof text))
-		return;
-	const char *total = strstr(text, "MemTotal:"), *left = strstr(text, "MemAvailable:");
-	s->memory_total = total ? strtoull(total + 9, NULL, 10) << 10 : 0;
-	s->memory_free = left ? strtoull(left + 13, NULL, 10) << 10 : 0;
-}
-
-/* The needs that some worker here can meet, a line each: for people who wonder why a task waits. */
-static const char *member_can(const struct bridge *b)
-{
-	static char can[BRIDGE_CLASSES_MOST * ENGINE_NEEDS_MOST];
-	size_t n = 0;
-	can[0] = 0;
-	for (size_t i = 0; i < b->classes; i++)
-		if (b->class[i].possible)
-			n += (size_t)snprintf(
-			    can + n, sizeof can - n, n ? "\n%s" : "%s", b->class[i].needs);
-	return can;
-}
-
-static struct engine_facts member_facts(struct bridge *b)
-{
-	plm_status_get(b->rt, &b->status);
-	member_look_at_memory(&b->status);
-	return (struct engine_facts){ .name = b->host,
-		.runtime = b->runtime,
-		.pid = b->status.manager_pid,
-		.cores = b->status.workers,
-		.busy = bridge_busy(b),
-		.can = member_can(b),
-		.memory_total = b->status.memory_total,
-		.memory_used = b->status.memory_total > b->status.memory_free
-		    ? b->status.memory_total - b->status.memory_free
-		    : 0 };
 }
 
 /* The same trouble is told once a minute. */
@@ -161,7 +120,7 @@ void bridge_fail(struct bridge *b, int error)
 
 static int member_join(struct bridge *b)
 {
-	struct engine_facts facts = member_facts(b);
+	struct engine_facts facts = bridge_facts(b);
 	unsigned long long number = 0;
 	uint64_t sent_ns;
 	FILE *random = fopen("/dev/urandom", "re");
@@ -250,13 +209,15 @@ static int member_compare(struct bridge *b)
 
 int bridge_renew(struct bridge *b)
 {
+	char drops[ENGINE_DROPS_MOST * (ENGINE_PLACE_BYTES + 1)];
 	struct engine_orders orders;
-	struct engine_facts facts = member_facts(b);
+	struct engine_facts facts = bridge_facts(b);
 	uint64_t sent_ns = bridge_clock_ns();
 	int r = engine_renew(b->engine, b->member, &facts, &orders);
 	if (r < 0)
 		return r;
 	member_renewed(b, sent_ns);
+	snprintf(drops, sizeof drops, "%s", orders.drops); /* other verbs come between */
 	if (orders.drain != b->drained)
 		log_info("%s",
 		    orders.close       ? "told to close: no more tasks of the fleet"
@@ -267,10 +228,13 @@ int bridge_renew(struct bridge *b)
 	b->closing = orders.close;
 	b->moment_ns = orders.next_ms >= 0 ? clock_ns() + (uint64_t)orders.next_ms * NS_PER_MS : 0;
 	bridge_note_needs(b, orders.needs);
+	if (orders.trace[0])
+		bridge_trace(b, orders.trace);
 	bool missed = b->heard < b->pushed_before;
 	b->pushed_before = orders.pushed;
 	for (size_t i = 0; i < orders.ends; i++)
 		bridge_cancel(b, orders.end[i]);
+	bridge_values_drop(b, drops);
 	return missed ? member_compare(b) : 0;
 }
 
@@ -308,8 +272,10 @@ static int member_come_in(struct bridge *b)
 			bridge_fence(b, why_text());
 		r = engine_reopen(b->engine);
 	}
-	if (r == 0)
+	if (r == 0) {
+		bridge_values_serve(b);
 		r = b->member[0] ? member_compare(b) : member_join(b);
+	}
 	if (r == -ESTALE) {
 		bridge_fence(b, why_text());
 		r = member_join(b);

@@ -2,19 +2,47 @@
 #ifndef PLM_FLEET_BRIDGE_PARTS_H
 #define PLM_FLEET_BRIDGE_PARTS_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
 
 #include "client/plm_inspect.h"
 #include "fleet/bridge.h"
+#include "fleet/serve.h"
 #include "fleet/task_words.h"
+#include "fleet/trace_order.h"
 
 enum {
 	BRIDGE_CLAIM_MOST = 512,
 	BRIDGE_COMMIT_MOST = 256,
 	BRIDGE_AHEAD_MOST = 2048, /* tasks claimed ahead of free slots */
 	BRIDGE_CLASSES_MOST = 256,
-	BRIDGE_HOST_BYTES = 100,
+	BRIDGE_HOST_BYTES = TRACE_HOST_BYTES,
+	BRIDGE_MESSAGE_BYTES = 600,
+	BRIDGE_WHY_BYTES = 200,
+	BRIDGE_HAS_BYTES = 4096,
+	BRIDGE_FETCHES = 64, /* large values on their way here, or here already */
+};
+
+/* Large results of a task. The bridge and the thread that makes the hashes own it together. */
+struct bridge_far {
+	struct bridge *b;
+	atomic_int owners;
+	atomic_int state; /* 0: being hashed; 1: done; -errno */
+	unsigned n, *part;
+	struct engine_far value[];
+};
+
+enum { FETCH_FREE, FETCH_RUNS, FETCH_HERE }; /* or -errno */
+struct bridge_fetch {                        /* a large value of another host */
+	struct bridge *b;
+	atomic_int state;
+	uint64_t id; /* of the value in the fleet */
+	struct engine_far far;
+	struct carry_order order;
+	plm_ref here;
+	void *data;
+	char why[200];
 };
 
 struct bridge_task {                       /* claimed, and not yet committed */
@@ -24,9 +52,11 @@ struct bridge_task {                       /* claimed, and not yet committed */
 	unsigned mores;
 	int class; /* index of its needs; -1: none */
 	bool command, begun, cancelled;
-	bool back;             /* cancelled while it waited here, to be sent back into the queue */
-	uint32_t back_attempt; /* how often the runtime had started it then */
-	uint32_t cancel_ms;    /* the grace of a cancel by a user */
+	uint64_t fetches;       /* bits: entries of the table of fetches that it needs */
+	struct bridge_far *far; /* its large results; NULL: none, as far as known */
+	bool back;              /* cancelled while it waited here, to be sent back into the queue */
+	uint32_t back_attempt;  /* how often the runtime had started it then */
+	uint32_t cancel_ms;     /* the grace of a cancel by a user */
 };
 
 struct bridge {
@@ -53,9 +83,17 @@ struct bridge {
 
 	struct bridge_class {
 		char needs[ENGINE_NEEDS_MOST];
-		bool possible; /* some worker of the runtime can meet the needs */
+		bool possible;              /* some worker of the runtime can meet the needs */
+		char why[BRIDGE_WHY_BYTES]; /* not possible */
+		bool claimed;               /* since the window was full */
+		unsigned here, waits;       /* tasks of the class; those that have not begun */
+		unsigned window;            /* so many are tried at once */
+		unsigned pace, pace_before;
+		uint64_t claimed_ns;
 	} class[BRIDGE_CLASSES_MOST];
-	size_t classes;
+	size_t classes, class_given_up;
+	size_t waiting; /* tasks here that wait for their needs */
+	uint64_t looked_ns;
 
 	plm_status status;              /* as of the last renewal */
 	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
@@ -67,6 +105,21 @@ struct bridge {
 	uint64_t moment_ns;         /* a pause or a limit ends in the engine; 0: none */
 	uint64_t pace_began_ns;     /* of the running count */
 	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
+
+	char has[BRIDGE_HAS_BYTES]; /* modules and interpreters, as of the last look */
+	uint64_t has_due_ns;
+
+	uint64_t boot;       /* of the runtime: plm_ref.runtime */
+	struct serve *serve; /* NULL: nobody can fetch large values here */
+	int bell;            /* an eventfd: a thread has ended */
+	atomic_uint threads;
+	struct bridge_fetch fetch[BRIDGE_FETCHES];
+	uint64_t lost; /* the last value that bridge_fetch() was asked for */
+	struct engine_far lost_at;
+
+	struct trace_pair *pair; /* the last TRACE_PAIRS_MOST tasks that came, a ring */
+	uint64_t noted;          /* tasks that came */
+	unsigned tracers;        /* processes that make parts of traces */
 };
 
 /* ---- bridge_tasks.c: tasks on the way in ---- */
@@ -76,10 +129,17 @@ int bridge_claim(struct bridge *b);
 /* Submits a task that came unasked. */
 int bridge_take(struct bridge *b, const struct engine_claim *claim);
 struct engine_room bridge_room(const struct bridge *b);
+
+/* ---- bridge_needs.c: tasks with needs ---- */
+
 void bridge_note_needs(struct bridge *b, const char *lines);
-/* Some claimed task has needs and has not begun: its begin is worth a look soon. */
-bool bridge_awaits_begin(const struct bridge *b);
-unsigned bridge_busy(const struct bridge *b);
+int bridge_class(const struct bridge *b, const char *needs); /* -1: not known */
+void bridge_needs_look(struct bridge *b);                    /* which tasks have begun */
+/* Appends how many of each class to claim. Returns how many classes. */
+size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_class *ret);
+void bridge_needs_took(struct bridge *b, int class); /* a task of the class was submitted */
+/* A new piece of time, which follows the last or does not, for tasks_ahead(). */
+void bridge_needs_pace(struct bridge *b, bool follows);
 
 /* ---- bridge_ends.c: tasks on the way out ---- */
 
@@ -89,7 +149,32 @@ void bridge_forget(struct bridge *b, size_t i); /* drops the task, whatever beca
  * its queue, for want of memory or on request; and all that have not begun while the runtime starts
  * nothing (paused, short of memory) or the host is to take nothing more. */
 void bridge_send_back(struct bridge *b);
+bool bridge_send_one_back(struct bridge *b, struct bridge_task *task, bool all);
 void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
+
+/* ---- bridge_facts.c ---- */
+
+struct engine_facts bridge_facts(struct bridge *b); /* texts until the next call */
+
+/* ---- bridge_values.c: values too large for the engine ---- */
+
+int bridge_values_open(struct bridge *b);
+void bridge_values_serve(struct bridge *b); /* whenever the engine was opened */
+/* False: a thread still uses the handle of the runtime. */
+bool bridge_values_close(struct bridge *b);
+void bridge_values_drop(struct bridge *b, const char *refs);
+/* Keeps the large results of a task that is done, and begins to hash them. 0 or an error of a verb.
+ */
+int bridge_far_begin(struct bridge *b, struct bridge_task *task);
+void bridge_far_end(struct bridge_task *task);
+/* NULL: the result goes into the engine. */
+const struct engine_far *bridge_far_of(const struct bridge_far *far, unsigned part);
+/* A large value as a future of this runtime, perhaps one that is still on its way. 0; -ENODATA: it
+ * is lost; another -errno. Each with a why. */
+int bridge_fetch(struct bridge *b, uint64_t id, const struct engine_far *far,
+    struct bridge_task *task, plm_ref *ret);
+bool bridge_fetch_failed(
+    struct bridge *b, const struct bridge_task *task, struct engine_end *end, char *message);
 
 /* ---- bridge_member.c: the lease ---- */
 
@@ -109,5 +194,12 @@ uint32_t bridge_grace_ms(const struct bridge *b);
 int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
+
+/* ---- bridge_trace.c: parts of traces ---- */
+
+void bridge_trace_note(struct bridge *b, uint64_t id, plm_ref ref); /* a task has come */
+/* Starts the process that makes this host's part. Blocks: for the start of a process. */
+void bridge_trace(struct bridge *b, const char *request);
+void bridge_trace_reap(struct bridge *b);
 
 #endif

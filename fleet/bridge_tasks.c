@@ -23,16 +23,11 @@ static unsigned tasks_ahead(struct bridge *b)
 	if (now - b->pace_began_ns >= PACE_MS * NS_PER_MS) {
 		b->pace_before = now - b->pace_began_ns < 2 * PACE_MS * NS_PER_MS ? b->pace : 0;
 		b->pace = 0;
+		bridge_needs_pace(b, now - b->pace_began_ns < 2 * PACE_MS * NS_PER_MS);
 		b->pace_began_ns = now;
 	}
 	unsigned pace = b->pace > b->pace_before ? b->pace : b->pace_before;
 	return pace < BRIDGE_AHEAD_MOST ? pace : (unsigned)BRIDGE_AHEAD_MOST;
-}
-
-unsigned bridge_busy(const struct bridge *b)
-{
-	unsigned ours = b->tasks < b->status.workers ? (unsigned)b->tasks : b->status.workers;
-	return b->status.workers_busy > ours ? b->status.workers_busy : ours;
 }
 
 static bool tasks_rest(const struct bridge *b)
@@ -42,12 +37,14 @@ static bool tasks_rest(const struct bridge *b)
 	    b->leaving || clock_ns() < b->rest_until_ns;
 }
 
-/* Tasks here; those of other clients count as of the last renewal. */
+/* Tasks here, without those that wait for their needs; those of other clients count as of the last
+ * renewal. */
 static size_t tasks_here(const struct bridge *b)
 {
 	const plm_status *s = &b->status;
-	unsigned ours = b->tasks < s->workers ? (unsigned)b->tasks : s->workers;
-	return b->tasks + (s->workers_busy > ours ? s->workers_busy - ours : 0);
+	size_t all = b->tasks > b->waiting ? b->tasks - b->waiting : 0;
+	unsigned ours = all < s->workers ? (unsigned)all : s->workers;
+	return all + (s->workers_busy > ours ? s->workers_busy - ours : 0);
 }
 
 /* Without tasks ahead: what came unasked would wait here while another host is idle. */
@@ -69,72 +66,6 @@ static unsigned tasks_room(struct bridge *b)
 	return room < BRIDGE_CLAIM_MOST ? (unsigned)room : (unsigned)BRIDGE_CLAIM_MOST;
 }
 
-/* ---- which ---- */
-
-void bridge_note_needs(struct bridge *b, const char *lines)
-{
-	while (*lines) {
-		size_t n = strcspn(lines, "\n"), i = 0;
-		while (i < b->classes &&
-		    (strlen(b->class[i].needs) != n || memcmp(b->class[i].needs, lines, n) != 0))
-			i++;
-		if (n > 0 && n < ENGINE_NEEDS_MOST && i == b->classes &&
-		    b->classes < BRIDGE_CLASSES_MOST) {
-			struct bridge_class *c = &b->class[b->classes++];
-			memcpy(c->needs, lines, n);
-			c->needs[n] = 0;
-			c->possible =
-			    plm_check_terms(b->rt, &(plm_terms){ .needs = c->needs }) == 0;
-			if (!c->possible)
-				log_info("tasks that need %s are left to other hosts: %s", c->needs,
-				    plm_why());
-			b->hungry |= c->possible;
-		}
-		lines += n + (lines[n] != 0);
-	}
-}
-
-static int tasks_class(const struct bridge *b, const char *needs)
-{
-	for (size_t i = 0; i < b->classes; i++)
-		if (strcmp(b->class[i].needs, needs) == 0)
-			return (int)i;
-	return -1;
-}
-
-static void tasks_look_at_begin(struct bridge *b, struct bridge_task *task)
-{
-	plm_task_row row;
-	if (!task->begun && plm_inspect_task(b->in, task->ref, 0, &row, sizeof row) == 0)
-		task->begun = row.state != PLM_STATE_READY && row.state != PLM_STATE_WAITING;
-}
-
-bool bridge_awaits_begin(const struct bridge *b)
-{
-	for (size_t i = 0; i < b->tasks; i++)
-		if (b->task[i].class >= 0 && !b->task[i].begun)
-			return true;
-	return false;
-}
-
-/* Tasks with needs are claimed one at a time: the runtime alone knows when the needs are met, and a
- * task waiting here could run elsewhere. */
-static size_t tasks_classes(struct bridge *b, unsigned room, struct engine_class *ret)
-{
-	bool waits[BRIDGE_CLASSES_MOST] = { false };
-	size_t n = 0;
-	for (size_t i = 0; i < b->tasks; i++)
-		if (b->task[i].class >= 0) {
-			tasks_look_at_begin(b, &b->task[i]);
-			waits[b->task[i].class] |= !b->task[i].begun;
-		}
-	ret[n++] = (struct engine_class){ "", room };
-	for (size_t i = 0; i < b->classes; i++)
-		if (b->class[i].possible && !waits[i])
-			ret[n++] = (struct engine_class){ b->class[i].needs, 1 };
-	return n;
-}
-
 /* ---- submission ---- */
 
 static struct bridge_task *tasks_add(struct bridge *b)
@@ -150,13 +81,15 @@ static struct bridge_task *tasks_add(struct bridge *b)
 }
 
 /* Puts the values that the task takes into the store. 0 or -errno with a why. */
-static int tasks_fetch(struct bridge *b, struct task_read *read)
+static int tasks_fetch(struct bridge *b, struct task_read *read, struct bridge_task *task)
 {
 	for (size_t i = 0; i < read->afters; i++) {
 		struct engine_result value;
 		int r = engine_result(b->engine, read->after[i].id, &value);
 		plm_ref ref = PLM_NONE;
-		if (r == 0)
+		if (r == 0 && value.far.ref.id)
+			r = bridge_fetch(b, read->after[i].id, &value.far, task, &ref);
+		else if (r == 0)
 			r = plm_put(b->rt, value.value, value.value_bytes, &ref);
 		if (r < 0)
 			return r;
@@ -209,15 +142,18 @@ static int tasks_submit(
 		read.task.terms = &read.terms;
 	}
 	tasks_limit_grace(b, &read, task);
-	r = tasks_fetch(b, &read);
+	r = tasks_fetch(b, &read, task);
 	if (r == 0)
 		r = plm_submit(b->rt, &read.task, refs);
 	tasks_drop_values(b, &read);
 	if (r < 0)
 		return r;
 	tasks_take_references(task, refs, read.task.results);
+	bridge_trace_note(b, task->id, task->ref);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
-	task->class = read.needs[0] ? tasks_class(b, read.needs) : -1;
+	task->class = read.needs[0] ? bridge_class(b, read.needs) : -1;
+	if (task->class >= 0)
+		bridge_needs_took(b, task->class);
 	return 0;
 }
 
@@ -237,8 +173,12 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 	}
 	const struct engine_end end = { .id = claim->id,
 		.attempt = claim->attempt,
-		.kind = back ? ENDING_BACK : ENDING_FAILED,
+		.kind = back            ? ENDING_BACK
+		    : error == -ENODATA ? ENDING_LACKS
+					: ENDING_FAILED,
 		.code = -error,
+		.lost = b->lost,
+		.lost_at = &b->lost_at,
 		.message = text };
 	return engine_commit(b->engine, b->member, &room, &end, 1, &taken, &idle);
 }
@@ -268,12 +208,14 @@ int bridge_claim(struct bridge *b)
 {
 	static struct engine_claim claims[BRIDGE_CLAIM_MOST];
 	struct engine_class classes[BRIDGE_CLASSES_MOST + 1];
-	unsigned n = tasks_room(b);
 	int64_t next_ms;
+	bridge_needs_look(b);
+	unsigned n = tasks_room(b);
 	struct engine_room room = bridge_room(b);
 	if (n == 0 && !b->idle)
 		return 0;
-	size_t asked = n ? tasks_classes(b, n, classes) : 0;
+	classes[0] = (struct engine_class){ "", n };
+	size_t asked = n ? 1 + bridge_needs_ask(b, n, classes + 1) : 0;
 	int found = engine_claim(b->engine, b->member, &room, n, classes, asked, claims, &next_ms);
 	if (found < 0)
 		return found;

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "client/plm.h"
+#include "fleet/carry.h"
 #include "fleet/url.h"
 
 struct engine;
@@ -34,6 +35,8 @@ enum {
 	ENGINE_COMMIT_MOST = 512,    /* ends of one engine_commit() */
 	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
 	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
+	ENGINE_FAR_BYTES = 400,      /* the place of a large value, as text */
+	ENGINE_DROPS_MOST = 64,      /* values that one renewal tells a host to drop */
 	ENGINE_TITLE_MOST = 200,     /* bytes that say what a task does, for lists */
 	ENGINE_NEEDS_MOST = 160,
 };
@@ -45,6 +48,9 @@ void engine_close(struct engine **ep);
 const char *engine_shown(const struct engine *e); /* the address, without a password */
 uint64_t engine_epoch(const struct engine *e);    /* the `runtime` of the queue's references */
 uint64_t engine_lease_ms(const struct engine *e);
+const uint8_t *engine_secret(const struct engine *e); /* CARRY_SECRET_BYTES of the queue */
+/* The address of this machine on the way to the engine; of a unix socket the loopback. */
+const char *engine_own_address(const struct engine *e);
 
 /* The value that task `id` has as its result number `part`: an id, too, of the task if part is 0.
  * All verbs but engine_result() mean the task. */
@@ -133,12 +139,27 @@ enum engine_ending {
 	ENDING_CRASHED = 'x',   /* spends a crash retry */
 	ENDING_CANCELLED = 'c', /* on request */
 	ENDING_BACK = 'b',      /* never began, or was sent back: spends nothing */
+	ENDING_LACKS = 'l',     /* never began, since a large value is lost: engine_end.lost */
 };
+
+/* A value of more than ENGINE_VALUE_MOST bytes stays in the runtime that made it, until the engine
+ * tells the host to drop it. */
+struct engine_far {
+	plm_ref ref; /* of that runtime; PLM_NONE: the value is in the engine */
+	uint64_t bytes;
+	char hash[CARRY_HASH_TEXT], host[100];
+};
+
+/* The reference of such a value as a text for the engine, "ID.BOOT". False: it is none. */
+enum { ENGINE_PLACE_BYTES = 34 };
+void engine_place_print(plm_ref ref, char text[ENGINE_PLACE_BYTES]);
+bool engine_place_parse(const char *text, plm_ref *ret);
 
 struct engine_value {  /* a further result */
 	unsigned part; /* its number */
 	const void *data;
 	size_t bytes;
+	const struct engine_far *far; /* NULL: the bytes */
 };
 
 struct engine_end {                        /* commit (ENDING_DONE) or fail (the others) */
@@ -150,8 +171,11 @@ struct engine_end {                        /* commit (ENDING_DONE) or fail (the 
 	 * stderr. */
 	const void *value, *error_output;
 	size_t value_bytes, error_bytes;
+	const struct engine_far *far; /* the result, instead of bytes; NULL: none */
 	const struct engine_value *more;
 	size_t mores;
+	uint64_t lost; /* of ENDING_LACKS: the task that made the value, which was at lost_at */
+	const struct engine_far *lost_at;
 	uint64_t wall_us;
 };
 
@@ -165,14 +189,20 @@ struct engine_facts { /* of a host, for people */
 	int pid;
 	unsigned cores, busy;
 	uint64_t memory_total, memory_used;
-	const char *can; /* needs that some worker can meet, a line each */
+	const char *can;   /* needs that some worker can meet, a line each */
+	const char *lacks; /* a line for each of the others: needs, a tab, why not */
+	const char *has;   /* modules and interpreters, a line each: "module NAME", "python PATH" */
+	uint64_t boot;     /* of the runtime: plm_ref.runtime */
+	const char *serves; /* the address for large values; "": none */
 };
 
 struct engine_orders {       /* by an operator */
 	bool drain, close;   /* claim nothing; then leave */
 	int64_t next_ms;     /* as in engine_claim() */
 	const char *needs;   /* all classes of needs, a line each */
+	const char *drops;   /* large values that nobody needs any more */
 	uint64_t pushed;     /* the number of the last task that was given unasked */
+	const char *trace;   /* a request of engine_trace_ask(), once; "": none */
 	const uint64_t *end; /* tasks to be ended */
 	size_t ends;
 };
@@ -186,6 +216,10 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 int engine_mine(
     struct engine *e, const char *member, uint64_t (*ret)[2], size_t n, uint64_t *ret_pushed);
 int engine_leave(struct engine *e, const char *member);
+/* Large values that are to be dropped unless a commit takes them; values that were dropped. As
+ * engine_place_print() writes them, blanks between them. */
+int engine_pledge(struct engine *e, uint64_t boot, const char *refs);
+int engine_dropped(struct engine *e, uint64_t boot, const char *refs);
 
 /* Readable when the engine has something for the member; opens a second connection. engine_bell()
  * reads one message: its kind, 0 if there is none, or -ENOTCONN. */
@@ -235,6 +269,7 @@ struct engine_row { /* texts are valid until the next verb */
 
 struct engine_result {
 	enum engine_state state;
+	struct engine_far far; /* where the value is, if not here */
 	int code, signal;
 	unsigned attempt;
 	const char *message;
@@ -243,6 +278,11 @@ struct engine_result {
 };
 
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret);
+/* What to say to the host of a large value. -ENODATA: the host is not in the fleet any more. */
+int engine_place(struct engine *e, const struct engine_far *far, struct carry_order *ret);
+/* A large value is lost: its task runs again, if crash_retries allow. 1: it does, or has run again;
+ * 0: it may not. */
+int engine_remake(struct engine *e, uint64_t id, const struct engine_far *far);
 int engine_row(struct engine *e, uint64_t id, struct engine_row *ret);
 /* The tasks from *from on; sets *from to go on, 0 at the end. Returns rows, n at most. */
 int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n);
@@ -285,7 +325,7 @@ struct engine_status {
 int engine_status(struct engine *e, struct engine_status *ret);
 
 struct engine_host { /* texts are valid until the next verb */
-	const char *member, *name, *state, *order, *runtime, *version, *can;
+	const char *member, *name, *state, *order, *runtime, *version, *can, *lacks, *has;
 	uint64_t seen_ms, claimed, cores, busy, memory_total, memory_used, finished;
 	int pid;
 };
@@ -294,5 +334,23 @@ typedef void engine_host_f(void *context, const struct engine_host *host);
 int engine_hosts(struct engine *e, engine_host_f *row, void *context);
 /* order: "drain", "close", or "" to go on. Returns how many hosts have the name. */
 int engine_order(struct engine *e, const char *name, const char *order);
+
+/* ---- traces: engine_trace.c ---- */
+
+/* The clock of the engine against CLOCK_MONOTONIC here: the quickest of some round trips. */
+struct engine_clock {
+	int64_t offset_ns;     /* engine - here; the engine counts since 1970 */
+	uint64_t uncertain_ns; /* the offset is wrong by so much at most */
+};
+int engine_clock(struct engine *e, struct engine_clock *ret);
+
+/* Gives the request to every host. Returns how many there are. */
+int engine_trace_ask(struct engine *e, const char *request);
+/* A part of the trace of this token, which the engine keeps for life_ms. */
+int engine_trace_give(
+    struct engine *e, const char *token, const void *part, size_t bytes, unsigned life_ms);
+/* Waits for the next part. 1: *ret is valid until the next verb; 0: none came in time. */
+int engine_trace_take(
+    struct engine *e, const char *token, unsigned wait_ms, const void **ret, size_t *ret_bytes);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * Ends of tasks that lie in one claim of a block go together, as a row of bytes that the engine
  * keeps as they are (result_of() in fleet.lua reads them). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct commit { /* one call */
 static bool commit_goes_together(const struct engine_end *end)
 {
 	return end->block && end->kind == ENDING_DONE && end->error_bytes == 0 && end->mores == 0 &&
-	    end->wall_us <= UINT32_MAX;
+	    !end->far && end->wall_us <= UINT32_MAX;
 }
 
 /* ---- order ---- */
@@ -57,15 +58,53 @@ static size_t commit_group(const struct commit *c, size_t at)
 
 /* ---- words ---- */
 
+static void commit_far_text(const struct engine_far *far, char text[ENGINE_FAR_BYTES])
+{
+	char ref[ENGINE_PLACE_BYTES];
+	engine_place_print(far->ref, ref);
+	snprintf(
+	    text, ENGINE_FAR_BYTES, "%s %" PRIu64 " %s %s", ref, far->bytes, far->hash, far->host);
+}
+
+static void commit_add_far(struct engine *e, unsigned part, const struct engine_far *far)
+{
+	char field[16], text[ENGINE_FAR_BYTES];
+	snprintf(field, sizeof field, "f%u", part);
+	commit_far_text(far, text);
+	engine_text(e, field);
+	engine_text(e, text);
+}
+
+/* Fields of the task: v2 and the like for bytes, f0 and the like for places of large values. */
 static void commit_more(struct engine *e, const struct engine_end *end)
 {
-	engine_number(e, (int64_t)end->mores);
+	engine_number(e, (int64_t)end->mores + (end->far != NULL));
+	if (end->far)
+		commit_add_far(e, 0, end->far);
 	for (size_t i = 0; i < end->mores; i++) {
+		const struct engine_value *value = &end->more[i];
 		char field[16];
-		snprintf(field, sizeof field, "v%u", end->more[i].part);
+		snprintf(field, sizeof field, "v%u", value->part);
+		if (value->far) {
+			commit_add_far(e, value->part, value->far);
+			continue;
+		}
 		engine_text(e, field);
-		engine_bytes(e, end->more[i].data, end->more[i].bytes);
+		engine_bytes(e, value->data, value->bytes);
 	}
+}
+
+/* Of ENDING_LACKS: the lost value, in place of a message. */
+static void commit_message(struct engine *e, const struct engine_end *end)
+{
+	char text[ENGINE_FAR_BYTES + 32], far[ENGINE_FAR_BYTES];
+	if (end->kind != ENDING_LACKS) {
+		engine_text(e, end->message);
+		return;
+	}
+	commit_far_text(end->lost_at, far);
+	snprintf(text, sizeof text, "%" PRIu64 " %s", engine_task_id(end->lost), far);
+	engine_text(e, text);
 }
 
 static void commit_single(struct engine *e, const struct engine_end *end)
@@ -76,7 +115,7 @@ static void commit_single(struct engine *e, const struct engine_end *end)
 	engine_text(e, kind);
 	engine_number(e, end->code);
 	engine_number(e, end->signal);
-	engine_text(e, end->message);
+	commit_message(e, end);
 	engine_bytes(e, end->error_output, end->error_bytes);
 	engine_number(e, (int64_t)end->wall_us);
 	engine_bytes(e, end->value, end->value_bytes);

@@ -1,6 +1,7 @@
 /* engine_connect.c - into a Redis: password, database, the functions, the queue. */
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@ uint64_t engine_random(void)
 static int connect_refused(const struct engine *e, const redisReply *reply, const char *what)
 {
 	const char *text = reply ? reply->str : "the connection broke";
+	if (!reply && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT))
+		return why(-ENOTCONN, "%s takes connections and gives no answer within %d ms",
+		    e->url.shown, e->timeout_ms);
 	if (strstr(text, "WRONGPASS") || strstr(text, "invalid password") || strstr(text, "AUTH"))
 		return why(-EACCES,
 		    "%s: Redis refuses the user or the password (?password-file=FILE, or "
@@ -37,6 +41,7 @@ static int connect_refused(const struct engine *e, const redisReply *reply, cons
 
 static int connect_say(const struct engine *e, redisContext *c, const char *const *word, int n)
 {
+	errno = 0;
 	redisReply *reply = redisCommandArgv(c, n, (const char **)(uintptr_t)word, NULL);
 	int r = !reply || reply->type == REDIS_REPLY_ERROR ? connect_refused(e, reply, word[0]) : 0;
 	if (reply)
@@ -60,7 +65,18 @@ static int connect_enter(const struct engine *e, redisContext *c)
 	return r == 0 && u->db ? connect_say(e, c, select, 2) : r;
 }
 
-int engine_connect(const struct engine *e, redisContext **ret)
+/* The address of this machine on the way to Redis: under TLS the context has another descriptor. */
+static void connect_note_address(struct engine *e, int fd)
+{
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof at;
+	snprintf(e->own, sizeof e->own, "127.0.0.1");
+	if (getsockname(fd, (struct sockaddr *)&at, &length) == 0 && at.ss_family != AF_UNIX)
+		getnameinfo(
+		    (struct sockaddr *)&at, length, e->own, sizeof e->own, NULL, 0, NI_NUMERICHOST);
+}
+
+int engine_connect(struct engine *e, redisContext **ret)
 {
 	const struct fleet_url *u = &e->url;
 	struct timeval limit = { e->timeout_ms / 1000, e->timeout_ms % 1000 * 1000 };
@@ -70,6 +86,8 @@ int engine_connect(const struct engine *e, redisContext **ret)
 	if (!c || c->err)
 		r = why(-ENOTCONN, "%s cannot be reached: %s", u->shown,
 		    c ? c->errstr : "out of memory");
+	if (r == 0)
+		connect_note_address(e, c->fd);
 	if (r == 0 && u->tls) {
 		r = tls_wrap(u, redisFreeKeepFd(c), e->timeout_ms);
 		c = r < 0 ? NULL : redisConnectFd(r);
@@ -148,7 +166,8 @@ static int connect_compare_functions(struct engine *e)
 
 static int connect_open_queue(struct engine *e)
 {
-	char epoch[24], former[24];
+	enum { SECRET = 3 };
+	char epoch[24], former[24], secret[CARRY_HASH_TEXT];
 	snprintf(epoch, sizeof epoch, "%" PRIx64, engine_random());
 	snprintf(former, sizeof former, "%s", e->epoch);
 	snprintf(e->epoch, sizeof e->epoch, "%s", epoch);
@@ -156,6 +175,8 @@ static int connect_open_queue(struct engine *e)
 	snprintf(e->epoch, sizeof e->epoch, "%s", former);
 	engine_number(e, (int64_t)e->url.lease_ms);
 	engine_number(e, (int64_t)e->url.keep_ms);
+	carry_draw_secret(secret);
+	engine_text(e, secret);
 	int r = engine_call(e);
 	if (r < 0)
 		return r;
@@ -163,6 +184,8 @@ static int connect_open_queue(struct engine *e)
 	snprintf(e->epoch, sizeof e->epoch, "%s", engine_part_text(e, 0));
 	e->epoch_number = strtoull(e->epoch, NULL, 16);
 	e->lease_ms = (uint64_t)engine_part_number(e, 1);
+	if (!carry_secret(engine_part_text(e, SECRET), e->secret))
+		return why(-EPROTO, "%s: the queue has no secret for large values", e->url.shown);
 	return other ? why(-EXDEV, "%s: the queue was replaced by another one", e->url.shown) : 0;
 }
 
@@ -222,6 +245,7 @@ void engine_close(struct engine **ep)
 	if (e->heard)
 		redisFree(e->heard);
 	explicit_bzero(e->url.password, sizeof e->url.password);
+	explicit_bzero(e->secret, sizeof e->secret);
 	free(e->request);
 	free(e->end);
 	free(e);
@@ -243,6 +267,16 @@ uint64_t engine_lease_ms(const struct engine *e)
 }
 
 /* A number of the queue in the form of a reference, whose second part is never 0. */
+const uint8_t *engine_secret(const struct engine *e)
+{
+	return e->secret;
+}
+
+const char *engine_own_address(const struct engine *e)
+{
+	return e->own;
+}
+
 /* The halves of a reference: the low 32 bits of the task; 1, the next four bits of the task, and
  * the number of the result. */
 enum { REF_HIGH_BITS = ENGINE_TASK_BITS - 32 };

@@ -1,5 +1,6 @@
 /* engine_host.c - the verbs of a host: join, claim, renew, leave. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,13 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
+
+static void host_add_boot(struct engine *e, uint64_t boot)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%" PRIx64, boot);
+	engine_text(e, text);
+}
 
 static void host_add_facts(struct engine *e, const struct engine_facts *f)
 {
@@ -28,6 +36,14 @@ static void host_add_facts(struct engine *e, const struct engine_facts *f)
 	engine_text(e, PLM_VERSION);
 	engine_text(e, "can");
 	engine_text(e, f->can);
+	engine_text(e, "lacks");
+	engine_text(e, f->lacks);
+	engine_text(e, "has");
+	engine_text(e, f->has);
+	engine_text(e, "boot");
+	host_add_boot(e, f->boot);
+	engine_text(e, "serves");
+	engine_text(e, f->serves);
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		engine_text(e, numbers[i].name);
 		engine_number(e, numbers[i].number);
@@ -45,7 +61,7 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret)
 {
-	enum { ORDER, NEXT, NEEDS, PUSHED, ENDS };
+	enum { ORDER, NEXT, NEEDS, PUSHED, DROPS, TRACE, ENDS };
 	engine_begin(e, "renew");
 	engine_text(e, member);
 	host_add_facts(e, facts);
@@ -62,7 +78,9 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 		.close = strcmp(order, "close") == 0,
 		.next_ms = engine_part_number(e, NEXT),
 		.needs = engine_part_text(e, NEEDS),
+		.drops = engine_part_text(e, DROPS),
 		.pushed = (uint64_t)engine_part_number(e, PUSHED),
+		.trace = engine_part_text(e, TRACE),
 		.end = e->end,
 		.ends = n };
 	return 0;
@@ -152,6 +170,16 @@ void engine_reply_free(void *reply)
 		freeReplyObject(reply);
 }
 
+void engine_place_print(plm_ref ref, char text[ENGINE_PLACE_BYTES])
+{
+	snprintf(text, ENGINE_PLACE_BYTES, "%" PRIx64 ".%" PRIx64, ref.id, ref.runtime);
+}
+
+bool engine_place_parse(const char *text, plm_ref *ret)
+{
+	return sscanf(text, "%" SCNx64 ".%" SCNx64, &ret->id, &ret->runtime) == 2;
+}
+
 int engine_mine(
     struct engine *e, const char *member, uint64_t (*ret)[2], size_t n, uint64_t *ret_pushed)
 {
@@ -174,4 +202,29 @@ int engine_leave(struct engine *e, const char *member)
 	engine_begin(e, "leave");
 	engine_text(e, member);
 	return engine_call(e);
+}
+
+/* ---- large values ---- */
+
+static int host_say_refs(struct engine *e, const char *verb, uint64_t boot, const char *refs)
+{
+	engine_begin(e, verb);
+	host_add_boot(e, boot);
+	while (*refs) {
+		size_t n = strcspn(refs, " ");
+		if (n)
+			engine_bytes(e, refs, n);
+		refs += n + (refs[n] != 0);
+	}
+	return engine_call(e);
+}
+
+int engine_pledge(struct engine *e, uint64_t boot, const char *refs)
+{
+	return host_say_refs(e, "pledge", boot, refs);
+}
+
+int engine_dropped(struct engine *e, uint64_t boot, const char *refs)
+{
+	return host_say_refs(e, "dropped", boot, refs);
 }

@@ -21,8 +21,10 @@ struct engine {
 	char token[ENGINE_MEMBER_BYTES];
 	char epoch[24];
 	uint64_t epoch_number, lease_ms;
-	uint64_t *end; /* engine_orders.end */
-	char *request; /* the words of the next verb, in the protocol of Redis */
+	uint8_t secret[CARRY_SECRET_BYTES];
+	char own[CARRY_ADDRESS_BYTES]; /* engine_own_address() */
+	uint64_t *end;                 /* engine_orders.end */
+	char *request;                 /* the words of the next verb, in the protocol of Redis */
 	size_t request_bytes, request_room, request_words;
 };
 
@@ -49,7 +51,7 @@ const char *engine_part_text(const struct engine *e, size_t i);
 /* ---- engine_connect.c ---- */
 
 /* A connection of its own, which a password has let in. */
-int engine_connect(const struct engine *e, redisContext **ret);
+int engine_connect(struct engine *e, redisContext **ret);
 int engine_load(struct engine *e); /* the functions of fleet.lua */
 int engine_broken(struct engine *e, const char *reason);
 uint64_t engine_random(void);

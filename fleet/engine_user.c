@@ -104,16 +104,56 @@ int engine_watch_for(
 
 /* ---- result ---- */
 
+static int user_read_far(const char *text, struct engine_far *ret)
+{
+	char ref[ENGINE_PLACE_BYTES];
+	int n =
+	    sscanf(text, "%33s %" SCNu64 " %64s %99[^\n]", ref, &ret->bytes, ret->hash, ret->host);
+	return n == 4 && engine_place_parse(ref, &ret->ref)
+	    ? 0
+	    : why(-EBADMSG, "the place of a large value cannot be read: %.100s", text);
+}
+
+int engine_place(struct engine *e, const struct engine_far *far, struct carry_order *ret)
+{
+	char boot[24];
+	snprintf(boot, sizeof boot, "%" PRIx64, far->ref.runtime);
+	engine_begin(e, "place");
+	engine_text(e, boot);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	*ret = (struct carry_order){ .ref = far->ref, .bytes = far->bytes };
+	snprintf(ret->address, sizeof ret->address, "%s", engine_part_text(e, 0));
+	snprintf(ret->hash, sizeof ret->hash, "%s", far->hash);
+	memcpy(ret->secret, e->secret, sizeof ret->secret);
+	return ret->address[0] ? 0
+			       : why(-ENODATA, "host %s, where the value was, is gone", far->host);
+}
+
+int engine_remake(struct engine *e, uint64_t id, const struct engine_far *far)
+{
+	char boot[24];
+	snprintf(boot, sizeof boot, "%" PRIx64, far->ref.runtime);
+	engine_begin(e, "remake");
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, boot);
+	int r = engine_call(e);
+	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER && e->reply->integer == 1;
+}
+
 int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 {
-	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT };
-	char field[16] = "val";
+	enum { STATE, CODE, SIGNAL, MESSAGE, VALUE, ERRORS, ATTEMPT, FAR };
+	char field[16] = "val", far[16];
 	unsigned part = engine_part_of(id);
 	if (part)
 		snprintf(field, sizeof field, "v%u", part);
+	snprintf(far, sizeof far, "f%u", part);
 	engine_begin(e, "result");
 	engine_number(e, (int64_t)engine_task_id(id));
 	engine_text(e, field);
+	engine_text(e, far);
 	int r = engine_call(e);
 	if (r < 0)
 		return r;
@@ -129,6 +169,8 @@ int engine_result(struct engine *e, uint64_t id, struct engine_result *ret)
 		.error_bytes = errors && errors->type == REDIS_REPLY_STRING ? errors->len : 0 };
 	if (ret->state == ENGINE_NONE)
 		return why(-ENOENT, "%s has no such task any more", e->url.shown);
+	if (engine_part_text(e, FAR)[0])
+		return user_read_far(engine_part_text(e, FAR), &ret->far);
 	return ret->state != ENGINE_DONE || part == 0 || value->type == REDIS_REPLY_STRING
 	    ? 0
 	    : why(-ENOENT, "the task has no result of number %u", part);
@@ -179,7 +221,7 @@ static void user_row(const struct engine *e, size_t at, struct engine_row *ret)
 		.after = engine_part_text(e, at + AFTER) };
 }
 
-enum { ROW_PARTS = 19, HOST_PARTS = 16 };
+enum { ROW_PARTS = 19, HOST_PARTS = 18 };
 
 int engine_list(struct engine *e, uint64_t *from, struct engine_row *ret, size_t n)
 {
@@ -244,7 +286,9 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 		PID,
 		RUNTIME,
 		VERSION,
-		CAN
+		CAN,
+		LACKS,
+		HAS
 	};
 	engine_begin(e, "hosts");
 	int r = engine_call(e);
@@ -256,6 +300,8 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context)
 			.runtime = engine_part_text(e, at + RUNTIME),
 			.version = engine_part_text(e, at + VERSION),
 			.can = engine_part_text(e, at + CAN),
+			.lacks = engine_part_text(e, at + LACKS),
+			.has = engine_part_text(e, at + HAS),
 			.seen_ms = (uint64_t)engine_part_number(e, at + SEEN),
 			.claimed = (uint64_t)engine_part_number(e, at + CLAIMED),
 			.cores = (uint64_t)engine_part_number(e, at + CORES),

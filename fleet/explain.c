@@ -14,6 +14,7 @@ struct explain_able {
 	char *text;
 	size_t used;
 	unsigned up, able;
+	char lacks[EXPLAIN_TEXT_BYTES]; /* hosts that cannot, each with its reason */
 };
 
 static bool explain_can(const char *lines, const char *needs)
@@ -25,14 +26,27 @@ static bool explain_can(const char *lines, const char *needs)
 	return n == 0;
 }
 
+static void explain_lack(struct explain_able *a, const struct engine_host *host)
+{
+	size_t n = strlen(a->needs), used = strlen(a->lacks);
+	for (const char *at = host->lacks; at; at = strchr(at, '\n'), at += at != NULL)
+		if (strncmp(at, a->needs, n) == 0 && at[n] == '\t') {
+			snprintf(a->lacks + used, sizeof a->lacks - used, "; %s: %.*s", host->name,
+			    (int)strcspn(at + n + 1, "\n"), at + n + 1);
+			return;
+		}
+}
+
 static void explain_host(void *argument, const struct engine_host *host)
 {
 	struct explain_able *a = argument;
 	if (strcmp(host->state, "up") != 0 || host->order[0])
 		return;
 	a->up++;
-	if (!explain_can(host->can, a->needs))
+	if (!explain_can(host->can, a->needs)) {
+		explain_lack(a, host);
 		return;
+	}
 	if (a->used < EXPLAIN_TEXT_BYTES)
 		a->used += (size_t)snprintf(a->text + a->used, EXPLAIN_TEXT_BYTES - a->used, "%s%s",
 		    a->able ? ", " : "", host->name);
@@ -55,8 +69,8 @@ static int explain_ready(
 		    ret->text, EXPLAIN_TEXT_BYTES, "no host of the fleet is up (plmctl hosts)");
 	else if (able.able == 0)
 		snprintf(ret->text, EXPLAIN_TEXT_BYTES,
-		    "no host that is up can ever meet its needs, %s: %u host%s can not", needs,
-		    able.up, able.up == 1 ? "" : "s");
+		    "no host that is up can ever meet its needs, %s: %u host%s can not%.600s",
+		    needs, able.up, able.up == 1 ? "" : "s", able.lacks);
 	else
 		snprintf(ret->text, EXPLAIN_TEXT_BYTES,
 		    "%llu task%s of equal needs come%s first; it can run on %.600s", before,

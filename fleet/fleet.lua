@@ -16,8 +16,10 @@ local SWEEP = 200         -- tasks that one call moves on because their time has
 local TAKEN = 4           -- lost hosts that one call takes over
 local PRIORITIES = 32767
 local TURNS = 68719476736 -- 2^36: ids below the priority in a score
+local DROPS = 64          -- large values that one renewal tells a host to drop
 local DAY = 86400
 local PUSHED = 8           -- tasks that one call gives to idle members unasked
+local CLASSES = 64         -- classes of needs that are kept although no task waits
 local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
@@ -449,17 +451,27 @@ local function block_claim(l, member, first, needs, most, reply)
 	return taken, to == n
 end
 
+local let_go
+
 local function remove(P, id)
-	local f = call('HMGET', P .. 't:' .. id, 'un')
+	local f = call('HMGET', P .. 't:' .. id, 'un', 'fb', 'fr', 'ag', 'dp')
 	if f[1] and call('HGET', P .. 'u', f[1]) == id then
 		call('HDEL', P .. 'u', f[1])
+	end
+	if f[2] and call('HEXISTS', P .. 'boots', f[2]) == 1 then -- large values may go
+		for ref in string.gmatch(f[3], '%S+') do
+			call('SADD', P .. 'drop:' .. f[2], ref)
+		end
+	end
+	if f[4] and f[5] then
+		let_go(P, f[5])
 	end
 	call('ZREM', P .. 'ended', id)
 	call('DEL', P .. 't:' .. id, P .. 'w:' .. id, P .. 'd:' .. id)
 end
 
 -- The task no longer needs the values of the tasks that it waited for.
-local function let_go(P, deps)
+let_go = function(P, deps)
 	for _, dep in ipairs(ids_of(deps)) do
 		local key = P .. 't:' .. dep
 		if call('EXISTS', key) == 1 and call('HINCRBY', key, 'us', -1) <= 0 and
@@ -526,13 +538,16 @@ local function tell_dependents(l, id, state, why)
 	call('DEL', key)
 end
 
--- fields: a list of names and values to be written with the outcome.
-settle = function(l, id, state, fields, f)
+-- fields: a list of names and values to be written with the outcome. again: the task may have to run
+-- again, and keeps its words and the values of others for that.
+settle = function(l, id, state, fields, f, again)
 	local P, task = l.P, l.P .. 't:' .. id
 	local n = #fields
 	f = f or call('HMGET', task, unpack(READ))
 	fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'st', state, 'en', l.s
-	if state == 'done' then
+	if again then
+		fields[n + 5], fields[n + 6] = 'ag', '1'
+	elseif state == 'done' then
 		fields[n + 5], fields[n + 6] = 'pl', '' -- a failed task keeps its words for a retry
 	end
 	call('HSET', task, unpack(fields))
@@ -543,7 +558,7 @@ settle = function(l, id, state, fields, f)
 		local record, value, plain = 'e' .. id .. ';', '', true
 		for i = 1, n, 2 do
 			value = fields[i] == 'val' and fields[i + 1] or value
-			plain = plain and fields[i] ~= 'err'
+			plain = plain and fields[i] ~= 'err' and fields[i] ~= 'fb'
 		end
 		if state == 'done' and plain and #value <= CARRIED then
 			record = 'v' .. id .. ',' .. #value .. ';' .. value
@@ -568,7 +583,7 @@ settle = function(l, id, state, fields, f)
 		end
 		tell_dependents(l, id, state, why)
 	end
-	if f[DP] then
+	if f[DP] and not again then
 		let_go(P, f[DP])
 	end
 end
@@ -608,6 +623,60 @@ local function end_attempt(l, id, f, kind, fields)
 	end
 end
 
+-- The large values of a member's runtime are out of reach now, unless another member has taken over
+-- the same runtime.
+local function close_store(P, member)
+	local boot = call('HGET', P .. 'h:' .. member, 'boot')
+	if boot and call('HGET', P .. 'boots', boot) == member then
+		call('HDEL', P .. 'boots', boot)
+		call('EXPIRE', P .. 'drop:' .. boot, DAY)
+	end
+end
+
+-- A large value was in the runtime `boot` and is lost: its task runs again, if it may. True: it will
+-- have a value again, or has one already.
+local function remake(l, id, boot)
+	local P, task = l.P, l.P .. 't:' .. id
+	local f = call('HMGET', task, 'st', 'fb', 'ag', 'cr', 'pr', 'ne')
+	if f[1] ~= 'done' or f[2] ~= boot then
+		return f[1] and f[1] ~= 'failed' and f[1] ~= 'cancelled'
+	end
+	if not f[3] then
+		return false
+	end
+	for _, field in ipairs(call('HKEYS', task)) do
+		if string.find(field, '^[vf]%d+$') then
+			call('HDEL', task, field)
+		end
+	end
+	call('HDEL', task, 'fb', 'fr', 'ag', 'val', 'err', 'en')
+	call('HSET', task, 'st', 'ready', 'ow', '', 'x', 1, 'cr', tonumber(f[4]) - 1)
+	call('ZREM', P .. 'ended', id)
+	l.counts.done = (l.counts.done or 0) - 1
+	enqueue(l, id, f[5], f[6])
+	return true
+end
+
+-- An attempt could not begin, since a large value that the task takes is lost. lost: the task that
+-- made it, its reference, length, hash, and the name of the host. The task waits for that one again, or
+-- fails.
+local function end_lacking(l, id, f, lost)
+	local P, task = l.P, l.P .. 't:' .. id
+	local dep, boot, host = string.match(lost, '^(%d+) %S+%.(%x+) %d+ %x+ (.+)$')
+	local again = remake(l, dep, boot)
+	if f[CX] or (again and call('HGET', P .. 't:' .. dep, 'st') == 'done') then
+		end_attempt(l, id, f, 'b', {})
+	elseif again then
+		call('HSET', task, 'st', 'waiting', 'ow', '', 'mi', 1, 'x', 1)
+		call('ZADD', P .. 'waiting', id, id)
+		call('SADD', P .. 'd:' .. dep, id)
+		call('HSET', P .. 't:' .. dep, 'dn', 1, 'x', 1)
+	else
+		settle(l, id, 'failed', { 'code', '61', 'msg', 'the value of task ' .. dep .. ' was on host ' ..
+			host .. ' and is lost, and --crash-retries do not allow to make it again' }, f)
+	end
+end
+
 -- Members without a sign of life lose all their tasks, in this one step.
 local function take_over(l)
 	local P = l.P
@@ -629,6 +698,7 @@ local function take_over(l)
 		call('DEL', P .. 'c:' .. member, P .. 'x:' .. member)
 		call('ZREM', P .. 'lease', member)
 		call('HDEL', P .. 'idle', member)
+		close_store(P, member)
 		call('HSET', P .. 'h:' .. member, 'state', 'lost')
 		call('ZADD', P .. 'gone', l.t, member)
 	end
@@ -719,8 +789,8 @@ end
 
 -- ---- the verbs ----
 
--- EPOCH LEASE_MS KEEP_MS: the queue, made if it is not there. Returns epoch, lease and time to
--- keep.
+-- EPOCH LEASE_MS KEEP_MS SECRET: the queue, made if it is not there. Returns epoch, lease, time to
+-- keep, and the secret that opens the doors of hosts.
 local function open(keys, args)
 	local P = keys[1]
 	local kind = call('TYPE', P .. 'meta').ok
@@ -730,7 +800,10 @@ local function open(keys, args)
 	elseif kind ~= 'hash' or not call('HGET', P .. 'meta', 'format') then
 		return redis.error_reply('PLMFOREIGN ' .. P .. 'meta')
 	end
-	local meta = call('HMGET', P .. 'meta', 'format', 'epoch', 'lease_ms', 'keep_ms')
+	if kind == 'none' then
+		call('HSET', P .. 'meta', 'secret', args[4])
+	end
+	local meta = call('HMGET', P .. 'meta', 'format', 'epoch', 'lease_ms', 'keep_ms', 'secret')
 	if meta[1] ~= FORMAT then
 		return redis.error_reply('PLMFORMAT ' .. tostring(meta[1]))
 	end
@@ -742,7 +815,7 @@ local function open(keys, args)
 			return redis.error_reply('PLMFOREIGN ' .. P .. key)
 		end
 	end
-	return { meta[2], tonumber(meta[3]), tonumber(meta[4]) }
+	return { meta[2], tonumber(meta[3]), tonumber(meta[4]), meta[5] or '' }
 end
 
 -- What the fields of a task in `add` are, in order.
@@ -964,7 +1037,12 @@ local function add(P, args)
 	end
 	call_many('HSET', P .. 'u', names)
 	for needs in pairs(l.needs or {}) do
-		call('SADD', P .. 'needs', needs)
+		if call('SADD', P .. 'needs', needs) == 1 then
+			l.new_needs = true
+		end
+	end
+	for _, member in ipairs(l.new_needs and call('ZRANGE', P .. 'lease', 0, -1) or {}) do
+		call('PUBLISH', P .. 'bell:' .. member, 'x') -- classes come with a renewal
 	end
 	for needs, list in pairs(ready) do
 		call_many('ZADD', P .. 'q:' .. needs, list)
@@ -1019,9 +1097,13 @@ local function pick(l, member, n, classes, reply)
 	local P, left, bytes = l.P, n, 0
 	while left > 0 and bytes < CLAIM_BYTES do
 		local class, entry, best
-		for _, other in ipairs(classes) do
+		for i = #classes, 1, -1 do
+			local other = classes[i]
 			local head, place = class_head(P, other)
-			if head and (not best or place < best) then
+			if not head then
+				call_many('ZREM', P .. 'q:' .. other.needs, other.taken)
+				table.remove(classes, i)
+			elseif not best or place < best then
 				class, entry, best = other, head, place
 			end
 		end
@@ -1088,11 +1170,33 @@ local function claim(P, args)
 	return reply
 end
 
+-- Notes where the large values of a task are: the runtime (fb) and all references (fr). True: the task
+-- may run again if they are lost. The host need not drop them any more.
+local function note_far(P, id, args, at, fields)
+	local refs, boot = {}, nil
+	for i = at + 10, at + 9 + 2 * args[at + 9], 2 do
+		if string.find(args[i], '^f%d+$') then
+			refs[#refs + 1] = string.match(args[i + 1], '^%S+')
+			boot = string.match(refs[#refs], '%.(%x+)$')
+		end
+	end
+	if not boot then
+		return false
+	end
+	call('SREM', P .. 'drop:' .. boot, unpack(refs))
+	fields[#fields + 1], fields[#fields + 2] = 'fb', boot
+	fields[#fields + 1], fields[#fields + 2] = 'fr', table.concat(refs, ' ')
+	return tonumber(call('HGET', P .. 't:' .. id, 'cr') or 0) > 0
+end
+
 -- Ends one attempt, args[at ..] as in commit(). True: accepted.
 local function commit_one(l, member, id, args, at)
 	local P, kind = l.P, args[at + 2]
-	own(l, id)
 	local f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	if not f[ST] then
+		own(l, id)
+		f = call('HMGET', P .. 't:' .. id, unpack(BRIEF))
+	end
 	local ours = f[ST] == 'running' and f[OW] == member and f[AT] == args[at + 1]
 	if not ours then
 		return false
@@ -1116,7 +1220,10 @@ local function commit_one(l, member, id, args, at)
 		fields[#fields + 1] = args[i]
 	end
 	if kind == 'd' then
-		settle(l, id, 'done', fields, f)
+		local anew = note_far(P, id, args, at, fields)
+		settle(l, id, 'done', fields, anew and read(P, id) or f, anew)
+	elseif kind == 'l' then
+		end_lacking(l, id, f, args[at + 5])
 	else
 		fields[#fields + 1], fields[#fields + 2] = 'code', args[at + 3]
 		fields[#fields + 1], fields[#fields + 2] = 'sig', args[at + 4]
@@ -1234,6 +1341,9 @@ local function join(P, args)
 	call('ZADD', P .. 'lease', l.t + lease, member)
 	call('HSET', P .. 'h:' .. member, 'state', 'up', 'joined', l.t, 'seen', l.t, 'finished', 0,
 		unpack(args, 3))
+	local boot = call('HGET', P .. 'h:' .. member, 'boot')
+	call('HSET', P .. 'boots', boot, member)
+	call('PERSIST', P .. 'drop:' .. boot)
 	-- A drained host whose bridge died stays drained.
 	local ordered = call('HGET', P .. 'orders', call('HGET', P .. 'h:' .. member, 'name') or '')
 	if ordered then
@@ -1244,9 +1354,29 @@ local function join(P, args)
 	return lease
 end
 
+-- The classes of needs. When there are many, those of which no task waits are dropped, since each host
+-- asks for every class that it knows.
+local function classes_of(P)
+	local all = call('SMEMBERS', P .. 'needs')
+	if #all <= CLASSES then
+		return all
+	end
+	local alive = {}
+	for _, needs in ipairs(all) do
+		if call('EXISTS', P .. 'q:' .. needs) == 1 then
+			alive[#alive + 1] = needs
+		else
+			call('SREM', P .. 'needs', needs)
+		end
+	end
+	return alive
+end
+
 -- EPOCH MEMBER, then pairs of facts. PLMLOST: the member was taken over. Returns the order of the
 -- operator ('': none), the milliseconds until the next moment, the classes of needs as one text,
--- the number of the last push(), then the ids of tasks to be ended.
+-- the number of the last push(), large values to be dropped as a text, the request of trace_ask() or
+-- '', then the ids of tasks to be
+-- ended.
 local function renew(P, args)
 	local member = args[2]
 	local l, lease = ledger(P, now()), tonumber(call('HGET', P .. 'meta', 'lease_ms'))
@@ -1259,9 +1389,13 @@ local function renew(P, args)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
 	forget_old(l)
 	close(l)
-	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed')
-	local reply = { h[1] or '', next_moment(P, l.t),
-		table.concat(call('SMEMBERS', P .. 'needs'), '\n'), tonumber(h[2] or 0) }
+	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed', 'boot', 'trace')
+	local reply = { h[1] or '', next_moment(P, l.t), table.concat(classes_of(P), '\n'),
+		tonumber(h[2] or 0), table.concat(call('SRANDMEMBER', P .. 'drop:' .. h[3], DROPS), ' '),
+		h[4] or '' }
+	if h[4] then
+		call('HDEL', P .. 'h:' .. member, 'trace')
+	end
 	for _, id in ipairs(call('SMEMBERS', P .. 'x:' .. member)) do
 		reply[#reply + 1] = id
 	end
@@ -1299,6 +1433,7 @@ local function leave(P, args)
 	call('DEL', P .. 'c:' .. member, P .. 'x:' .. member)
 	call('ZREM', P .. 'lease', member)
 	call('HDEL', P .. 'idle', member)
+	close_store(P, member)
 	call('HSET', P .. 'h:' .. member, 'state', 'left')
 	call('ZADD', P .. 'gone', l.t, member)
 	close(l)
@@ -1352,6 +1487,33 @@ local function requeue(P, args)
 	end
 	close(l)
 	return reply
+end
+
+-- EPOCH BOOT: where the large values of a runtime are to be had ('': nowhere).
+local function place(P, args)
+	local member = call('HGET', P .. 'boots', args[2])
+	return { member and call('HGET', P .. 'h:' .. member, 'serves') or '' }
+end
+
+-- EPOCH ID BOOT: 1: the task whose large value is lost runs again; 0: it may not.
+local function remake_one(P, args)
+	local l = ledger(P, now())
+	own(l, args[2])
+	local again = remake(l, args[2], args[3])
+	close(l)
+	return again and 1 or 0
+end
+
+-- EPOCH BOOT REF...: values that are to be dropped unless a commit takes them.
+local function pledge(P, args)
+	call('SADD', P .. 'drop:' .. args[2], unpack(args, 3))
+	return 1
+end
+
+-- EPOCH BOOT REF...: the values were dropped.
+local function dropped(P, args)
+	call('SREM', P .. 'drop:' .. args[2], unpack(args, 3))
+	return 1
 end
 
 -- EPOCH TITLE VALUE: a value that no task has made. Returns its id.
@@ -1555,7 +1717,7 @@ local function status(P, args)
 end
 
 local HOST = { 'name', 'state', 'order', 'seen', 'cores', 'busy', 'mem_total', 'mem_used',
-	'finished', 'pid', 'runtime', 'version', 'can' }
+	'finished', 'pid', 'runtime', 'version', 'can', 'lacks', 'has' }
 
 -- EPOCH: for each host, present or gone: member, milliseconds since its last sign of life, claims,
 -- and the fields HOST.
@@ -1600,11 +1762,11 @@ local function before(l, needs, id, b, i)
 	return n
 end
 
--- EPOCH ID FIELD: the state of a task, its code, signal, message, value (FIELD: val, v1, v2...),
--- errors and attempt.
+-- EPOCH ID FIELD FAR: the state of a task, its code, signal, message, value (FIELD: val, v1, v2...),
+-- errors, attempt, and the place of a large value (FAR: f0, f1...).
 local function result(P, args)
 	local id = args[2]
-	local f = call('HMGET', P .. 't:' .. id, 'st', 'code', 'sig', 'msg', args[3], 'err', 'at')
+	local f = call('HMGET', P .. 't:' .. id, 'st', 'code', 'sig', 'msg', args[3], 'err', 'at', args[4])
 	local l = ledger(P, 0)
 	if not f[1] then
 		local b, i = inside(l, id)
@@ -1672,6 +1834,24 @@ local function order(P, args)
 	return heard
 end
 
+-- EPOCH REQUEST: asks every host, once, for its part of a trace. Returns how many were asked. A
+-- request that has not been heard yet gives way to the newer one.
+local function trace_ask(P, args)
+	local members = call('ZRANGE', P .. 'lease', 0, -1)
+	for _, member in ipairs(members) do
+		call('HSET', P .. 'h:' .. member, 'trace', args[2])
+		call('PUBLISH', P .. 'bell:' .. member, 'x')
+	end
+	return #members
+end
+
+-- EPOCH TOKEN PART MS: a part of a trace, for the user who has the token, for a while.
+local function trace_give(P, args)
+	call('RPUSH', P .. 'trace:' .. args[2], args[3])
+	call('PEXPIRE', P .. 'trace:' .. args[2], args[4])
+	return 1
+end
+
 -- When memory is full, Redis refuses a function before it begins. No task is added then; what
 -- starts or ends work goes on. (A library that is being loaded has no loops over tables.)
 local function guarded(verb) -- works on the queue of the epoch alone
@@ -1694,6 +1874,10 @@ register('mine', mine)
 register('leave', leave)
 register('cancel', cancel)
 register('requeue', requeue)
+register('place', place)
+register('remake', remake_one)
+register('pledge', pledge)
+register('dropped', dropped)
 register('retry', retry)
 register('forget', forget)
 register('move', move)
@@ -1704,3 +1888,5 @@ register('status', status)
 register('hosts', hosts)
 register('order', order)
 register('explain', explain)
+redis.register_function('plm2_trace_ask', guarded(trace_ask))
+redis.register_function('plm2_trace_give', guarded(trace_give))

@@ -28,7 +28,7 @@ commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:paral
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
 	zlib:zlib1g-dev jansson:libjansson-dev libmicrohttpd:libmicrohttpd-dev
 	ncursesw:libncurses-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev
-	hiredis:libhiredis-dev openssl:libssl-dev $libraries"
+	hiredis:libhiredis-dev libsodium:libsodium-dev openssl:libssl-dev $libraries"
 
 # MODULE:PACKAGE of Python. scikit-learn (340 MB) is tested where somebody has installed it.
 imports="venv:python3-venv ensurepip:python3-venv pip:python3-pip setuptools:python3-setuptools

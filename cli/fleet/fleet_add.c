@@ -87,7 +87,7 @@ static int fleet_add_give_up(struct context *context, plm_ref ref, uint64_t id, 
 static int fleet_add_show_part(struct context *context, uint64_t id)
 {
 	struct engine_result result;
-	int r = engine_result(context->engine, id, &result);
+	int r = fleet_result(context, id, true, &result);
 	if (r < 0)
 		return failed(r, "result");
 	const plm_view view = { .data = result.value, .len = result.value_bytes };
@@ -101,7 +101,7 @@ static int fleet_add_show(
 {
 	struct engine_result result;
 	int8_t forgotten;
-	int r = engine_result(context->engine, id, &result), code;
+	int r = fleet_result(context, id, true, &result), code;
 	if (r < 0)
 		return failed(r, "result");
 	const plm_view out = { .data = result.value, .len = result.value_bytes };
@@ -117,10 +117,8 @@ static int fleet_add_show(
 		code = write_value(&err, STDERR_FILENO, "the output");
 	if (result.state != ENGINE_DONE && code == EXIT_FINE)
 		code = fleet_say_failure(context, ref, &result);
-	if (result.state != ENGINE_DONE && command && result.state == ENGINE_FAILED &&
-	    result.code > 0 && result.code < EXIT_SIGNAL + 128 && result.message[0] &&
-	    (strncmp(result.message, PLM_COMMAND_SAYS_EXIT, 10) == 0 ||
-		strncmp(result.message, PLM_COMMAND_SAYS_SIGNAL, 7) == 0))
+	bool started = result.code < PLM_COMMAND_NOT_STARTED || result.code > PLM_COMMAND_NOT_FOUND;
+	if (command && result.state == ENGINE_FAILED && (fleet_ended_itself(&result) || !started))
 		code = result.code;
 	for (unsigned part = 1; !command && part < results && code == EXIT_FINE; part++)
 		code = fleet_add_show_part(context, engine_value_id(id, part));

@@ -25,11 +25,17 @@ typedef bool fleet_each_f(struct context *context, const struct engine_row *row,
 int fleet_each(
     struct context *context, const struct task_filter *filter, fleet_each_f *act, void *argument);
 
+/* What became of a task, with its value, wherever that is. await: waits for the end first, also for
+ * a lost value to be made again. Errors as of fleet_await(), and -ENODATA. */
+int fleet_result(struct context *context, uint64_t id, bool await, struct engine_result *ret);
+
 /* Waits for tasks: calls `ended` for each, once, and stops when `ended` says so. 0, -ETIMEDOUT,
  * -EINTR, or an error of engine.h. */
 typedef bool fleet_ended_f(void *context, size_t i, enum engine_state state);
 int fleet_await(
     struct context *context, const uint64_t *ids, size_t n, fleet_ended_f *ended, void *argument);
+/* The command of the task ran and ended by itself; the message says how. */
+bool fleet_ended_itself(const struct engine_result *result);
 /* Tells how a task failed. Returns the exit code. */
 int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_result *result);
 

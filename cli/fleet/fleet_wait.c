@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -10,6 +11,8 @@
 #include "base/why.h"
 #include "cli/fleet/fleet_cli.h"
 #include "cli/result.h"
+#include "cli/spool.h"
+#include "fleet/far.h"
 
 enum { LOOK_AGAIN_MS = 2000, TOLD_MOST = 4096, PAUSE_MS = 200 };
 
@@ -266,6 +269,13 @@ static const struct column failure_columns[] = {
 	{ "MESSAGE", "message", -1, PLAIN(struct fleet_failure, message) },
 };
 
+bool fleet_ended_itself(const struct engine_result *result)
+{
+	static const char by_exit[] = PLM_COMMAND_SAYS_EXIT, by_signal[] = PLM_COMMAND_SAYS_SIGNAL;
+	return strncmp(result->message, by_exit, sizeof by_exit - 1) == 0 ||
+	    strncmp(result->message, by_signal, sizeof by_signal - 1) == 0;
+}
+
 int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_result *result)
 {
 	char text[PLM_REF_TEXT_BYTES];
@@ -281,8 +291,11 @@ int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_
 		fprintf(stderr, "plmctl: task %s was cancelled\n", text);
 		return EXIT_CANCELLED;
 	}
-	fprintf(
-	    stderr, "plmctl: task %s failed: %s (code %d)\n", text, result->message, result->code);
+	fprintf(stderr, "plmctl: task %s failed: %s", text, result->message);
+	if (fleet_ended_itself(result))
+		putc('\n', stderr); /* the message has the code */
+	else
+		fprintf(stderr, " (code %d)\n", result->code);
 	if (result->code == ETIMEDOUT)
 		return EXIT_TIMED_OUT;
 	return result->signal > 0 && result->signal < EXIT_SIGNAL ? EXIT_SIGNAL + result->signal
@@ -296,22 +309,77 @@ static bool fleet_wait_note(void *argument, size_t i, enum engine_state state)
 	return true;
 }
 
+/* A file without a name is the memory of a large value. */
+static void *fleet_wait_memory(uint64_t bytes)
+{
+	int fd = spool_open(spool_directory());
+	void *memory = MAP_FAILED;
+	if (fd >= 0 && posix_fallocate(fd, 0, (off_t)bytes) == 0)
+		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int fleet_wait_place(void *engine, const struct engine_far *far, struct carry_order *ret)
+{
+	return engine_place(engine, far, ret);
+}
+
+static int fleet_wait_remake(void *engine, uint64_t id, const struct engine_far *far)
+{
+	return engine_remake(engine, id, far);
+}
+
+static int fleet_wait_fetch(struct context *context, uint64_t id, struct engine_result *result)
+{
+	const struct engine_far far = result->far;
+	void *memory = fleet_wait_memory(far.bytes);
+	if (!memory)
+		return why(-ENOSPC,
+		    "no room for a value of %llu bytes in %s: $TMPDIR names another place",
+		    (unsigned long long)far.bytes, spool_directory());
+	const struct far_ways ways = { fleet_wait_place, fleet_wait_remake, context->engine };
+	int r = far_fetch(&ways, id, &far, memory);
+	if (r < 0)
+		munmap(memory, far.bytes);
+	*result = (struct engine_result){ .state = ENGINE_DONE,
+		.attempt = result->attempt,
+		.message = "",
+		.value = memory,
+		.value_bytes = far.bytes };
+	return r;
+}
+
+int fleet_result(struct context *context, uint64_t id, bool await, struct engine_result *ret)
+{
+	uint64_t task = engine_task_id(id);
+	enum engine_state state;
+	int r;
+	do {
+		r = await ? fleet_await(context, &task, 1, fleet_wait_note, &state) : 0;
+		if (r == 0)
+			r = engine_result(context->engine, id, ret);
+		if (r == 0 && ret->far.ref.id)
+			r = fleet_wait_fetch(context, id, ret);
+	} while (r == -EAGAIN && await);
+	return r;
+}
+
 /* Waits for one task and reads its result. */
 static int fleet_wait_result(
     struct context *context, plm_ref ref, bool await, struct engine_result *ret)
 {
-	enum engine_state state;
 	uint64_t id;
 	int code = fleet_open(context);
 	if (code == EXIT_FINE)
 		code = fleet_value_id(context, ref, &id);
 	if (code != EXIT_FINE)
 		return code;
-	uint64_t task = engine_task_id(id);
-	int r = await ? fleet_await(context, &task, 1, fleet_wait_note, &state) : 0;
-	if (r == 0)
-		r = engine_result(context->engine, id, ret);
-	return r < 0 ? failed(r, "get") : EXIT_FINE;
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
+	int r = fleet_result(context, id, await, ret);
+	return r < 0 ? failed(r, text) : EXIT_FINE;
 }
 
 /* The file is opened after the task: a failed task must not destroy an older file. */
@@ -358,5 +426,5 @@ int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow)
 	bool out = stream == STDOUT_FILENO;
 	const plm_view view = { .data = out ? result.value : result.error_output,
 		.len = out ? result.value_bytes : result.error_bytes };
-	return write_value(&view, fileno(context->out.file), "the log");
+	return view.len ? print_log(context, ref, stream, result.attempt, &view) : EXIT_FINE;
 }

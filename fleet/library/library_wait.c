@@ -1,12 +1,16 @@
 /* library_wait.c - waiting for tasks, and what became of them. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "fleet/far.h"
 #include "fleet/library/library.h"
+
+enum { AGAIN_MS = 50 };
 
 /* ---- waiting ---- */
 
@@ -184,6 +188,86 @@ static int wait_failed(const struct fetched *got)
 	return why(-PLM_EFAILED, "the task failed: %.400s", got->result.message);
 }
 
+struct placed {
+	uint64_t id;
+	const struct engine_far *far;
+	struct carry_order *order;
+};
+
+static int wait_place_verb(struct engine *e, void *argument)
+{
+	const struct placed *p = argument;
+	return engine_place(e, p->far, p->order);
+}
+
+static int wait_remake_verb(struct engine *e, void *argument)
+{
+	const struct placed *p = argument;
+	return engine_remake(e, p->id, p->far);
+}
+
+static int wait_place(void *fleet, const struct engine_far *far, struct carry_order *ret)
+{
+	return library_ask(fleet, wait_place_verb, &(struct placed){ 0, far, ret }, 0);
+}
+
+static int wait_remake(void *fleet, uint64_t id, const struct engine_far *far)
+{
+	return library_ask(fleet, wait_remake_verb, &(struct placed){ id, far, NULL }, 0);
+}
+
+/* -EAGAIN: the value is made again, which the table does not know. */
+static int wait_fetch_far(struct plm_fleet *f, const struct fetched *got, plm_fleet_value *ret)
+{
+	const struct engine_far far = got->result.far;
+	const struct far_ways ways = { wait_place, wait_remake, f };
+	void *memory = malloc(far.bytes);
+	int r = memory
+	    ? far_fetch(&ways, got->id, &far, memory)
+	    : why(-ENOMEM, "no memory for a value of %llu bytes", (unsigned long long)far.bytes);
+	if (r < 0)
+		free(memory);
+	else
+		*ret = (plm_fleet_value){ memory, far.bytes, NULL, 1 };
+	return r;
+}
+
+/* Looks at a task whose value is made again, until its end. */
+static int wait_made_again(struct plm_fleet *f, struct fetched *got, uint64_t deadline_ns)
+{
+	int r;
+	for (;;) {
+		r = library_ask(f, wait_fetch, got, deadline_ns);
+		if (r < 0 || engine_settled(got->result.state))
+			return r;
+		engine_reply_free(got->memory);
+		if (clock_ns() >= deadline_ns)
+			return why(-ETIMEDOUT, "time ran out while the value was made again");
+		poll(NULL, 0, AGAIN_MS);
+	}
+}
+
+static int wait_value(
+    struct plm_fleet *f, struct fetched *got, plm_fleet_value *ret, uint64_t deadline_ns)
+{
+	int r;
+	do {
+		r = wait_made_again(f, got, deadline_ns);
+		if (r == 0 && got->result.state != ENGINE_DONE)
+			r = wait_failed(got);
+		else if (r == 0 && got->result.far.ref.id)
+			r = wait_fetch_far(f, got, ret);
+		else if (r == 0) {
+			*ret = (plm_fleet_value){ got->result.value, got->result.value_bytes,
+				got->memory, 0 };
+			return 0;
+		}
+		engine_reply_free(got->memory);
+		got->memory = NULL;
+	} while (r == -EAGAIN);
+	return r;
+}
+
 int plm_fleet_get(plm_fleet *f, plm_ref ref, plm_fleet_value *ret, int timeout_ms)
 {
 	uint64_t deadline_ns = deadline_after_ms(timeout_ms);
@@ -194,24 +278,18 @@ int plm_fleet_get(plm_fleet *f, plm_ref ref, plm_fleet_value *ret, int timeout_m
 	if (r == 0)
 		r = library_value(f, ref, &got.id);
 	if (r == 0)
-		r = library_ask(f, wait_fetch, &got, deadline_ns);
-	if (r < 0)
-		return r == -ENOENT ? why(-ESTALE, "the fleet has no such task any more") : r;
-	if (got.result.state != ENGINE_DONE) {
-		r = wait_failed(&got);
-		engine_reply_free(got.memory);
-		return r;
-	}
-	*ret = (plm_fleet_value){ got.result.value, got.result.value_bytes, got.memory };
-	return 0;
+		r = wait_value(f, &got, ret, deadline_ns);
+	return r == -ENOENT ? why(-ESTALE, "the fleet has no such task any more") : r;
 }
 
 void plm_fleet_release(plm_fleet_value *value)
 {
-	if (value)
-		engine_reply_free(value->memory);
-	if (value)
-		*value = (plm_fleet_value){ .data = NULL };
+	if (!value)
+		return;
+	engine_reply_free(value->memory);
+	if (value->fetched)
+		free((void *)(uintptr_t)value->data);
+	*value = (plm_fleet_value){ .data = NULL };
 }
 
 int plm_fleet_error(plm_fleet *f, plm_ref ref, plm_failure *ret, plm_fleet_value *detail)
@@ -237,7 +315,8 @@ int plm_fleet_error(plm_fleet *f, plm_ref ref, plm_failure *ret, plm_fleet_value
 		    cancelled ? "the task was cancelled" : got.result.message);
 	}
 	if (r == 0 && detail)
-		*detail = (plm_fleet_value){ got.result.value, got.result.value_bytes, got.memory };
+		*detail =
+		    (plm_fleet_value){ got.result.value, got.result.value_bytes, got.memory, 0 };
 	else
 		engine_reply_free(got.memory);
 	return r;

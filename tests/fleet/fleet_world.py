@@ -24,6 +24,7 @@ __all__ = [
     "LEASE_S",
     "PATIENCE_S",
     "PROGRAMS",
+    "ROOT",
     "Host",
     "Server",
     "World",
@@ -32,7 +33,7 @@ __all__ = [
     "until",
 ]
 
-LEASE_S = 2.0
+LEASE_S = 2.5
 PATIENCE_S = 90.0
 CLOCK = PACKAGE.parent / "tests" / "support" / "modules" / "clock.so"
 FLOATING = "10.91.0.10"  # the address of the fleet, which moves to a replica

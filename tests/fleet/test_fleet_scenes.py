@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import unittest
 from pathlib import Path
 
 from fleet_ledger import Ledger, show
-from fleet_world import LEASE_S, PROGRAMS, World, main, redis_program, until
+from fleet_world import LEASE_S, PROGRAMS, ROOT, World, main, redis_program, until
 
 
 def lines(path: Path) -> list[str]:
@@ -184,6 +185,26 @@ class Scenes(unittest.TestCase):
             world.run("wait", "--todo", "--in-progress")
             world.ctl("forget", "--finished")
             self.assertEqual(json.loads(world.ctl("status", "--json"))["done"], 0)
+
+    def test_the_script_for_slurm_starts_hosts_and_ends_them_in_order(self) -> None:
+        with World("slurm") as world:
+            srun = world.directory / "bin" / "srun"
+            srun.parent.mkdir()
+            # One node: srun passes signals on, as exec does.
+            srun.write_text('#!/bin/sh\nwhile [ "$1" != plm ]; do shift; done\nexec "$@"\n')
+            srun.chmod(0o755)
+            host = world.host()
+            host.runtime = f"slurm-{os.getpid()}"
+            path = f"{srun.parent}:{PROGRAMS}:{os.environ['PATH']}"
+            script = str(ROOT / "examples" / "fleet.slurm")
+            log = host.place / "log"
+            host.machine.start(["bash", script], log, PATH=path, SLURM_JOB_ID=str(os.getpid()))
+            host.until("up")
+            ref = world.ctl("submit", "--detach", "--shell", "sleep 0.5; echo ended").strip()
+            until(lambda: world.rows("hosts")[0]["running"] == 1, "the task runs")
+            self.assertEqual(host.machine.signal(signal.SIGTERM, "bash"), 1)
+            host.until("left")
+            self.assertEqual(world.ctl("get", ref).strip(), "ended")
 
 
 def remember(meter: Path, total_mb: int, free_mb: int) -> None:

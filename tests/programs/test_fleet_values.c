@@ -33,6 +33,7 @@ START_TEST(a_function_has_several_results)
 {
 	runtime_boot(&fleet_host[0], "--workers", "1", "--module", test_module("mod_test"), );
 	fleet_host_until(0, "up");
+	ctl_until(&fleet_host[0], "module test", "hosts", "--json");
 	check_output(fleet("call", "--results", "3", "test.split", "a", "b", "c"), 0, "abc", "");
 	char *text = fleet_expect(
 	    0, "call", "--detach", "--results", "3", "test.split", "first", "", "third");
