@@ -39,7 +39,7 @@ static bool move_is_queued(uint64_t word)
 static void move_change_key(struct scheduler *s, uint32_t index, uint64_t key)
 {
 	struct record *r = record_at(s->t, index);
-	sh_set(r->key, key, "key, moved");
+	sh_rewrite(r->key, key, "key, moved");
 	if (word_state(sh_load(&r->state)) == RECORD_READY)
 		ready_add(s, index);
 }

@@ -27,6 +27,7 @@
  *   sh_store   release       publishes everything written before
  *   sh_poke    relaxed store
  *   sh_set     plain store, of a field under a lock or not yet published
+ *   sh_rewrite relaxed store, of a field that is not atomic and that others read by sh_once()
  *   sh_cas     seq_cst; on failure *expected holds the value found
  *   sh_or/and/add/swap  seq_cst, return the old value
  *   sh_fence   store-load barrier: "publish, fence, look for sleepers" (event.h)  */
@@ -96,6 +97,9 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 	    atomic_store_explicit((p), (v), memory_order_relaxed), (void)0)
 #define sh_set(lvalue, v, ...) \
 	step_do("set " #lvalue " " #__VA_ARGS__, &(lvalue), (void)((lvalue) = (v)), (void)0)
+#define sh_rewrite(lvalue, v, ...)                              \
+	step_do("rewrite " #lvalue " " #__VA_ARGS__, &(lvalue), \
+	    __atomic_store_n(&(lvalue), (v), __ATOMIC_RELAXED), (void)0)
 #define sh_cas(p, expected, want, ...)                                                \
 	step_do("cas " #p " " #__VA_ARGS__, p,                                        \
 	    atomic_compare_exchange_strong_explicit(                                  \

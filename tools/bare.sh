@@ -32,6 +32,7 @@ bare_atomics() {
 #define sh_store(p, v, ...) atomic_store_explicit((p), (v), memory_order_release)
 #define sh_poke(p, v, ...)  atomic_store_explicit((p), (v), memory_order_relaxed)
 #define sh_set(l, v, ...)   ((void)((l) = (v)))
+#define sh_rewrite(l, v, ...) __atomic_store_n(&(l), (v), __ATOMIC_RELAXED)
 #define sh_cas(p, e, w, ...) atomic_compare_exchange_strong_explicit((p), (e), (w), \
     memory_order_seq_cst, memory_order_acquire)
 #define sh_or(p, v, ...)    atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)

@@ -225,7 +225,7 @@ def notice(mutant, seen, deep):
 
 
 def may_be_broken(how, step):
-    if step.split()[1] in ("store", "poke", "set", "or", "and", "add", "swap", "cas"):
+    if step.split()[1] in ("store", "poke", "set", "rewrite", "or", "and", "add", "swap", "cas"):
         return True
     return how == "left out" and step == "steps: futex wake"
 

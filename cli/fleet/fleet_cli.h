@@ -34,6 +34,8 @@ int fleet_result(struct context *context, uint64_t id, bool await, struct engine
 typedef bool fleet_ended_f(void *context, size_t i, enum engine_state state);
 int fleet_await(
     struct context *context, const uint64_t *ids, size_t n, fleet_ended_f *ended, void *argument);
+/* The command of the task ran and ended by itself; the message says how. */
+bool fleet_ended_itself(const struct engine_result *result);
 /* Tells how a task failed. Returns the exit code. */
 int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_result *result);
 

@@ -24,8 +24,8 @@ static struct span label_module(const char *file)
 
 static bool label_is_operation(struct span word)
 {
-	static const char *const operations[] = { "store", "poke", "set", "cas", "or", "and", "add",
-		"swap" };
+	static const char *const operations[] = { "store", "poke", "set", "rewrite", "cas", "or",
+		"and", "add", "swap" };
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		if ((size_t)span_length(word) == strlen(operations[i]) &&
 		    memcmp(word.from, operations[i], (size_t)span_length(word)) == 0)
