@@ -26,7 +26,7 @@ struct part_head { /* `pairs` pairs and the recording follow; of the same build 
 
 /* ---- a host gives its part ---- */
 
-static int part_read(int fd, void *ret, size_t bytes)
+static int trace_part_read(int fd, void *ret, size_t bytes)
 {
 	ssize_t n = read(fd, ret, bytes);
 	return n == (ssize_t)bytes
@@ -34,9 +34,9 @@ static int part_read(int fd, void *ret, size_t bytes)
 	    : why(-EINVAL, "stdin holds no request of a bridge: --for-fleet is what bridges run");
 }
 
-static int part_read_order(int fd, struct trace_order *order, struct trace_pair **ret_pairs)
+static int trace_part_read_order(int fd, struct trace_order *order, struct trace_pair **ret_pairs)
 {
-	int r = part_read(fd, order, sizeof *order);
+	int r = trace_part_read(fd, order, sizeof *order);
 	if (r == 0 &&
 	    (strncmp(order->version, PLM_VERSION, sizeof order->version) != 0 ||
 		order->bytes != sizeof *order || order->pairs > TRACE_PAIRS_MOST))
@@ -45,10 +45,10 @@ static int part_read_order(int fd, struct trace_order *order, struct trace_pair 
 		return r;
 	*ret_pairs = calloc(order->pairs + 1, sizeof **ret_pairs);
 	CHECK(*ret_pairs);
-	return part_read(fd, *ret_pairs, order->pairs * sizeof **ret_pairs);
+	return trace_part_read(fd, *ret_pairs, order->pairs * sizeof **ret_pairs);
 }
 
-static int part_send(struct context *context, const struct trace_order *order,
+static int trace_part_send(struct context *context, const struct trace_order *order,
     const struct part_head *head, const struct trace_pair *pairs, const void *recording)
 {
 	size_t pair_bytes = head->pairs * sizeof *pairs;
@@ -63,7 +63,7 @@ static int part_send(struct context *context, const struct trace_order *order,
 	return r;
 }
 
-static int part_make(struct context *context, const struct trace_order *order,
+static int trace_part_make(struct context *context, const struct trace_order *order,
     const struct trace_pair *pairs, fleet_record_f *record)
 {
 	struct part_head head = {
@@ -84,7 +84,7 @@ static int part_make(struct context *context, const struct trace_order *order,
 	else
 		head.pairs = order->pairs;
 	head.recording_bytes = bytes;
-	r = part_send(context, order, &head, pairs, recording);
+	r = trace_part_send(context, order, &head, pairs, recording);
 	free(recording);
 	return r;
 }
@@ -94,11 +94,11 @@ int fleet_part_give(struct context *context, int fd, fleet_record_f *record)
 	static struct trace_order order;
 	struct trace_pair *pairs = NULL;
 	alarm(GIVE_S); /* whatever happens, the bridge gets rid of this process */
-	int r = part_read_order(fd, &order, &pairs);
+	int r = trace_part_read_order(fd, &order, &pairs);
 	if (r == 0)
 		r = engine_open(&context->engine, &order.url, ANSWER_MS);
 	if (r == 0)
-		r = part_make(context, &order, pairs, record);
+		r = trace_part_make(context, &order, pairs, record);
 	free(pairs);
 	return r < 0 ? failed(r, "a part of a trace of the fleet") : EXIT_FINE;
 }
@@ -118,7 +118,7 @@ struct part_hosts {
 };
 
 /* A host that was lost within the time of the trace has had tasks, too. */
-static void parts_add_host(void *argument, const struct engine_host *host)
+static void trace_parts_add_host(void *argument, const struct engine_host *host)
 {
 	struct part_hosts *all = argument;
 	bool up = strcmp(host->state, "up") == 0, lost = strcmp(host->state, "lost") == 0;
@@ -137,7 +137,7 @@ static void parts_add_host(void *argument, const struct engine_host *host)
 }
 
 /* A host that joined after the question is welcome, too. */
-static void parts_note_answer(struct part_hosts *all, const char *member)
+static void trace_parts_note_answer(struct part_hosts *all, const char *member)
 {
 	for (size_t i = 0; i < all->n; i++)
 		if (strcmp(all->host[i].member, member) == 0 && !all->host[i].answered) {
@@ -146,7 +146,7 @@ static void parts_note_answer(struct part_hosts *all, const char *member)
 		}
 }
 
-static bool parts_fits(const struct part_head *head, size_t bytes)
+static bool trace_parts_fits(const struct part_head *head, size_t bytes)
 {
 	return bytes >= sizeof *head &&
 	    strncmp(head->version, PLM_VERSION, sizeof head->version) == 0 &&
@@ -155,12 +155,12 @@ static bool parts_fits(const struct part_head *head, size_t bytes)
 }
 
 /* Bytes that are no part are left alone: their host has not answered. */
-static int parts_read(
+static int trace_parts_read(
     struct part_hosts *all, const char *data, size_t bytes, fleet_part_f *take, void *argument)
 {
 	struct part_head head = { .pairs = UINT64_MAX };
 	memcpy(&head, data, bytes < sizeof head ? bytes : sizeof head);
-	if (!parts_fits(&head, bytes))
+	if (!trace_parts_fits(&head, bytes))
 		return 0;
 	struct fleet_part part = { .offset_ns = head.offset_ns,
 		.uncertain_ns = head.uncertain_ns,
@@ -179,11 +179,11 @@ static int parts_read(
 		memcpy(&pair, data + sizeof head + i * sizeof pair, sizeof pair);
 		part.pair[i] = (struct fleet_pair){ pair.id, pair.ref };
 	}
-	parts_note_answer(all, part.member);
+	trace_parts_note_answer(all, part.member);
 	return take(argument, &part);
 }
 
-static int parts_collect(struct context *context, struct part_hosts *all, const char *token,
+static int trace_parts_collect(struct context *context, struct part_hosts *all, const char *token,
     fleet_part_f *take, void *argument)
 {
 	uint64_t patience_ms =
@@ -195,12 +195,12 @@ static int parts_collect(struct context *context, struct part_hosts *all, const 
 		size_t bytes;
 		r = engine_trace_take(context->engine, token, LOOK_MS, &data, &bytes);
 		if (r > 0)
-			r = parts_read(all, data, bytes, take, argument);
+			r = trace_parts_read(all, data, bytes, take, argument);
 	}
 	return r < 0 ? r : 0;
 }
 
-static unsigned parts_say_missing(const struct part_hosts *all)
+static unsigned trace_parts_say_missing(const struct part_hosts *all)
 {
 	unsigned missing = 0;
 	char seen[32];
@@ -237,13 +237,13 @@ int fleet_parts(struct context *context, uint64_t last_ms, fleet_part_f *take, v
 		return failed(-errno, "a random number");
 	snprintf(token, sizeof token, "%016llx", (unsigned long long)number);
 	snprintf(request, sizeof request, "%s %llu", token, (unsigned long long)last_ms);
-	int r = engine_hosts(context->engine, parts_add_host, &all);
+	int r = engine_hosts(context->engine, trace_parts_add_host, &all);
 	if (r >= 0)
 		r = engine_trace_ask(context->engine, request);
 	if (r >= 0)
-		r = parts_collect(context, &all, token, take, argument);
+		r = trace_parts_collect(context, &all, token, take, argument);
 	if (r >= 0)
-		*ret_missing = parts_say_missing(&all);
+		*ret_missing = trace_parts_say_missing(&all);
 	free(all.host);
 	return r < 0 ? failed(r, "trace") : EXIT_FINE;
 }
@@ -253,7 +253,7 @@ plm_ref fleet_ref(const struct context *context, uint64_t id)
 	return engine_ref(context->engine, id);
 }
 
-static void edges_of_row(
+static void trace_edges_of_row(
     const struct context *context, const struct engine_row *row, fleet_edge_f *edge, void *argument)
 {
 	char *end;
@@ -266,7 +266,7 @@ static void edges_of_row(
 	}
 }
 
-static int edges_by_number(const void *one, const void *two)
+static int trace_edges_by_number(const void *one, const void *two)
 {
 	const uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)two;
 	return (a > b) - (a < b);
@@ -283,7 +283,7 @@ int fleet_edges(
 	CHECK(id);
 	for (size_t i = 0; i < n; i++)
 		engine_id(context->engine, refs[i], &id[i]);
-	qsort(id, n, sizeof *id, edges_by_number);
+	qsort(id, n, sizeof *id, trace_edges_by_number);
 	for (size_t i = 0; i < n && rows >= 0; i++) {
 		uint64_t from = id[i];
 		if (from < next)
@@ -291,7 +291,7 @@ int fleet_edges(
 		next = from + FLEET_PAGE;
 		rows = engine_list(context->engine, &from, row, FLEET_PAGE);
 		for (int j = 0; j < rows; j++)
-			edges_of_row(context, &row[j], edge, argument);
+			trace_edges_of_row(context, &row[j], edge, argument);
 	}
 	free(id);
 	return rows < 0 ? rows : 0;

@@ -37,7 +37,7 @@ struct fleet_trace {
 
 /* ---- parts ---- */
 
-static int pairs_by_ref(const void *one, const void *two)
+static int fleet_trace_by_ref(const void *one, const void *two)
 {
 	const struct fleet_pair *a = one, *b = two;
 	return (a->ref > b->ref) - (a->ref < b->ref);
@@ -47,7 +47,8 @@ static bool fleet_trace_rename(const struct trace_part *part, plm_ref *ref)
 {
 	const struct host_trace *h = (const struct host_trace *)part;
 	const struct fleet_pair key = { .ref = ref->id };
-	const struct fleet_pair *pair = bsearch(&key, h->pair, h->pairs, sizeof key, pairs_by_ref);
+	const struct fleet_pair *pair =
+	    bsearch(&key, h->pair, h->pairs, sizeof key, fleet_trace_by_ref);
 	if (pair)
 		*ref = fleet_ref(h->context, pair->id);
 	return pair;
@@ -104,7 +105,7 @@ static int fleet_trace_take(void *argument, struct fleet_part *part)
 	h->pair = part->pair;
 	h->pairs = part->pairs;
 	memcpy(h->name, part->host, sizeof h->name);
-	qsort(h->pair, h->pairs, sizeof *h->pair, pairs_by_ref);
+	qsort(h->pair, h->pairs, sizeof *h->pair, fleet_trace_by_ref);
 	int r = fleet_trace_open(h, part);
 	if (r == 0)
 		fleet_trace_say(h, part);
@@ -126,7 +127,7 @@ static void fleet_trace_free(struct fleet_trace *t)
 
 /* ---- one trace ---- */
 
-static int hosts_by_name(const void *one, const void *two)
+static int fleet_trace_by_name(const void *one, const void *two)
 {
 	const struct host_trace *const *a = one, *const *b = two;
 	return strcmp((*a)->name, (*b)->name);
@@ -159,7 +160,7 @@ static int fleet_trace_write(struct fleet_trace *t, const struct trace_target *t
 	struct trace_edges across = { .n = 0 };
 	const struct trace_part **parts = calloc(t->hosts, sizeof(struct trace_part *));
 	CHECK(parts);
-	qsort(t->host, t->hosts, sizeof(struct host_trace *), hosts_by_name);
+	qsort(t->host, t->hosts, sizeof(struct host_trace *), fleet_trace_by_name);
 	fleet_trace_sum(t, &head, whole);
 	for (size_t i = 0; i < t->hosts; i++) {
 		struct host_trace *h = t->host[i];

@@ -14,7 +14,7 @@
 
 enum { NICE = 10, SHORTEST_MS = 100 };
 
-static int part_record(plm_inspect *in, uint64_t last_ms, int fd, struct capture_told *told)
+static int for_fleet_record(plm_inspect *in, uint64_t last_ms, int fd, struct capture_told *told)
 {
 	struct recording_head head;
 	struct recorder *recorder = NULL;
@@ -28,7 +28,7 @@ static int part_record(plm_inspect *in, uint64_t last_ms, int fd, struct capture
 	return r < 0 ? r : closed;
 }
 
-static int part_load(int fd, size_t bytes, void **ret, size_t *ret_bytes)
+static int for_fleet_load(int fd, size_t bytes, void **ret, size_t *ret_bytes)
 {
 	char *data = malloc(bytes + 1);
 	if (!data || pread(fd, data, bytes, 0) != (ssize_t)bytes) {
@@ -41,28 +41,28 @@ static int part_load(int fd, size_t bytes, void **ret, size_t *ret_bytes)
 }
 
 /* Half as long each time, until the recording fits. */
-static int part_fit(
+static int for_fleet_fit(
     plm_inspect *in, int fd, uint64_t *last_ms, size_t most, void **ret, size_t *ret_bytes)
 {
 	for (;;) {
 		struct capture_told told = { .events = 0 };
 		if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 			return why(-errno, "a file for a recording: %s", strerror(errno));
-		int r = part_record(in, *last_ms, fd, &told);
+		int r = for_fleet_record(in, *last_ms, fd, &told);
 		off_t bytes = r < 0 ? 0 : lseek(fd, 0, SEEK_END);
 		if (r == -ENODATA || r == -ENOENT)
 			return why(r, "its event log is off: boot it with plm --events on");
 		if (r < 0)
 			return r;
 		if ((size_t)bytes <= most)
-			return part_load(fd, (size_t)bytes, ret, ret_bytes);
+			return for_fleet_load(fd, (size_t)bytes, ret, ret_bytes);
 		*last_ms = (*last_ms ? *last_ms : 2 * told.span_ns / NS_PER_MS) / 2;
 		if (*last_ms < SHORTEST_MS)
 			return why(-EFBIG, "its event log is too large for a message");
 	}
 }
 
-static int part_of_host(
+static int for_fleet_of_host(
     struct context *context, uint64_t *last_ms, size_t most, void **ret, size_t *ret_bytes)
 {
 	plm_inspect *in = NULL;
@@ -70,7 +70,7 @@ static int part_of_host(
 	int r = file ? plm_inspect_open(&in, context->name)
 		     : why(-errno, "a file for a recording: %s", strerror(errno));
 	if (r == 0)
-		r = part_fit(in, fileno(file), last_ms, most, ret, ret_bytes);
+		r = for_fleet_fit(in, fileno(file), last_ms, most, ret, ret_bytes);
 	plm_inspect_close(&in);
 	if (file)
 		fclose(file);
@@ -81,5 +81,5 @@ int trace_for_fleet(struct context *context)
 {
 	if (nice(NICE) < 0) /* tasks go first */
 		context->quiet = true;
-	return fleet_part_give(context, STDIN_FILENO, part_of_host);
+	return fleet_part_give(context, STDIN_FILENO, for_fleet_of_host);
 }

@@ -18,15 +18,15 @@ struct trace_target {
  * -EINVAL with a why: the suffix says nothing. */
 int trace_target_of(const char *path, int forced, struct trace_target *ret);
 
-/* What one runtime did. */
+/* A runtime of the trace. */
 struct trace_part {
 	struct recording *recording;
 	const struct survey *survey;
 	struct trace_edges *edges;
 	const char *host; /* of a fleet; NULL: the trace is of one runtime */
-	int64_t shift_ns; /* from the clock of the recording to that of the trace */
-	/* Gives the task the reference that all hosts know. False: it is not known, or no task of
-	 * the fleet. NULL: there is one host. */
+	int64_t shift_ns; /* from the clock of the recording to the clock of the trace */
+	/* Gives the task its reference of the fleet. False: no task of the fleet, or forgotten.
+	 * NULL: no fleet. */
 	bool (*rename)(const struct trace_part *part, plm_ref *ref);
 };
 
