@@ -111,7 +111,9 @@ const struct option_row common_rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
 	    .help = "the runtime", OPTION_FIELD(struct context, name) },
 	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
-	    .help = "not the runtime but a fleet: the queue in Redis of plm --fleet URL",
+	    .help = "not a runtime but a fleet, the queue in Redis of plm --fleet URL: "
+		    "redis://HOST[:PORT][/DB][?queue=NAME]; '': a runtime. docs/fleet.md has the "
+		    "rest",
 	    OPTION_FIELD(struct context, fleet) },
 	{ "json", NULL, NULL, OPTION_FLAG,
 	    .help = "print JSON: one value, or for lists one object a line",

@@ -33,40 +33,11 @@ struct logs { /* how far a command was read */
 	uint64_t read;
 };
 
-struct piece { /* a row */
-	plm_ref ref;
-	const char *stream;
-	uint32_t attempt;
-	plm_view text;
-};
-
-static void logs_text(struct output *out, const void *row)
-{
-	const struct piece *piece = row;
-	cell_bytes(out, piece->text.data, piece->text.len);
-}
-
-static const struct column columns[] = {
-	{ "REF", "ref", -1, PLAIN(struct piece, ref) },
-	{ "STREAM", "stream", -1, PLAIN(struct piece, stream) },
-	{ "ATTEMPT", "attempt", 0, PLAIN(struct piece, attempt) },
-	{ "TEXT", "text", -1, .cell = logs_text },
-};
-
 static int logs_emit(struct logs *l, const char *data, size_t length)
 {
-	struct output *out = &l->context->out;
-	const struct piece piece = { l->ref, l->stream == STDOUT_FILENO ? "stdout" : "stderr",
-		l->attempt, { .data = data, .len = length } };
+	const plm_view view = { .data = data, .len = length };
 	l->read += length;
-	if (length == 0)
-		return EXIT_FINE;
-	if (!l->context->json)
-		return write_value(&piece.text, fileno(out->file), "the log");
-	table_begin(out, columns, COUNT_OF(columns));
-	table_row(out, &piece);
-	fflush(out->file);
-	return EXIT_FINE;
+	return length ? print_log(l->context, l->ref, l->stream, l->attempt, &view) : EXIT_FINE;
 }
 
 /* Another attempt begins with an empty log. */

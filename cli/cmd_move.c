@@ -142,7 +142,9 @@ static int move_run(struct context *context, int argc, char **argv)
 		    "--to todo, front or parked, or --priority N, must be given (`plmctl cancel` "
 		    "ends tasks, `plmctl forget` removes finished ones)");
 	if (context->fleet && !move.to_todo)
-		usage_error(context, "in a fleet only --to todo is possible");
+		usage_error(context,
+		    "move: a fleet has --to todo alone; for another place cancel the task and "
+		    "submit it again with another --priority");
 	filter_only(context, &filter,
 	    context->fleet     ? "in_progress,failed"
 		: move.to_todo ? "in_progress,failed,parked"

@@ -170,6 +170,7 @@ const struct command cmd_resume = {
 	.usage = "[WORKER]  |  --fleet URL HOST",
 	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
 	.notes =
+	    "With --fleet: HOST, a name in plmctl hosts, claims tasks again.\n"
 	    "WORKER: the number of a worker that was drained. Without a WORKER drained workers\n"
 	    "stay away. A stop --now cannot be taken back, nor a stop that a service manager\n"
 	    "was told of.\n",
@@ -189,7 +190,9 @@ const struct command cmd_drain = {
 	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves,\n"
 	    "tasks in its ring go to other workers, and no worker takes its place until plmctl\n"
 	    "resume WORKER. Returns when the worker has left; 124: the worker still runs its\n"
-	    "task; 65: no such worker.\n",
+	    "task; 65: no such worker.\n"
+	    "With --fleet: HOST, a name in plmctl hosts, claims no more tasks of the fleet, gives\n"
+	    "back those not begun, and lets the others end. `hosts` shows it; returns at once.\n",
 	.run = pause_run_drain,
 	.fleet = true,
 	.visits = true,

@@ -28,7 +28,7 @@ static bool web_beside(char path[PATH_BYTES])
 static int web_run(struct context *context, int argc, char **argv)
 {
 	char path[PATH_BYTES];
-	char **words = calloc((size_t)argc + 3, sizeof *words);
+	char **words = calloc((size_t)argc + 5, sizeof *words);
 	int n = 0;
 	if (!words)
 		return failed(-ENOMEM, "web");
@@ -36,6 +36,10 @@ static int web_run(struct context *context, int argc, char **argv)
 	if (context->name) { /* execv() changes no word */
 		words[n++] = "--name";
 		words[n++] = (char *)(uintptr_t)context->name;
+	}
+	if (context->fleet) {
+		words[n++] = "--fleet";
+		words[n++] = (char *)(uintptr_t)context->fleet;
 	}
 	for (int i = 1; i < argc; i++)
 		words[n++] = argv[i];

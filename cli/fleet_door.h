@@ -106,4 +106,44 @@ int fleet_hosts(struct context *context);
 /* order: "drain", "close"; "": back to work. */
 int fleet_order(struct context *context, const char *host, const char *order);
 
+/* ---- traces: fleet_trace.c ---- */
+
+struct fleet_pair {   /* a task that a host had */
+	uint64_t id;  /* of the fleet */
+	uint64_t ref; /* plm_ref.id of the task of the host's runtime */
+};
+
+enum { FLEET_TROUBLE_BYTES = 256 };
+
+struct fleet_part { /* what a host knows for a trace */
+	char host[100], member[24];
+	int64_t offset_ns;                 /* the clock of Redis - CLOCK_MONOTONIC of the host */
+	uint64_t uncertain_ns;             /* the offset is wrong by so much at most */
+	uint64_t asked_ms, last_ms;        /* as asked, and as fitted into a message; 0: all */
+	char trouble[FLEET_TROUBLE_BYTES]; /* why there is no recording; "": there is one */
+	struct fleet_pair *pair;
+	size_t pairs;
+	const void *recording;
+	size_t bytes;
+};
+
+/* On a host: makes the recording of the last *last_ms, shorter if it has more than `most` bytes.
+ * *ret is freed by the caller. 0 or -errno with a why. */
+typedef int fleet_record_f(
+    struct context *context, uint64_t *last_ms, size_t most, void **ret, size_t *ret_bytes);
+/* On a host: answers the request that the bridge put into the file. */
+int fleet_part_give(struct context *context, int fd, fleet_record_f *record);
+
+/* Asks all hosts, and calls take() for each part; take() may keep `pair` (and then frees it), and
+ * not `recording`. Says which hosts did not answer; *ret_missing: how many. */
+typedef int fleet_part_f(void *argument, struct fleet_part *part);
+int fleet_parts(struct context *context, uint64_t last_ms, fleet_part_f *take, void *argument,
+    unsigned *ret_missing);
+plm_ref fleet_ref(const struct context *context, uint64_t id);
+/* Calls edge() for each task that one of the tasks `refs` waited for, perhaps also for tasks that
+ * are not among them. 0 or -errno with a why. */
+typedef void fleet_edge_f(void *argument, plm_ref from, plm_ref to);
+int fleet_edges(
+    struct context *context, const plm_ref *refs, size_t n, fleet_edge_f *edge, void *argument);
+
 #endif

@@ -100,6 +100,40 @@ int print_value(struct context *context, plm_ref ref, const plm_view *view)
 	return code;
 }
 
+struct log_piece { /* a row */
+	plm_ref ref;
+	const char *stream;
+	uint32_t attempt;
+	plm_view text;
+};
+
+static void result_log_text(struct output *out, const void *row)
+{
+	const struct log_piece *piece = row;
+	cell_bytes(out, piece->text.data, piece->text.len);
+}
+
+static const struct column log_columns[] = {
+	{ "REF", "ref", -1, PLAIN(struct log_piece, ref) },
+	{ "STREAM", "stream", -1, PLAIN(struct log_piece, stream) },
+	{ "ATTEMPT", "attempt", 0, PLAIN(struct log_piece, attempt) },
+	{ "TEXT", "text", -1, .cell = result_log_text },
+};
+
+int print_log(
+    struct context *context, plm_ref ref, int stream, uint32_t attempt, const plm_view *text)
+{
+	struct output *out = &context->out;
+	const struct log_piece piece = { ref, stream == STDOUT_FILENO ? "stdout" : "stderr",
+		attempt, *text };
+	if (!context->json)
+		return write_value(text, fileno(out->file), "the log");
+	table_begin(out, log_columns, COUNT_OF(log_columns));
+	table_row(out, &piece);
+	fflush(out->file);
+	return EXIT_FINE;
+}
+
 struct failed_result { /* a row */
 	plm_ref ref;
 	const char *state;

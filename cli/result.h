@@ -16,6 +16,11 @@ int print_result(struct context *context, plm_ref ref, uint64_t deadline_ns);
 /* Prints a value in the same way. */
 int print_value(struct context *context, plm_ref ref, const plm_view *view);
 
+/* Prints a piece of what a command wrote into STDOUT_FILENO or STDERR_FILENO, as an object with
+ * --json. 0 or an exit code after a message. */
+int print_log(
+    struct context *context, plm_ref ref, int stream, uint32_t attempt, const plm_view *text);
+
 /* Writes the bytes of a value into a descriptor. 0 or an exit code after a message. */
 int write_value(const plm_view *view, int fd, const char *name);
 

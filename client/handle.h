@@ -65,6 +65,7 @@ struct plm {
 	 * not submitted. NULL in every other process. */
 	int (*before_publish)(void *context, uint64_t ref);
 	void *publish_context;
+	uint32_t publish_flags; /* of a task that before_publish saw: FLAG_PARKED or 0 */
 
 	/* Waiting: wait.c, pollable.c, nested_wait.c. */
 	pthread_mutex_t waiters_mutex;

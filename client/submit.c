@@ -275,8 +275,8 @@ static void submit_publish(struct plm *rt, uint32_t index, const struct submissi
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	CHECK(
-	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
+	CHECK(record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0,
+	    rt->publish_flags));
 }
 
 /* Holds the futures among the arguments which our process does not hold yet, until the scheduler
@@ -339,7 +339,7 @@ static bool submit_hand_over(
     struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
 {
 	uint32_t process = 0;
-	if (!s->alone || s->futures || s->terms ||
+	if (!s->alone || s->futures || s->terms || rt->publish_flags ||
 	    handover(&rt->tables, hint_make(HINT_LOOK, ref.id), &process) != HANDOVER_GIVEN)
 		return false;
 	if (chunk->events.n)

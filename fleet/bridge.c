@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -45,6 +46,8 @@ static void bridge_name_host(struct bridge *b)
 static int bridge_open(struct bridge *b)
 {
 	bridge_name_host(b);
+	b->pair = calloc(TRACE_PAIRS_MOST, sizeof *b->pair);
+	CHECK(b->pair);
 	int r = bridge_open_signals(b);
 	if (r == 0)
 		r = bridge_guard_open(b);
@@ -152,6 +155,7 @@ static bool bridge_is_over(const struct bridge *b, bool now)
 static void bridge_turn(struct bridge *b)
 {
 	bridge_fence_if_due(b);
+	bridge_trace_reap(b);
 	if (getppid() != b->manager && !b->leaving) {
 		log_info("the manager has ended: no more tasks of the fleet");
 		b->leaving = true;
@@ -183,6 +187,7 @@ static void bridge_leave(struct bridge *b)
 	plm_inspect_close(&b->in);
 	plm_disconnect(&b->rt);
 	free(b->task);
+	free(b->pair);
 }
 
 int bridge_run(const struct fleet_url *url, const char *runtime)

@@ -228,6 +228,8 @@ int bridge_renew(struct bridge *b)
 	b->closing = orders.close;
 	b->moment_ns = orders.next_ms >= 0 ? clock_ns() + (uint64_t)orders.next_ms * NS_PER_MS : 0;
 	bridge_note_needs(b, orders.needs);
+	if (orders.trace[0])
+		bridge_trace(b, orders.trace);
 	bool missed = b->heard < b->pushed_before;
 	b->pushed_before = orders.pushed;
 	for (size_t i = 0; i < orders.ends; i++)

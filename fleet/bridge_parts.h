@@ -10,13 +10,14 @@
 #include "fleet/bridge.h"
 #include "fleet/serve.h"
 #include "fleet/task_words.h"
+#include "fleet/trace_order.h"
 
 enum {
 	BRIDGE_CLAIM_MOST = 512,
 	BRIDGE_COMMIT_MOST = 256,
 	BRIDGE_AHEAD_MOST = 2048, /* tasks claimed ahead of free slots */
 	BRIDGE_CLASSES_MOST = 256,
-	BRIDGE_HOST_BYTES = 100,
+	BRIDGE_HOST_BYTES = TRACE_HOST_BYTES,
 	BRIDGE_MESSAGE_BYTES = 600,
 	BRIDGE_WHY_BYTES = 200,
 	BRIDGE_HAS_BYTES = 4096,
@@ -115,6 +116,10 @@ struct bridge {
 	struct bridge_fetch fetch[BRIDGE_FETCHES];
 	uint64_t lost; /* the last value that bridge_fetch() was asked for */
 	struct engine_far lost_at;
+
+	struct trace_pair *pair; /* the last TRACE_PAIRS_MOST tasks that came, a ring */
+	uint64_t noted;          /* tasks that came */
+	unsigned tracers;        /* processes that make parts of traces */
 };
 
 /* ---- bridge_tasks.c: tasks on the way in ---- */
@@ -189,5 +194,12 @@ uint32_t bridge_grace_ms(const struct bridge *b);
 int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
+
+/* ---- bridge_trace.c: parts of traces ---- */
+
+void bridge_trace_note(struct bridge *b, uint64_t id, plm_ref ref); /* a task has come */
+/* Starts the process that makes this host's part. Blocks: for the start of a process. */
+void bridge_trace(struct bridge *b, const char *request);
+void bridge_trace_reap(struct bridge *b);
 
 #endif

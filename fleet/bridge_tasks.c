@@ -149,6 +149,7 @@ static int tasks_submit(
 	if (r < 0)
 		return r;
 	tasks_take_references(task, refs, read.task.results);
+	bridge_trace_note(b, task->id, task->ref);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
 	task->class = read.needs[0] ? bridge_class(b, read.needs) : -1;
 	if (task->class >= 0)

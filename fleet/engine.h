@@ -202,6 +202,7 @@ struct engine_orders {       /* by an operator */
 	const char *needs;   /* all classes of needs, a line each */
 	const char *drops;   /* large values that nobody needs any more */
 	uint64_t pushed;     /* the number of the last task that was given unasked */
+	const char *trace;   /* a request of engine_trace_ask(), once; "": none */
 	const uint64_t *end; /* tasks to be ended */
 	size_t ends;
 };
@@ -333,5 +334,23 @@ typedef void engine_host_f(void *context, const struct engine_host *host);
 int engine_hosts(struct engine *e, engine_host_f *row, void *context);
 /* order: "drain", "close", or "" to go on. Returns how many hosts have the name. */
 int engine_order(struct engine *e, const char *name, const char *order);
+
+/* ---- traces: engine_trace.c ---- */
+
+/* The clock of the engine against CLOCK_MONOTONIC here: the quickest of some round trips. */
+struct engine_clock {
+	int64_t offset_ns;     /* engine - here; the engine counts since 1970 */
+	uint64_t uncertain_ns; /* the offset is wrong by so much at most */
+};
+int engine_clock(struct engine *e, struct engine_clock *ret);
+
+/* Gives the request to every host. Returns how many there are. */
+int engine_trace_ask(struct engine *e, const char *request);
+/* A part of the trace of this token, which the engine keeps for life_ms. */
+int engine_trace_give(
+    struct engine *e, const char *token, const void *part, size_t bytes, unsigned life_ms);
+/* Waits for the next part. 1: *ret is valid until the next verb; 0: none came in time. */
+int engine_trace_take(
+    struct engine *e, const char *token, unsigned wait_ms, const void **ret, size_t *ret_bytes);
 
 #endif

@@ -145,6 +145,15 @@ static bool call_exchange(redisContext *c, void **reply)
 	return good;
 }
 
+static int call_broken(struct engine *e)
+{
+	bool late = errno == EAGAIN || errno == EWOULDBLOCK;
+	return engine_broken(e,
+	    e->verbs->err != REDIS_ERR_IO ? e->verbs->errstr
+		: late                    ? "no answer in time"
+					  : strerror(errno));
+}
+
 static int call_send(struct engine *e)
 {
 	char head[32];
@@ -158,8 +167,7 @@ static int call_send(struct engine *e)
 	if (redisAppendFormattedCommand(e->verbs, head, (size_t)n) != REDIS_OK ||
 	    redisAppendFormattedCommand(e->verbs, e->request, e->request_bytes) != REDIS_OK ||
 	    !call_exchange(e->verbs, &reply))
-		return engine_broken(
-		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
+		return call_broken(e);
 	e->reply = reply;
 	return 0;
 }
@@ -189,8 +197,7 @@ int engine_command(struct engine *e, const char *const *word, const size_t *leng
 	e->reply = NULL;
 	redisAppendCommandArgv(e->verbs, n, (const char **)(uintptr_t)word, length);
 	if (!call_exchange(e->verbs, &reply))
-		return engine_broken(
-		    e, e->verbs->err == REDIS_ERR_IO ? strerror(errno) : e->verbs->errstr);
+		return call_broken(e);
 	e->reply = reply;
 	return e->reply->type == REDIS_REPLY_ERROR ? call_refused(e, e->reply->str) : 0;
 }

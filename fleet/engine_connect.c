@@ -24,6 +24,9 @@ uint64_t engine_random(void)
 static int connect_refused(const struct engine *e, const redisReply *reply, const char *what)
 {
 	const char *text = reply ? reply->str : "the connection broke";
+	if (!reply && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT))
+		return why(-ENOTCONN, "%s takes connections and gives no answer within %d ms",
+		    e->url.shown, e->timeout_ms);
 	if (strstr(text, "WRONGPASS") || strstr(text, "invalid password") || strstr(text, "AUTH"))
 		return why(-EACCES,
 		    "%s: Redis refuses the user or the password (?password-file=FILE, or "
@@ -38,6 +41,7 @@ static int connect_refused(const struct engine *e, const redisReply *reply, cons
 
 static int connect_say(const struct engine *e, redisContext *c, const char *const *word, int n)
 {
+	errno = 0;
 	redisReply *reply = redisCommandArgv(c, n, (const char **)(uintptr_t)word, NULL);
 	int r = !reply || reply->type == REDIS_REPLY_ERROR ? connect_refused(e, reply, word[0]) : 0;
 	if (reply)

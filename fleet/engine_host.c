@@ -61,7 +61,7 @@ int engine_join(struct engine *e, const char *member, const struct engine_facts 
 int engine_renew(struct engine *e, const char *member, const struct engine_facts *facts,
     struct engine_orders *ret)
 {
-	enum { ORDER, NEXT, NEEDS, PUSHED, DROPS, ENDS };
+	enum { ORDER, NEXT, NEEDS, PUSHED, DROPS, TRACE, ENDS };
 	engine_begin(e, "renew");
 	engine_text(e, member);
 	host_add_facts(e, facts);
@@ -80,6 +80,7 @@ int engine_renew(struct engine *e, const char *member, const struct engine_facts
 		.needs = engine_part_text(e, NEEDS),
 		.drops = engine_part_text(e, DROPS),
 		.pushed = (uint64_t)engine_part_number(e, PUSHED),
+		.trace = engine_part_text(e, TRACE),
 		.end = e->end,
 		.ends = n };
 	return 0;

@@ -1374,7 +1374,8 @@ end
 
 -- EPOCH MEMBER, then pairs of facts. PLMLOST: the member was taken over. Returns the order of the
 -- operator ('': none), the milliseconds until the next moment, the classes of needs as one text,
--- the number of the last push(), large values to be dropped as a text, then the ids of tasks to be
+-- the number of the last push(), large values to be dropped as a text, the request of trace_ask() or
+-- '', then the ids of tasks to be
 -- ended.
 local function renew(P, args)
 	local member = args[2]
@@ -1388,9 +1389,13 @@ local function renew(P, args)
 	call('HSET', P .. 'h:' .. member, 'seen', l.t, unpack(args, 3))
 	forget_old(l)
 	close(l)
-	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed', 'boot')
+	local h = call('HMGET', P .. 'h:' .. member, 'order', 'pushed', 'boot', 'trace')
 	local reply = { h[1] or '', next_moment(P, l.t), table.concat(classes_of(P), '\n'),
-		tonumber(h[2] or 0), table.concat(call('SRANDMEMBER', P .. 'drop:' .. h[3], DROPS), ' ') }
+		tonumber(h[2] or 0), table.concat(call('SRANDMEMBER', P .. 'drop:' .. h[3], DROPS), ' '),
+		h[4] or '' }
+	if h[4] then
+		call('HDEL', P .. 'h:' .. member, 'trace')
+	end
 	for _, id in ipairs(call('SMEMBERS', P .. 'x:' .. member)) do
 		reply[#reply + 1] = id
 	end
@@ -1829,6 +1834,24 @@ local function order(P, args)
 	return heard
 end
 
+-- EPOCH REQUEST: asks every host, once, for its part of a trace. Returns how many were asked. A
+-- request that has not been heard yet gives way to the newer one.
+local function trace_ask(P, args)
+	local members = call('ZRANGE', P .. 'lease', 0, -1)
+	for _, member in ipairs(members) do
+		call('HSET', P .. 'h:' .. member, 'trace', args[2])
+		call('PUBLISH', P .. 'bell:' .. member, 'x')
+	end
+	return #members
+end
+
+-- EPOCH TOKEN PART MS: a part of a trace, for the user who has the token, for a while.
+local function trace_give(P, args)
+	call('RPUSH', P .. 'trace:' .. args[2], args[3])
+	call('PEXPIRE', P .. 'trace:' .. args[2], args[4])
+	return 1
+end
+
 -- When memory is full, Redis refuses a function before it begins. No task is added then; what
 -- starts or ends work goes on. (A library that is being loaded has no loops over tables.)
 local function guarded(verb) -- works on the queue of the epoch alone
@@ -1865,3 +1888,5 @@ register('status', status)
 register('hosts', hosts)
 register('order', order)
 register('explain', explain)
+redis.register_function('plm2_trace_ask', guarded(trace_ask))
+redis.register_function('plm2_trace_give', guarded(trace_give))

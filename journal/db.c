@@ -11,8 +11,13 @@
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-#define UNFINISHED \
-	"FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL AND t.boot <> ?1 "
+#define UNFINISHED(place)                                                               \
+	"FROM task t LEFT JOIN ended e ON e.task = t.id " place " WHERE e.task IS NULL" \
+	" AND t.boot <> ?1 "
+
+/* The place in the queue of task t: as moved, else as submitted. */
+#define PLACE "coalesce(m.priority, t.priority), coalesce(m.turn, 0), coalesce(m.parked, 0)"
+#define PLACES "LEFT JOIN moved m ON m.task = t.id"
 
 /* Rows of pruned tasks. */
 #define PRUNE(table)                                           \
@@ -37,6 +42,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	    " ?15, ?16, ?17, ?18, ?19, ?20)",
 	[DB_ADD_FORGOTTEN] = "INSERT OR IGNORE INTO forgotten VALUES(?1, ?2)",
 	[DB_ADD_RESUMED] = "INSERT OR REPLACE INTO resumed VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[DB_ADD_MOVED] = "INSERT OR REPLACE INTO moved VALUES(?1, ?2, ?3, ?4, ?5)",
 	[DB_ADD_NEEDED] = "INSERT OR IGNORE INTO needed VALUES(?1)",
 	[DB_IS_NEEDED] = "SELECT 1 FROM needed WHERE task = ?1",
 	[DB_ADD_VALUE] = "INSERT OR REPLACE INTO value VALUES(?1, ?2, ?3)",
@@ -44,18 +50,19 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_ADD_BLOB] = "INSERT INTO blob VALUES(?1, ?2, ?3, ?4)",
 	[DB_FIND_BLOB] = "SELECT id FROM blob WHERE hash = ?1 AND task > ?2 AND bytes = ?3",
 	[DB_READ_BLOB] = "SELECT bytes, hash FROM blob WHERE id = ?1",
-	[DB_TASKS_OF_BOOT] =
-	    "SELECT t.id, t.ref, e.task IS NOT NULL FROM task t LEFT JOIN ended e ON e.task = t.id"
-	    " WHERE t.boot = ?1 ORDER BY t.id",
+	[DB_TASKS_OF_BOOT] = "SELECT t.id, t.ref, e.task IS NOT NULL, " PLACE
+			     " FROM task t LEFT JOIN ended e ON e.task = t.id " PLACES
+			     " WHERE t.boot = ?1 ORDER BY t.id",
 	[DB_RESUMED_OF_BOOT] =
-	    "SELECT r.task, r.ref, e.task IS NOT NULL FROM resumed r"
-	    " LEFT JOIN ended e ON e.task = r.task WHERE r.boot = ?1 ORDER BY r.task",
-	[DB_COUNT_UNFINISHED] = "SELECT count(*) " UNFINISHED "AND t.id > ?2",
+	    "SELECT r.task, r.ref, e.task IS NOT NULL, " PLACE
+	    " FROM resumed r JOIN task t ON t.id = r.task LEFT JOIN ended e ON e.task = r.task"
+	    " " PLACES " WHERE r.boot = ?1 ORDER BY r.task",
+	[DB_COUNT_UNFINISHED] = "SELECT count(*) " UNFINISHED("") "AND t.id > ?2",
 	[DB_UNFINISHED] =
 	    "SELECT t.id, t.boot, t.function, t.priority, t.retries, t.crash_retries, t.results,"
 	    " t.needs, t.limits, t.args, t.sum, t.undurable,"
-	    " EXISTS(SELECT 1 FROM forgotten f WHERE f.task = t.id), t.identity " UNFINISHED
-	    "AND t.id > ?2 ORDER BY t.id LIMIT 1",
+	    " EXISTS(SELECT 1 FROM forgotten f WHERE f.task = t.id), t.identity, " PLACE
+	    " " UNFINISHED(PLACES) "AND t.id > ?2 ORDER BY t.id LIMIT 1",
 	[DB_LAST_RESUMED] = "SELECT boot, ref, retries, crash_retries FROM resumed WHERE task = ?1"
 			    " ORDER BY boot DESC LIMIT 1",
 	[DB_LAST_ATTEMPT] =
@@ -77,6 +84,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_PRUNE_ATTEMPT] = PRUNE("attempt"),
 	[DB_PRUNE_FORGOTTEN] = PRUNE("forgotten"),
 	[DB_PRUNE_RESUMED] = PRUNE("resumed"),
+	[DB_PRUNE_MOVED] = PRUNE("moved"),
 	[DB_PRUNE_NEEDED] = "DELETE FROM needed WHERE task < ?1",
 	[DB_FIRST_NEEDED] = "SELECT min(task) FROM needed",
 	[DB_PRUNE_VALUE] = "DELETE FROM value WHERE task < ?1",

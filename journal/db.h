@@ -10,8 +10,11 @@
  *	ended     how, when, by which worker, and the first bytes of output
  *	forgotten nobody may claim the task any more, but it is to run
  *	resumed   a task of an earlier boot was queued again, under a new future, with the remaining
- *budgets needed    a task among the arguments of other tasks: its values are kept value     of a
- *needed task blob      bytes shared by several tasks
+ *	          budgets
+ *	moved     the place of a queued task that a person moved: the latest row counts
+ *	needed    a task among the arguments of other tasks: its values are kept
+ *	value     of a needed task
+ *	blob      bytes shared by several tasks
  *
  * Tables are private. The views `history` and `history_ref` are for all who read: plmctl, and users
  * with SQLite (docs/durable.md).
@@ -49,6 +52,7 @@ enum db_statement {
 	DB_ADD_ENDED,
 	DB_ADD_FORGOTTEN,
 	DB_ADD_RESUMED,
+	DB_ADD_MOVED,
 	DB_ADD_NEEDED,
 	DB_IS_NEEDED,
 	DB_ADD_VALUE,
@@ -73,6 +77,7 @@ enum db_statement {
 	DB_PRUNE_ENDED,
 	DB_PRUNE_FORGOTTEN,
 	DB_PRUNE_RESUMED,
+	DB_PRUNE_MOVED,
 	DB_PRUNE_NEEDED,
 	DB_FIRST_NEEDED,
 	DB_PRUNE_VALUE,

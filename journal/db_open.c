@@ -53,7 +53,7 @@ static bool db_open_is_in(const char *const *names, const char *name)
 }
 
 struct schema_count {
-	unsigned right, wrong; /* tables */
+	unsigned right, wrong; /* tables, without those added later */
 };
 
 /* A view holds no rows, so a view of another version is made anew. */
@@ -64,13 +64,14 @@ static void db_open_judge(
 	if (db_open_is_in(db_views, name) && strcmp(type, "view") == 0) {
 		db->old_views = db->old_views || !ours;
 	} else if (db_open_is_in(db_tables, name) || db_open_is_in(db_views, name)) {
-		count->right += ours;
+		count->right += ours && !db_open_is_in(db_tables_later, name);
 		count->wrong += !ours;
 	}
 }
 
 /* The file must have all tables of the schema, or none of them: a missing table may have held rows,
- * and a view instead of a table may have no end. Additional tables belong to users. A sound file
+ * and a view instead of a table may have no end. Tables of db_tables_later are missing in the files
+ * of older versions, and made. Additional tables belong to users. A sound file
  * with different tables may be of a newer version: to set the file aside would empty the queue. */
 static int db_open_look_at_schema(struct db *db)
 {
@@ -86,8 +87,8 @@ static int db_open_look_at_schema(struct db *db)
 			    db, type, name, (const char *)sqlite3_column_text(s, 2), &count);
 	}
 	int r = code == SQLITE_OK ? sqlite3_finalize(s) : code;
-	while (db_tables[all])
-		all++;
+	for (unsigned n = 0; db_tables[n]; n++)
+		all += !db_open_is_in(db_tables_later, db_tables[n]);
 	if (r != SQLITE_OK)
 		return db_error(db, r, "reading");
 	if (count.wrong == 0 && (count.right == 0 || count.right == all))

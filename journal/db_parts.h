@@ -12,9 +12,10 @@ enum {
 	BUSY_MS = 5000,
 };
 
-/* db_schema.c: makes what is missing; the names of tables and views, to a NULL */
+/* db_schema.c: makes what is missing; the names of tables and views, to a NULL. Tables added after
+ * the first version may be missing in a sound file. */
 extern const char db_schema[];
-extern const char *const db_tables[], *const db_views[];
+extern const char *const db_tables[], *const db_tables_later[], *const db_views[];
 
 /* Opens the file with our settings, without a look at the tables. */
 int db_connect(struct db *db, bool fsync);

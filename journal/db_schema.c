@@ -27,6 +27,8 @@ const char db_schema[] =
     "CREATE TABLE IF NOT EXISTS forgotten(task INTEGER PRIMARY KEY, at INTEGER);"
     "CREATE TABLE IF NOT EXISTS resumed(task INTEGER, boot INTEGER, ref INTEGER, at INTEGER,"
     " retries INTEGER, crash_retries INTEGER, PRIMARY KEY(task, boot)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS moved(task INTEGER PRIMARY KEY, at INTEGER, priority INTEGER,"
+    " turn INTEGER, parked INTEGER);"
     "CREATE TABLE IF NOT EXISTS needed(task INTEGER PRIMARY KEY);"
     "CREATE TABLE IF NOT EXISTS value(task INTEGER, which INTEGER, blob INTEGER,"
     " PRIMARY KEY(task, which)) WITHOUT ROWID;"
@@ -80,11 +82,14 @@ const char *const db_tables[] = {
 	"ended",
 	"forgotten",
 	"resumed",
+	"moved",
 	"needed",
 	"value",
 	"blob",
 	"mark",
 	NULL,
 };
+
+const char *const db_tables_later[] = { "moved", NULL };
 
 const char *const db_views[] = { "history", "history_ref", NULL };

@@ -170,6 +170,9 @@ static int journal_load_entries(struct journal *j, enum db_statement which)
 			continue;
 		j->entry[ref_index(ref)] = (struct entry){ .generation = ref_generation(ref),
 			.id = (uint64_t)db_int(&j->db, which, 0),
+			.place = { .priority = (int16_t)db_int(&j->db, which, 3),
+			    .turn = (uint64_t)db_int(&j->db, which, 4),
+			    .parked = db_int(&j->db, which, 5) != 0 },
 			.flags = (uint8_t)(ENTRY_ACCEPTED |
 			    (db_int(&j->db, which, 2) ? ENTRY_ENDED : 0)) };
 	}

@@ -40,8 +40,15 @@ struct journal_plan { /* orders at birth */
 
 enum { ENTRY_ACCEPTED = 1, ENTRY_ENDED = 2, ENTRY_FORGOTTEN = 4, ENTRY_RUNNING = 8 };
 
+struct standing { /* in the queue: what a person may move */
+	int16_t priority;
+	bool parked;
+	uint64_t turn; /* 0: that of the submission; else at the front, lower turns first */
+};
+
 struct entry {       /* what is written of a record. Private; read again from the file. */
 	uint64_t id; /* of the task */
+	struct standing place;
 	uint32_t generation;
 	uint8_t flags;
 	uint8_t attempt; /* the latest written */

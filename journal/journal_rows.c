@@ -20,6 +20,30 @@ static struct entry *rows_change(struct journal *j, uint32_t index)
 	return &j->entry[index];
 }
 
+/* ---- the place in the queue ---- */
+
+static struct standing rows_place_of(const struct record *r, uint64_t word)
+{
+	uint64_t key = sh_once(r->key), turn = key_turn(key);
+	return (struct standing){ .priority = (int16_t)key_priority(key),
+		.parked = record_unsettled(word) && word_flags(word) & FLAG_PARKED,
+		.turn = turn < TURNS_FIRST ? turn : 0 };
+}
+
+static bool rows_is_place(const struct standing *a, const struct standing *b)
+{
+	return a->priority == b->priority && a->parked == b->parked && a->turn == b->turn;
+}
+
+static int rows_add_moved(struct journal *j, const struct standing *place, uint32_t index)
+{
+	struct entry *entry = rows_change(j, index);
+	entry->place = *place;
+	return db_run(&j->db, DB_ADD_MOVED,
+	    BIND(bind_uint(entry->id), bind_int(journal_now()), bind_int(place->priority),
+		bind_uint(place->turn), bind_int(place->parked)));
+}
+
 /* ---- accepted ---- */
 
 static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
@@ -28,6 +52,7 @@ static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word,
 	struct function_entry function = { .name = "?" };
 	char text[COMMAND_TEXT_MAX], label[LABEL_BYTES];
 	const char *needs, *limits;
+	int priority = key_priority(sh_once(r->key));
 	uint64_t id = j->next_task, identity[2];
 	registry_function(&j->rt.tables.registry, r->function, &function);
 	describe_call(j, r, function.name, text, sizeof text, label, sizeof label);
@@ -42,8 +67,8 @@ static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word,
 	    BIND(bind_uint(id), bind_int(j->boot),
 		bind_uint(record_ref(index, word_generation(word))),
 		bind_int(j->epoch_ms + r->submit_ms), bind_text(function.name), bind_text(text),
-		bind_text(label[0] ? label : NULL), bind_int(key_priority(r->key)),
-		bind_int(r->retries), bind_int(r->crash_retries), bind_int(r->results),
+		bind_text(label[0] ? label : NULL), bind_int(priority), bind_int(r->retries),
+		bind_int(r->crash_retries), bind_int(r->results),
 		bind_text(needs[0] ? needs : NULL), bind_text(limits[0] ? limits : NULL),
 		bind_blob(encoding.bytes, encoding.length),
 		bind_int(encode_sum(encoding.bytes, encoding.length)),
@@ -51,9 +76,10 @@ static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word,
 		bind_blob(named ? identity : NULL, sizeof identity)));
 	if (done < 0)
 		return done;
-	*rows_change(j, index) = (struct entry){
-		.id = id, .generation = word_generation(word), .flags = ENTRY_ACCEPTED
-	};
+	*rows_change(j, index) = (struct entry){ .id = id,
+		.place = { .priority = (int16_t)priority },
+		.generation = word_generation(word),
+		.flags = ENTRY_ACCEPTED };
 	j->next_task++;
 	j->group.accepted++;
 	return 0;
@@ -232,12 +258,15 @@ static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint
 {
 	const struct entry *entry = &j->entry[index];
 	enum record_state state = word_state(word);
+	struct standing place = rows_place_of(r, word);
 	int done = 0;
+	if (!state_settled(state) && !rows_is_place(&place, &entry->place))
+		done = rows_add_moved(j, &place, index);
 	bool began = state == RECORD_RUNNING &&
 	    (word_attempt(word) > entry->attempt || !(entry->flags & ENTRY_RUNNING));
 	bool rests = state == RECORD_READY &&
 	    (word_attempt(word) > entry->attempt || entry->flags & ENTRY_RUNNING);
-	if (began || rests)
+	if (done == 0 && (began || rests))
 		done = rows_add_attempt(j, r, word, index);
 	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) && !state_settled(state) &&
 	    !(entry->flags & ENTRY_FORGOTTEN)) {

@@ -45,7 +45,7 @@ static int prune_find_cut(struct journal *j, uint64_t *ret)
 static int prune_range(struct journal *j, uint64_t from, uint64_t to)
 {
 	static const enum db_statement all[] = { DB_PRUNE_TASK, DB_PRUNE_ENDED, DB_PRUNE_ATTEMPT,
-		DB_PRUNE_FORGOTTEN, DB_PRUNE_RESUMED };
+		DB_PRUNE_FORGOTTEN, DB_PRUNE_RESUMED, DB_PRUNE_MOVED };
 	int r = 0;
 	for (size_t i = 0; i < sizeof all / sizeof all[0] && r == 0; i++)
 		r = db_run(&j->db, all[i], BIND(bind_uint(from), bind_uint(to)));

@@ -20,7 +20,7 @@ enum {
 struct task { /* as in the file */
 	int64_t id, boot;
 	char function[FUNCTION_NAME_BYTES];
-	int priority;
+	struct standing place;
 	unsigned retries, crash_retries, results;
 	char needs[TERMS_TEXT_BYTES], limits[128], undurable[192];
 	unsigned char *args;
@@ -99,6 +99,16 @@ static void resume_copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
+/* A row altered by somebody names no place: the task stands where any other would. */
+static struct standing resume_read_place(int64_t priority, int64_t turn, int64_t parked)
+{
+	bool sound = priority >= PRIORITY_MIN && priority <= PRIORITY_MAX && turn >= 0 &&
+	    (uint64_t)turn < TURNS_FIRST;
+	return (struct standing){ .priority = sound ? (int16_t)priority : 0,
+		.parked = parked != 0,
+		.turn = sound ? (uint64_t)turn : 0 };
+}
+
 static int resume_read_task(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
@@ -107,7 +117,8 @@ static int resume_read_task(struct journal *j, struct task *t)
 	if (r == 1) {
 		*t = (struct task){ .id = db_int(db, q, 0),
 			.boot = db_int(db, q, 1),
-			.priority = (int)db_int(db, q, 3),
+			.place = resume_read_place(
+			    db_int(db, q, 14), db_int(db, q, 15), db_int(db, q, 16)),
 			.retries = (unsigned)db_int(db, q, 4),
 			.crash_retries = (unsigned)db_int(db, q, 5),
 			.results = (unsigned)db_int(db, q, 6),
@@ -341,10 +352,11 @@ static int resume_take_arguments(struct journal *j, struct task *t)
 
 /* ---- submitting ---- */
 
-/* Called by plm_submit() before the task is visible. */
+/* Called by plm_submit() before the task is visible, so a parked task is never started. */
 static int resume_note_resumed(void *context, uint64_t ref)
 {
 	struct journal *j = context;
+	const struct standing *place = j->resume.place;
 	uint32_t index = ref_index(ref);
 	int r = db_run(&j->db, DB_ADD_RESUMED,
 	    BIND(bind_int(j->resume.task), bind_int(j->boot), bind_uint(ref),
@@ -353,7 +365,12 @@ static int resume_note_resumed(void *context, uint64_t ref)
 	j->resume.noted = r;
 	if (r < 0)
 		return r;
+	if (place->turn)
+		sh_fill(
+		    record_at(&j->rt.tables, index)->key, key_make(place->priority, place->turn));
+	j->rt.publish_flags = place->parked ? FLAG_PARKED : 0;
 	j->entry[index] = (struct entry){ .id = (uint64_t)j->resume.task,
+		.place = *place,
 		.generation = ref_generation(ref),
 		.flags = ENTRY_ACCEPTED };
 	journal_record(&j->rt.tables, index);
@@ -370,7 +387,7 @@ static int resume_submit(struct journal *j, struct task *t)
 	plm_task task = { .function = t->function,
 		.args = t->arg,
 		.nargs = t->nargs,
-		.priority = t->priority,
+		.priority = t->place.priority,
 		.results = t->results,
 		.retries = t->retries,
 		.crash_retries = t->crash_retries,
@@ -378,6 +395,7 @@ static int resume_submit(struct journal *j, struct task *t)
 		.terms = limited || t->needs[0] ? &terms : NULL,
 		.identity = { t->identity[0], t->identity[1] } };
 	j->resume.task = t->id;
+	j->resume.place = &t->place;
 	j->resume.retries = t->retries;
 	j->resume.crash_retries = t->crash_retries;
 	if (t->results > RESULTS_MAX)
@@ -449,6 +467,7 @@ static int resume_next(struct journal *j)
 	j->resume.noted = 0;
 	r = resume_task(j, &t);
 	j->rt.before_publish = NULL;
+	j->rt.publish_flags = 0;
 	resume_free_task(j, &t);
 	if (r < 0)
 		return r;

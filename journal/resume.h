@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct journal;
+struct standing;
 
 struct resumed { /* a task of an earlier boot, and the new future */
 	uint64_t id, ref;
@@ -26,6 +27,7 @@ struct resume {
 	uint64_t next; /* later tasks are still to be queued; UINT64_MAX: none */
 	uint64_t due_ns;
 	int64_t task;                    /* in submission ... */
+	const struct standing *place;    /* ... to this place ... */
 	unsigned retries, crash_retries; /* ... with these budgets */
 	int noted;                       /* error of the note; 0: written */
 	uint64_t without_module;         /* number of tasks without a module */

@@ -17,11 +17,13 @@
 void graph_settled(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	uint64_t turn = key_turn(sh_once(r->key));
-	if (turn > s->turn) /* the task may have run without being placed */
+	uint64_t word = sh_load(&r->state), turn = key_turn(sh_once(r->key));
+	/* The task may have run without being placed. The key of an object is nobody's: 0 would be
+	 * the last turn of all. */
+	if (!(word_flags(word) & FLAG_OBJECT) && turn > s->turn)
 		s->turn = turn;
 	if (sh_once(r->terms))
-		seats_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
+		seats_settled(s, record_ref(index, word_generation(word)));
 	/* Full only if hints came doubled without end: then every record left out is in the list
 	 * already. */
 	if (s->settled.n < SETTLED_PER_RECORD * s->t->limits.records)

@@ -92,7 +92,8 @@ void move_look(struct scheduler *s, uint32_t process, uint32_t index)
 	uint64_t move = sh_load(order);
 	if (move_kind(move) == MOVE_NONE || move_kind(move) >= MOVE_DONE)
 		return;
-	sh_store(order, move_obey(s, index, move) ? MOVE_DONE : MOVE_LATE, "move, answered");
+	enum move_kind answer = move_obey(s, index, move) ? MOVE_DONE : MOVE_LATE;
 	if (journal_wants(s->t, record_at(s->t, index)))
-		journal_tell(s->t, index);
+		journal_tell(s->t, index); /* first, so `history` behind a move knows the move */
+	sh_store(order, answer, "move, answered");
 }

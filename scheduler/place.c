@@ -2,11 +2,12 @@
  *
  * A ring in front of a worker saves the worker a wait, and costs order: a task in a ring is past
  * the heap. So a ring is filled only as deep as a millisecond of work at the worker's recent pace
- * (process_depth): hundreds of tiny tasks, one or two long ones. The worker asks for more at half
- * of that, so that a wake of the scheduler serves many tasks. Priorities hold all the same: a claim
- * looks at the floor (tables/floor.h), and gives back a task below the floor. If a worker does not
- * get to a task, because the task before turned out long or sleeps, the scheduler gives the task to
- * another worker as well: a hint is an order only for the first worker that claims the record. */
+ * (process_depth): hundreds of tiny tasks, four short commands, one long task. The worker asks for
+ * more at half of that, so that a wake of the scheduler serves many tasks. Priorities hold all the
+ * same: a claim looks at the floor (tables/floor.h), and gives back a task below the floor. If a
+ * worker does not get to a task, because the task before turned out long or sleeps, the scheduler
+ * gives the task to another worker as well: a hint is an order only for the first worker that
+ * claims the record. */
 #include "scheduler/placing.h"
 
 enum {

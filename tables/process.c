@@ -97,19 +97,20 @@ uint32_t process_depth(const struct process *p)
 		LOOKAHEAD_NS = 1000000, /* beside it, a wake of the scheduler costs little */
 		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* half is for the worker's own successors */
 		DEPTH_UNKNOWN = 2,                 /* for a worker without a task so far */
-		DEPTH_SHORT = 2, /* for tasks up to SHORT_NS, such as short commands: the next task
-				    waits at hand */
-		SHORT_NS = 4000000,
+		DEPTH_SHORT = 4,         /* for short commands: the next one waits at hand */
+		SHORT_WAIT_NS = 8000000, /* but no task is to wait longer in a ring */
 	};
 	uint32_t average = sh_peek(&p->average_ns);
 	if (sh_peek(&p->blocked))
 		return 0;
 	if (average == 0)
 		return DEPTH_UNKNOWN;
-	uint32_t depth = LOOKAHEAD_NS / average;
+	uint32_t depth = LOOKAHEAD_NS / average, most = SHORT_WAIT_NS / average;
 	if (depth > DEPTH_MAX)
 		return DEPTH_MAX;
-	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
+	if (depth < DEPTH_SHORT)
+		depth = most < DEPTH_SHORT ? most : DEPTH_SHORT;
+	return depth ? depth : 1;
 }
 
 struct proc_stat {           /* of /proc/PID/stat */

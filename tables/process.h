@@ -191,9 +191,9 @@ bool process_step(struct process *p, uint64_t *seen, enum process_state to);
 /* FREE -> STARTING with the next generation, by the manager; false if not FREE. */
 bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name);
 
-/* How many hints may stand in front of a worker: LOOKAHEAD_NS of work at the worker's recent pace.
- * So the worker seldom waits for the next task, and a task of a higher priority is not far behind.
- */
+/* How many hints may stand in front of a worker: LOOKAHEAD_NS of work at the worker's recent pace,
+ * or a few short tasks. So the worker seldom waits for the next task, and a task of a higher
+ * priority is not far behind. */
 uint32_t process_depth(const struct process *p);
 
 /* Field 22 of /proc/PID/stat; 0 if the process is gone, or a zombie. */

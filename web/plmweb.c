@@ -25,7 +25,7 @@ enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_OURS = 125, EVENTS = 8 };
 struct plmweb {
 	struct web web;
 	const char *listen, *fleet;
-	bool fleet_of_environment;
+	bool named, fleet_of_environment; /* named: by --name */
 	struct listener listener;
 	int epoll, timer, signals;
 	bool ticking;
@@ -52,6 +52,14 @@ static int plmweb_take_host(void *target, const struct option_given *given)
 	return 0;
 }
 
+static int plmweb_take_name(void *target, const struct option_given *given)
+{
+	struct plmweb *plmweb = target;
+	plmweb->web.name = given->text;
+	plmweb->named = !given->environment;
+	return 0;
+}
+
 static int plmweb_take_fleet(void *target, const struct option_given *given)
 {
 	struct plmweb *plmweb = target;
@@ -62,7 +70,7 @@ static int plmweb_take_fleet(void *target, const struct option_given *given)
 
 static const struct option_row rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
-	    .help = "the runtime, which need not be up", OPTION_FIELD(struct plmweb, web.name) },
+	    .help = "the runtime, which need not be up", .take = plmweb_take_name },
 	{ "fleet", NULL, "PLM_FLEET", OPTION_TEXT, .word = "URL",
 	    .help = "show a fleet and its hosts in place of a runtime; '': a runtime",
 	    .take = plmweb_take_fleet },
@@ -117,7 +125,12 @@ static void plmweb_take_options(struct plmweb *plmweb, int argc, char **argv)
 	if (r == OPTIONS_END)
 		exit(EXIT_FINE);
 	plmweb->web.look.name = plmweb->web.name;
-	if (r == 0 && plmweb->fleet && plmweb->fleet[0])
+	bool fleet = plmweb->fleet && plmweb->fleet[0];
+	if (r == 0 && fleet && plmweb->named && !plmweb->fleet_of_environment)
+		r = why(-EINVAL,
+		    "--name is a runtime of this machine, and --fleet a queue of "
+		    "many: give one of them");
+	else if (r == 0 && fleet && !plmweb->named)
 		r = web_fleet_begin(
 		    &plmweb->web.fleet, plmweb->fleet, plmweb->fleet_of_environment);
 	if (r == 0 && optind < argc)

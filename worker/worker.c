@@ -51,8 +51,8 @@ void worker_close(struct worker *w)
 }
 
 /* A report can wait while nobody waits for the effect: the scheduler would only tidy up. But while
- * tasks are queued, the scheduler must know in time about our room: when half of our ring is done.
- */
+ * tasks are queued, the scheduler must know in time about our room: when half of our ring is done,
+ * while a task is left. The ring still counts the task just ended. */
 static bool worker_report_is_due(const struct worker *w)
 {
 	if (w->urgent)
@@ -61,7 +61,7 @@ static bool worker_report_is_due(const struct worker *w)
 	    w->now_ns - w->report_since_ns <= REPORT_DELAY_NS)
 		return false;
 	struct ring own = ring_down(&w->rt.tables, w->rt.self);
-	return ring_used(&own) <= process_depth(w->rt.me) / 2;
+	return ring_used(&own) <= process_depth(w->rt.me) / 2 + 1;
 }
 
 /* Because of the state in the process slot, or a signal. */

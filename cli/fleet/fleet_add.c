@@ -117,10 +117,8 @@ static int fleet_add_show(
 		code = write_value(&err, STDERR_FILENO, "the output");
 	if (result.state != ENGINE_DONE && code == EXIT_FINE)
 		code = fleet_say_failure(context, ref, &result);
-	if (result.state != ENGINE_DONE && command && result.state == ENGINE_FAILED &&
-	    result.code > 0 && result.code < EXIT_SIGNAL + 128 && result.message[0] &&
-	    (strncmp(result.message, PLM_COMMAND_SAYS_EXIT, 10) == 0 ||
-		strncmp(result.message, PLM_COMMAND_SAYS_SIGNAL, 7) == 0))
+	bool started = result.code < PLM_COMMAND_NOT_STARTED || result.code > PLM_COMMAND_NOT_FOUND;
+	if (command && result.state == ENGINE_FAILED && (fleet_ended_itself(&result) || !started))
 		code = result.code;
 	for (unsigned part = 1; !command && part < results && code == EXIT_FINE; part++)
 		code = fleet_add_show_part(context, engine_value_id(id, part));

@@ -36,6 +36,8 @@ void fleet_result_free(struct engine_result *result);
 typedef bool fleet_ended_f(void *context, size_t i, enum engine_state state);
 int fleet_await(
     struct context *context, const uint64_t *ids, size_t n, fleet_ended_f *ended, void *argument);
+/* The command of the task ran and ended by itself; the message says how. */
+bool fleet_ended_itself(const struct engine_result *result);
 /* Tells how a task failed. Returns the exit code. */
 int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_result *result);
 

@@ -1,5 +1,6 @@
 /* fleet_hosts.c - the whole of a fleet: status, hosts, and orders to hosts. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -93,9 +94,31 @@ static const struct column host_columns[] = {
 	{ "HAS", "has", -1, .cell = fleet_hosts_has },
 };
 
-static void fleet_hosts_print(void *context, const struct engine_host *host)
+struct fleet_hosts { /* texts belong to the engine until its next verb */
+	struct engine_host *host;
+	size_t n, room;
+};
+
+static void fleet_hosts_collect(void *context, const struct engine_host *host)
 {
-	table_row(context, host);
+	struct fleet_hosts *hosts = context;
+	if (hosts->n == hosts->room) {
+		size_t room = hosts->room ? hosts->room * 2 : FLEET_PAGE;
+		struct engine_host *more = realloc(hosts->host, room * sizeof *more);
+		if (!more)
+			exit(failed(-ENOMEM, "hosts"));
+		hosts->host = more;
+		hosts->room = room;
+	}
+	hosts->host[hosts->n++] = *host;
+}
+
+/* By name, the latest sign of life first: rows stay in place from look to look. */
+static int fleet_hosts_compare(const void *a, const void *b)
+{
+	const struct engine_host *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+	return order ? order : (x->seen_ms > y->seen_ms) - (x->seen_ms < y->seen_ms);
 }
 
 int fleet_hosts(struct context *context)
@@ -105,7 +128,13 @@ int fleet_hosts(struct context *context)
 		return code;
 	table_begin(
 	    &context->out, host_columns, context->quiet ? 1 : (unsigned)COUNT_OF(host_columns));
-	int r = engine_hosts(context->engine, fleet_hosts_print, &context->out);
+	struct fleet_hosts hosts = { .n = 0 };
+	int r = engine_hosts(context->engine, fleet_hosts_collect, &hosts);
+	if (hosts.n)
+		qsort(hosts.host, hosts.n, sizeof *hosts.host, fleet_hosts_compare);
+	for (size_t i = 0; r == 0 && i < hosts.n; i++)
+		table_row(&context->out, &hosts.host[i]);
+	free(hosts.host);
 	return r < 0 ? failed(r, "hosts") : EXIT_FINE;
 }
 
@@ -164,7 +193,9 @@ const struct command cmd_close = {
 	.name = "close",
 	.usage = "HOST",
 	.help = "let a host of a fleet end its tasks, then stop its runtime",
-	.notes = "For --fleet alone. `plmctl drain HOST` keeps the runtime up.\n",
+	.notes =
+	    "For --fleet alone. HOST: a name in plmctl hosts, which shows close until the runtime\n"
+	    "is down, then left. Returns at once. `plmctl drain HOST` keeps the runtime up.\n",
 	.run = fleet_hosts_run_close,
 	.fleet = true,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/why.h"
 #include "cli/fleet/fleet_cli.h"
 
@@ -11,22 +12,42 @@ enum { ANSWER_MS = 10000 };
 void fleet_choose(struct context *context)
 {
 	const char *variable = getenv("PLM_FLEET");
+	if (context->name && context->fleet && context->fleet[0])
+		usage_error(context,
+		    "--name is a runtime of this machine, and --fleet a queue of many: give one "
+		    "of them");
 	context->fleet_of_environment = !context->fleet && variable;
-	if (!context->fleet)
+	if (!context->fleet && !context->name) /* --name: a left-over PLM_FLEET must not act */
 		context->fleet = variable;
 	if (context->fleet && !context->fleet[0])
 		context->fleet = NULL;
 }
 
+/* What a fleet has in place of a command of one runtime. */
+static const struct {
+	const char *name, *instead;
+} open_instead[] = {
+	{ "pause", "`plmctl drain HOST` lets a host claim nothing more" },
+	{ "stop", "`plmctl close HOST` ends the tasks of a host and stops its runtime" },
+	{ "clients", "`plmctl hosts` lists the hosts" },
+	{ "events", "`plmctl top` shows the fleet, and `plmctl history` its tasks" },
+	{ "plot", "`plmctl top` shows the fleet, and `plmctl history` its tasks" },
+};
+
 void fleet_check(const struct context *context)
 {
+	const char *command = context->command->name;
+	const char *instead = "on the machine of a host it shows that host";
 	if (!context->fleet || context->command->fleet)
 		return;
-	usage_error(context, "%s is not possible on a fleet (docs/fleet.md lists what is)%s",
-	    context->command->name,
-	    context->fleet_of_environment ? "; PLM_FLEET is set, and --fleet '' means the runtime "
-					    "of this machine"
-					  : "");
+	for (size_t i = 0; i < COUNT_OF(open_instead); i++)
+		if (strcmp(open_instead[i].name, command) == 0)
+			instead = open_instead[i].instead;
+	fprintf(stderr, "plmctl: %s is about one runtime, not a fleet: %s; %s\n", command, instead,
+	    context->fleet_of_environment
+		? "PLM_FLEET is set, and --name NAME or --fleet '' means a runtime of this machine"
+		: "without --fleet it is about the runtime of this machine");
+	exit(EXIT_USAGE);
 }
 
 int fleet_open(struct context *context)

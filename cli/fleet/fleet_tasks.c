@@ -13,7 +13,7 @@ struct fleet_task { /* texts belong to the engine, or to a copy */
 	plm_ref ref;
 	int32_t priority, code, signal;
 	uint32_t attempt, retries, crash_retries;
-	uint64_t ran_ms, added_ms, began_ms, ended_ms;
+	uint64_t queued_ms, ran_ms, added_ms, began_ms, ended_ms;
 	enum engine_state number;
 	const char *state, *host, *label, *title, *message, *needs, *after;
 	char *copy;
@@ -29,7 +29,10 @@ static void fleet_task_fill(
 		.attempt = row->attempt,
 		.retries = row->retries,
 		.crash_retries = row->crash_retries,
-		.ran_ms = row->ended_ms > row->began_ms ? row->ended_ms - row->began_ms : 0,
+		.queued_ms = row->began_ms > row->added_ms ? row->began_ms - row->added_ms : 0,
+		.ran_ms = row->began_ms && row->ended_ms > row->began_ms
+		    ? row->ended_ms - row->began_ms
+		    : 0,
 		.added_ms = row->added_ms,
 		.began_ms = row->began_ms,
 		.ended_ms = row->ended_ms,
@@ -71,9 +74,15 @@ static void fleet_task_state(struct output *out, const void *row)
 						: TINT_NONE);
 }
 
-static bool fleet_task_has_failed(const void *row)
+static bool fleet_task_has_code(const void *row)
 {
-	return ((const struct fleet_task *)row)->number == ENGINE_FAILED;
+	enum engine_state state = ((const struct fleet_task *)row)->number;
+	return state == ENGINE_FAILED || state == ENGINE_DONE;
+}
+
+static bool fleet_task_has_signal(const void *row)
+{
+	return ((const struct fleet_task *)row)->signal != 0;
 }
 
 static bool fleet_task_has_begun(const void *row)
@@ -86,6 +95,26 @@ static bool fleet_task_has_ended(const void *row)
 	return ((const struct fleet_task *)row)->ended_ms != 0;
 }
 
+static bool fleet_task_has_run(const void *row)
+{
+	return fleet_task_has_begun(row) && fleet_task_has_ended(row);
+}
+
+static void fleet_task_submitted(struct output *out, const void *row)
+{
+	cell_moment(out, (int64_t)((const struct fleet_task *)row)->added_ms);
+}
+
+static void fleet_task_started(struct output *out, const void *row)
+{
+	cell_moment(out, (int64_t)((const struct fleet_task *)row)->began_ms);
+}
+
+static void fleet_task_ended(struct output *out, const void *row)
+{
+	cell_moment(out, (int64_t)((const struct fleet_task *)row)->ended_ms);
+}
+
 #define ROW(name) PLAIN(struct fleet_task, name)
 #define ROW_TEXT(name) TEXT_IF_ANY(struct fleet_task, name)
 
@@ -95,31 +124,32 @@ static const struct column task_columns[] = {
 	{ "PRIO", "priority", 5, ROW(priority) },
 	{ "TRY", "attempt", 3, ROW(attempt) },
 	{ "HOST", "host", -16, ROW_TEXT(host) },
-	{ "RAN", "ran_ms", 6, MS(struct fleet_task, ran_ms), .known = fleet_task_has_ended },
-	{ "EXIT", "exit", 4, ROW(code), .known = fleet_task_has_failed },
+	{ "RAN", "run_ms", 6, MS(struct fleet_task, ran_ms), .known = fleet_task_has_run },
+	{ "EXIT", "exit", 4, ROW(code), .known = fleet_task_has_code },
 	{ "LABEL", "label", -8, ROW_TEXT(label) },
 	{ "COMMAND", "command", -1, ROW_TEXT(title) },
 	{ "NEEDS", "needs", -8, ROW_TEXT(needs) },
 	{ "WAITS FOR", "after", -8, ROW_TEXT(after) },
 	{ "RETRIES LEFT", "retries", 3, ROW(retries) },
 	{ "CRASH RETRIES LEFT", "crash_retries", 3, ROW(crash_retries) },
-	{ "SIGNAL", "signal", 3, ROW(signal), .known = fleet_task_has_failed },
+	{ "SIGNAL", "signal", 3, ROW(signal), .known = fleet_task_has_signal },
 	{ "MESSAGE", "message", -16, ROW_TEXT(message) },
-	{ "SUBMITTED", "submitted", 13, ROW(added_ms) },
-	{ "BEGAN", "began", 13, ROW(began_ms), .known = fleet_task_has_begun },
-	{ "ENDED", "ended", 13, ROW(ended_ms), .known = fleet_task_has_ended },
+	{ "SUBMITTED", "submitted", -19, ROW(added_ms), .cell = fleet_task_submitted },
+	{ "STARTED", "started", -19, ROW(began_ms), .cell = fleet_task_started },
+	{ "ENDED", "ended", -19, ROW(ended_ms), .cell = fleet_task_ended },
 };
 enum { COLUMNS_USUAL = 9, COLUMNS_ALL = COUNT_OF(task_columns) };
 
-/* Names are the keys in JSON; "ran", too, as on a runtime. */
+/* Names are the keys in JSON or the titles, as on a runtime. */
 static const struct column *fleet_task_column(
     const struct context *context, const char *option, const char *word, size_t length)
 {
 	char names[256] = "";
 	for (size_t i = 0; i < COLUMNS_ALL; i++) {
 		const char *key = task_columns[i].key;
-		if (strncmp(key, word, length) == 0 &&
-		    (!key[length] || strcmp(key + length, "_ms") == 0))
+		const char *title = task_columns[i].title;
+		if ((strncmp(key, word, length) == 0 && !key[length]) ||
+		    (strncasecmp(title, word, length) == 0 && !title[length]))
 			return &task_columns[i];
 		size_t n = strlen(names);
 		snprintf(names + n, sizeof names - n, " %s", key);
@@ -249,12 +279,15 @@ static const struct column info_columns[] = {
 	{ "ATTEMPT", "attempt", 0, ROW(attempt) },
 	{ "RETRIES LEFT", "retries", 0, ROW(retries) },
 	{ "CRASH RETRIES LEFT", "crash_retries", 0, ROW(crash_retries) },
-	{ "CODE", "code", 0, ROW(code), .known = fleet_task_has_failed },
-	{ "SIGNAL", "signal", 0, ROW(signal), .known = fleet_task_has_failed },
+	{ "EXIT CODE", "exit_code", 0, ROW(code), .known = fleet_task_has_code },
+	{ "SIGNAL", "signal", 0, ROW(signal), .known = fleet_task_has_signal },
 	{ "MESSAGE", "message", -1, ROW_TEXT(message) },
-	{ "SUBMITTED", "submitted", 0, ROW(added_ms) },
-	{ "BEGAN", "began", 0, ROW(began_ms), .known = fleet_task_has_begun },
-	{ "ENDED", "ended", 0, ROW(ended_ms), .known = fleet_task_has_ended },
+	{ "SUBMITTED", "submitted", -1, .cell = fleet_task_submitted },
+	{ "STARTED", "started", -1, .cell = fleet_task_started },
+	{ "ENDED", "ended", -1, .cell = fleet_task_ended },
+	{ "QUEUED", "queue_ms", 0, MS(struct fleet_task, queued_ms),
+	    .known = fleet_task_has_begun },
+	{ "RAN", "run_ms", 0, MS(struct fleet_task, ran_ms), .known = fleet_task_has_run },
 };
 
 int fleet_info(struct context *context, const plm_ref *refs, size_t n)

@@ -269,6 +269,13 @@ static const struct column failure_columns[] = {
 	{ "MESSAGE", "message", -1, PLAIN(struct fleet_failure, message) },
 };
 
+bool fleet_ended_itself(const struct engine_result *result)
+{
+	static const char by_exit[] = PLM_COMMAND_SAYS_EXIT, by_signal[] = PLM_COMMAND_SAYS_SIGNAL;
+	return strncmp(result->message, by_exit, sizeof by_exit - 1) == 0 ||
+	    strncmp(result->message, by_signal, sizeof by_signal - 1) == 0;
+}
+
 int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_result *result)
 {
 	char text[PLM_REF_TEXT_BYTES];
@@ -284,8 +291,11 @@ int fleet_say_failure(struct context *context, plm_ref ref, const struct engine_
 		fprintf(stderr, "plmctl: task %s was cancelled\n", text);
 		return EXIT_CANCELLED;
 	}
-	fprintf(
-	    stderr, "plmctl: task %s failed: %s (code %d)\n", text, result->message, result->code);
+	fprintf(stderr, "plmctl: task %s failed: %s", text, result->message);
+	if (fleet_ended_itself(result))
+		putc('\n', stderr); /* the message has the code */
+	else
+		fprintf(stderr, " (code %d)\n", result->code);
 	if (result->code == ETIMEDOUT)
 		return EXIT_TIMED_OUT;
 	return result->signal > 0 && result->signal < EXIT_SIGNAL ? EXIT_SIGNAL + result->signal
@@ -373,8 +383,10 @@ static int fleet_wait_result(
 		code = fleet_value_id(context, ref, &id);
 	if (code != EXIT_FINE)
 		return code;
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
 	int r = fleet_result(context, id, await, ret);
-	return r < 0 ? failed(r, "get") : EXIT_FINE;
+	return r < 0 ? failed(r, text) : EXIT_FINE;
 }
 
 /* The file is opened after the task: a failed task must not destroy an older file. */
@@ -421,5 +433,5 @@ int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow)
 	bool out = stream == STDOUT_FILENO;
 	const plm_view view = { .data = out ? result.value : result.error_output,
 		.len = out ? result.value_bytes : result.error_bytes };
-	return write_value(&view, fileno(context->out.file), "the log");
+	return view.len ? print_log(context, ref, stream, result.attempt, &view) : EXIT_FINE;
 }

@@ -111,9 +111,11 @@ static void job_take_stream(struct job *job, const struct command_view *v, int s
 	uint64_t *bytes = stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes;
 	const char **text = stream == STDOUT_FILENO ? &job->out : &job->err;
 	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
-	uint64_t in_file = job->outlet ? outlet_bytes(job->outlet, stream) : 0;
 	*text = command_kept(v, stream, bytes);
-	if (!in_file || (v->logged ? where != PLM_OUTLET_FILE : job->message != NULL))
+	if (!job->outlet || (v->logged ? where != PLM_OUTLET_FILE : job->message != NULL))
+		return;
+	uint64_t in_file = outlet_bytes(job->outlet, stream);
+	if (!in_file)
 		return;
 	job->in_file[stream - 1] = true;
 	*bytes = in_file;

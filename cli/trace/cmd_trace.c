@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/arguments.h"
+#include "cli/trace/trace_fleet.h"
 #include "cli/trace/trace_source.h"
 #include "cli/trace/trace_write.h"
 
@@ -16,6 +17,7 @@ struct trace_asked {
 	const char *record;
 	uint64_t for_ms;
 	int format; /* enum trace_kind + 1; 0: by the name of the file */
+	bool for_fleet;
 };
 
 static int trace_take_format(void *target, const struct option_given *given)
@@ -35,6 +37,10 @@ static const struct option_row trace_rows[] = {
 	{ "format", NULL, NULL, OPTION_CHOICE, .choices = TRACE_KIND_WORDS,
 	    .standard = "by the end of the name of FILE", .help = "the form of FILE",
 	    .take = trace_take_format },
+	{ "for-fleet", NULL, NULL, OPTION_FLAG,
+	    .help =
+		"what the bridge of a host runs: give the fleet this host's part, asked on stdin",
+	    OPTION_FIELD(struct trace_asked, for_fleet) },
 	{ 0 },
 };
 
@@ -54,9 +60,17 @@ static const struct column trace_columns[] = {
 	{ "SPAN", "span_ms", 0, MS(struct trace_summary, span_ms) },
 };
 
-static void trace_say(struct context *context, const struct trace_summary *s)
+static void trace_say(struct context *context, const struct trace_target *target,
+    const struct survey *survey, uint64_t runs, uint64_t edges)
 {
 	char span[32];
+	const struct trace_summary summary = { .file = target->path,
+		.events = survey->events,
+		.runs = runs,
+		.edges = edges,
+		.lost = survey->lost,
+		.span_ms = (survey->last_ns - survey->first_ns) / NS_PER_MS };
+	const struct trace_summary *s = &summary;
 	if (strcmp(s->file, "-") == 0 || context->out.quiet)
 		return;
 	if (context->json) {
@@ -69,6 +83,13 @@ static void trace_say(struct context *context, const struct trace_summary *s)
 	    "plmctl: %s: %" PRIu64 " runs and %" PRIu64 " dependencies, from %" PRIu64
 	    " events that span %s\n",
 	    s->file, s->runs, s->edges, s->events, span);
+}
+
+static void trace_warn(const struct trace_told *told)
+{
+	if (told->edges_left_out)
+		fprintf(stderr, "plmctl: trace: %" PRIu64 " dependencies are left out: too many\n",
+		    told->edges_left_out);
 }
 
 /* ---- writing ---- */
@@ -84,18 +105,9 @@ static int trace_convert(struct context *context, struct recording *recording,
 		r = trace_write(recording, &survey, &edges, target, &told);
 	int code = r < 0 ? source_failed(context, r) : EXIT_FINE;
 	if (code == EXIT_FINE) {
-		const struct trace_summary summary = { .file = target->path,
-			.events = survey.events,
-			.runs = survey.runs,
-			.edges = edges_drawn(&edges),
-			.lost = survey.lost,
-			.span_ms = (survey.last_ns - survey.first_ns) / NS_PER_MS };
 		source_warn(context, &survey);
-		if (told.edges_left_out)
-			fprintf(stderr,
-			    "plmctl: trace: %" PRIu64 " dependencies are left out: too many\n",
-			    told.edges_left_out);
-		trace_say(context, &summary);
+		trace_say(context, target, &survey, survey.runs, edges_drawn(&edges));
+		trace_warn(&told);
 	}
 	survey_free(&survey);
 	edges_free(&edges);
@@ -142,12 +154,31 @@ static int trace_of_source(struct context *context, const struct source_options 
 	return code;
 }
 
+static int trace_of_fleet(struct context *context, const struct source_options *options,
+    const struct trace_target *target)
+{
+	struct trace_told told;
+	struct survey whole;
+	int code = trace_fleet(context, options->last_ms, target, &told, &whole);
+	if (code == EXIT_FINE || code == EXIT_CUT) {
+		trace_say(context, target, &whole, told.runs, told.edges);
+		trace_warn(&told);
+	}
+	return code;
+}
+
 static int trace_run(struct context *context, int argc, char **argv)
 {
 	struct source_options options = { .from = NULL };
 	struct trace_asked asked = { .record = NULL };
 	struct trace_target target;
 	take_options(context, argc, argv, (void *[]){ &options, &asked });
+	if (asked.for_fleet)
+		return trace_for_fleet(context);
+	if (context->fleet && (asked.record || options.from))
+		usage_error(context,
+		    "--record and --from are about one runtime: with a fleet, --last TIME FILE%s",
+		    context->fleet_of_environment ? " (--fleet '' means this machine)" : "");
 	if (asked.record) {
 		expect_operands(context, argc, 0, 0);
 		if (options.from || options.last_ms)
@@ -165,7 +196,8 @@ static int trace_run(struct context *context, int argc, char **argv)
 		format = TRACE_JSON + 1;
 	if (trace_target_of(path, format - 1, &target) < 0)
 		usage_error(context, "%s", plm_why());
-	return trace_of_source(context, &options, &target);
+	return context->fleet ? trace_of_fleet(context, &options, &target)
+			      : trace_of_source(context, &options, &target);
 }
 
 static const char trace_notes[] =
@@ -181,7 +213,11 @@ static const char trace_notes[] =
     "process, also after the death of all of them. --record switches the log on while it\n"
     "lives. Events that were overwritten unread are counted, and the trace says so.\n"
     "A full disk: a recording keeps what it had; a trace is written as a whole or not at all.\n"
-    "A killed --record FILE.plmrec leaves FILE.plmrec.part, which --from can read.\n";
+    "A killed --record FILE.plmrec leaves FILE.plmrec.part, which --from can read.\n"
+    "\n"
+    "With --fleet: one trace of all hosts, from the event log of each, on the clock of Redis; the\n"
+    "tracks are named by the host. A host that does not answer in time is named, and the exit\n"
+    "code is 74.\n";
 
 const struct command cmd_trace = {
 	.name = "trace",
@@ -191,4 +227,5 @@ const struct command cmd_trace = {
 	.notes = trace_notes,
 	.run = trace_run,
 	.visits = true,
+	.fleet = true,
 };

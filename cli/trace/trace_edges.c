@@ -162,6 +162,17 @@ int edges_flows(struct trace_edges *edges, const struct run *run, struct trace_f
 	return r;
 }
 
+int flows_append(struct trace_flows *flows, const struct trace_flows *more, uint64_t before)
+{
+	int r = 0;
+	for (size_t i = 0; i < more->outs && r == 0; i++)
+		r = edges_keep(
+		    &flows->out, &flows->outs, &flows->room_out, before + more->out[i] - 1);
+	for (size_t i = 0; i < more->ins && r == 0; i++)
+		r = edges_keep(&flows->in, &flows->ins, &flows->room_in, before + more->in[i] - 1);
+	return r;
+}
+
 uint64_t edges_drawn(const struct trace_edges *edges)
 {
 	uint64_t drawn = 0;

@@ -35,6 +35,8 @@ void edges_mark(struct trace_edges *edges, const struct run *run);
 /* The flows that begin and end in the run. Each flow is told once. 0 or -ENOMEM. */
 int edges_flows(struct trace_edges *edges, const struct run *run, struct trace_flows *ret);
 uint64_t edges_drawn(const struct trace_edges *edges);
+/* Appends the flows `more`, numbered from `before` on. 0 or -ENOMEM. */
+int flows_append(struct trace_flows *flows, const struct trace_flows *more, uint64_t before);
 void edges_free(struct trace_edges *edges);
 void flows_free(struct trace_flows *flows);
 

@@ -3,12 +3,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void trace_worker_text(uint32_t worker, char *ret, size_t size)
+static int form_host(const struct trace_out *out, char *ret, size_t size)
 {
+	return out->host ? snprintf(ret, size, "%.100s: ", out->host) : 0;
+}
+
+void trace_worker_text(const struct trace_out *out, uint32_t worker, char *ret, size_t size)
+{
+	int n = form_host(out, ret, size);
 	if (worker == PLM_NOBODY)
-		snprintf(ret, size, "processes without a worker");
+		snprintf(ret + n, size - (size_t)n, "processes without a worker");
 	else
-		snprintf(ret, size, "worker %" PRIu32, worker);
+		snprintf(ret + n, size - (size_t)n, "worker %" PRIu32, worker);
+}
+
+void trace_runtime_text(const struct trace_out *out, char *ret, size_t size)
+{
+	int n = form_host(out, ret, size);
+	snprintf(ret + n, size - (size_t)n, "plm runtime");
 }
 
 void trace_track_text(const struct run_track *track, char *ret, size_t size)

@@ -77,24 +77,33 @@ static void json_begin(struct trace_out *out)
 		exit(failed(-ENOMEM, "trace"));
 	snprintf(head, sizeof head,
 	    "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"runtime\":\"%s\",\"boot\":\"%" PRIx64
-	    "\",\"plm\":\"%.15s\",\"clock\":\"CLOCK_MONOTONIC\",\"wall_offset_ns\":\"%" PRId64
+	    "\",\"plm\":\"%.15s\",\"clock\":\"%s\",\"wall_offset_ns\":\"%" PRId64
 	    "\",\"events\":%" PRIu64 ",\"events_lost\":%" PRIu64
 	    ",\"recording_cut\":%s},\"traceEvents\":[\n",
-	    json_quote(h->name, quoted), h->runtime, PLM_VERSION, h->wall_offset_ns,
-	    out->survey->events, out->survey->lost, out->survey->cut ? "true" : "false");
+	    json_quote(h->name, quoted), h->runtime, PLM_VERSION,
+	    h->begin_ns ? "CLOCK_MONOTONIC" : "Redis", h->wall_offset_ns, out->survey->events,
+	    out->survey->lost, out->survey->cut ? "true" : "false");
 	trace_file_write(out->file, head, strlen(head));
-	json_name(out, "process_name", TRACE_RUNTIME_PID, 0, "plm runtime");
+}
+
+static void json_host(struct trace_out *out)
+{
+	struct trace_json *json = out->state;
+	char name[TRACE_TEXT_BYTES];
+	trace_runtime_text(out, name, sizeof name);
+	json_name(out, "process_name", trace_runtime_pid(out), 0, name);
 	json_line(out,
-	    "{\"ph\":\"M\",\"name\":\"process_sort_index\",\"pid\":%d,\"tid\":0,"
-	    "\"args\":{\"sort_index\":-1}}",
-	    TRACE_RUNTIME_PID);
+	    "{\"ph\":\"M\",\"name\":\"process_sort_index\",\"pid\":%" PRIu32 ",\"tid\":0,"
+	    "\"args\":{\"sort_index\":%d}}",
+	    trace_runtime_pid(out), (int)out->hosts - TRACE_HOSTS_MOST);
+	json->told_any = 0;
 }
 
 static void json_track(struct trace_out *out, const struct run_track *track)
 {
 	char name[TRACE_TEXT_BYTES];
-	uint32_t pid = trace_pid(track->worker), tid = trace_tid(track);
-	trace_worker_text(track->worker, name, sizeof name);
+	uint32_t pid = trace_pid(out, track->worker), tid = trace_tid(track);
+	trace_worker_text(out, track->worker, name, sizeof name);
 	json_name(out, "process_name", pid, tid, name);
 	trace_track_text(track, name, sizeof name);
 	json_name(out, "thread_name", pid, tid, name);
@@ -138,7 +147,7 @@ static void json_run(struct trace_out *out, const struct run *run, const struct 
 	uint32_t pid, tid;
 	if (!track)
 		return;
-	pid = trace_pid(track->worker);
+	pid = trace_pid(out, track->worker);
 	tid = trace_tid(track);
 	uint64_t waited =
 	    run->ready_ns && run->ready_ns < run->start_ns ? run->start_ns - run->ready_ns : 0;
@@ -167,7 +176,7 @@ static void json_wait(struct trace_out *out, const struct run_wait *wait)
 		    "{\"ph\":\"X\",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"ts\":" US_FORMAT
 		    ",\"dur\":" US_FORMAT
 		    ",\"name\":\"waits\",\"cat\":\"wait\",\"cname\":\"grey\"}",
-		    trace_pid(track->worker), trace_tid(track), US(wait->start_ns),
+		    trace_pid(out, track->worker), trace_tid(track), US(wait->start_ns),
 		    US(wait->end_ns - wait->start_ns));
 }
 
@@ -176,9 +185,10 @@ static void json_mark(struct trace_out *out, const struct run_mark *mark)
 	char text[TRACE_TEXT_BYTES];
 	trace_mark_text(mark, text, sizeof text);
 	json_line(out,
-	    "{\"ph\":\"i\",\"s\":\"%s\",\"pid\":%d,\"tid\":0,\"ts\":" US_FORMAT
+	    "{\"ph\":\"i\",\"s\":\"%s\",\"pid\":%" PRIu32 ",\"tid\":0,\"ts\":" US_FORMAT
 	    ",\"name\":\"%s\",\"cat\":\"runtime\"}",
-	    mark->kind == PLM_EVENT_NONE ? "g" : "p", TRACE_RUNTIME_PID, US(mark->time_ns), text);
+	    mark->kind == PLM_EVENT_NONE ? "g" : "p", trace_runtime_pid(out), US(mark->time_ns),
+	    text);
 }
 
 static void json_counters(
@@ -193,9 +203,9 @@ static void json_counters(
 		json->told[i] = value;
 		json->told_any |= 1u << i;
 		json_line(out,
-		    "{\"ph\":\"C\",\"pid\":%d,\"tid\":0,\"ts\":" US_FORMAT
+		    "{\"ph\":\"C\",\"pid\":%" PRIu32 ",\"tid\":0,\"ts\":" US_FORMAT
 		    ",\"name\":\"%s\",\"args\":{\"%s\":%" PRIu64 "}}",
-		    TRACE_RUNTIME_PID, US(time_ns), trace_counter_name((enum trace_counter)i),
+		    trace_runtime_pid(out), US(time_ns), trace_counter_name((enum trace_counter)i),
 		    trace_counter_is_bytes((enum trace_counter)i) ? "bytes" : "tasks", value);
 	}
 }
@@ -208,5 +218,5 @@ static void json_end(struct trace_out *out)
 
 static const char *const json_suffixes[] = { ".json", NULL };
 
-const struct trace_form trace_form_json = { json_suffixes, json_begin, json_track, json_run,
-	json_wait, json_mark, json_counters, json_end };
+const struct trace_form trace_form_json = { json_suffixes, json_begin, json_host, json_track,
+	json_run, json_wait, json_mark, json_counters, json_end };

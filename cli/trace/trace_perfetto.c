@@ -27,6 +27,7 @@ enum {
 	UUID_COUNTER = 16,
 	UUID_WORKER_SHIFT = 32,
 	UUID_TRACK_SHIFT = 48,
+	UUID_HOST_SHIFT = 52,
 };
 
 enum { /* names of fields of annotations, sent once */
@@ -193,6 +194,12 @@ static void perfetto_note_number(struct trace_perfetto *p, unsigned name, int64_
 
 /* ---- tracks ---- */
 
+/* A number that no other host has. */
+static uint64_t perfetto_uuid(const struct trace_out *out, uint64_t number)
+{
+	return (uint64_t)out->hosts << UUID_HOST_SHIFT | number;
+}
+
 static void perfetto_process(struct trace_out *out, uint64_t uuid, uint32_t pid, const char *name)
 {
 	struct trace_perfetto *p = out->state;
@@ -207,8 +214,8 @@ static void perfetto_process(struct trace_out *out, uint64_t uuid, uint32_t pid,
 static void perfetto_counter_track(struct trace_out *out, enum trace_counter counter)
 {
 	struct trace_perfetto *p = out->state;
-	perfetto_number(&p->event, 1, UUID_COUNTER + (unsigned)counter);
-	perfetto_number(&p->event, 5, UUID_RUNTIME);
+	perfetto_number(&p->event, 1, perfetto_uuid(out, UUID_COUNTER + (unsigned)counter));
+	perfetto_number(&p->event, 5, perfetto_uuid(out, UUID_RUNTIME));
 	perfetto_string(&p->event, 2, trace_counter_name(counter));
 	perfetto_number(
 	    &p->note, 3, trace_counter_is_bytes(counter) ? UNIT_SIZE_BYTES : UNIT_COUNT);
@@ -246,31 +253,39 @@ static void perfetto_begin(struct trace_out *out)
 	perfetto_nest(&p->packet, 6, &p->event);
 	perfetto_send(out);
 	perfetto_begin_state(out);
-	perfetto_process(out, UUID_RUNTIME, TRACE_RUNTIME_PID, "plm runtime");
-	perfetto_number(&p->event, 1, UUID_MARKS);
-	perfetto_number(&p->event, 5, UUID_RUNTIME);
+}
+
+static void perfetto_host(struct trace_out *out)
+{
+	struct trace_perfetto *p = out->state;
+	char name[TRACE_TEXT_BYTES];
+	trace_runtime_text(out, name, sizeof name);
+	perfetto_process(out, perfetto_uuid(out, UUID_RUNTIME), trace_runtime_pid(out), name);
+	perfetto_number(&p->event, 1, perfetto_uuid(out, UUID_MARKS));
+	perfetto_number(&p->event, 5, perfetto_uuid(out, UUID_RUNTIME));
 	perfetto_string(&p->event, 2, "processes, memory, journal");
 	perfetto_nest(&p->packet, 60, &p->event);
 	perfetto_send(out);
 	for (int i = 0; i < TRACE_COUNTERS; i++)
 		perfetto_counter_track(out, (enum trace_counter)i);
+	p->told_any = 0;
 }
 
-static uint64_t perfetto_uuid(uint32_t track)
+static uint64_t perfetto_uuid_of_track(const struct trace_out *out, uint32_t track)
 {
-	return (uint64_t)1 << UUID_TRACK_SHIFT | track;
+	return perfetto_uuid(out, (uint64_t)1 << UUID_TRACK_SHIFT | track);
 }
 
 static void perfetto_track(struct trace_out *out, const struct run_track *track)
 {
 	struct trace_perfetto *p = out->state;
 	char name[TRACE_TEXT_BYTES];
-	uint64_t worker = (uint64_t)1 << UUID_WORKER_SHIFT | track->worker;
-	uint32_t pid = trace_pid(track->worker);
-	trace_worker_text(track->worker, name, sizeof name);
+	uint64_t worker = perfetto_uuid(out, (uint64_t)1 << UUID_WORKER_SHIFT | track->worker);
+	uint32_t pid = trace_pid(out, track->worker);
+	trace_worker_text(out, track->worker, name, sizeof name);
 	perfetto_process(out, worker, pid, name);
 	trace_track_text(track, name, sizeof name);
-	perfetto_number(&p->event, 1, perfetto_uuid(track->track));
+	perfetto_number(&p->event, 1, perfetto_uuid_of_track(out, track->track));
 	perfetto_number(&p->event, 5, worker);
 	perfetto_number(&p->note, 1, pid);
 	perfetto_number(&p->note, 2, trace_tid(track));
@@ -314,14 +329,16 @@ static void perfetto_run(
 		perfetto_fixed(&p->event, 47, flows->out[i]);
 	for (size_t i = 0; i < flows->ins; i++)
 		perfetto_fixed(&p->event, 48, flows->in[i]);
-	perfetto_send_event(out, run->start_ns, SLICE_BEGIN, perfetto_uuid(run->track));
+	perfetto_send_event(
+	    out, run->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, run->track));
 	/* Colours come from names, so a bad end is a mark of its own on the track. */
 	if (run->ending != RUN_DONE && run->end_ns - run->start_ns > 1) {
 		perfetto_name(out, run_ending_name(run->ending));
 		perfetto_number(&p->event, 3, CATEGORY_ENDINGS + (unsigned)run->ending);
-		perfetto_send_event(out, run->end_ns - 1, INSTANT, perfetto_uuid(run->track));
+		perfetto_send_event(
+		    out, run->end_ns - 1, INSTANT, perfetto_uuid_of_track(out, run->track));
 	}
-	perfetto_send_event(out, run->end_ns, SLICE_END, perfetto_uuid(run->track));
+	perfetto_send_event(out, run->end_ns, SLICE_END, perfetto_uuid_of_track(out, run->track));
 }
 
 static void perfetto_wait(struct trace_out *out, const struct run_wait *wait)
@@ -331,8 +348,9 @@ static void perfetto_wait(struct trace_out *out, const struct run_wait *wait)
 		return;
 	perfetto_name(out, "waits");
 	perfetto_number(&p->event, 3, CATEGORY_WAIT);
-	perfetto_send_event(out, wait->start_ns, SLICE_BEGIN, perfetto_uuid(wait->track));
-	perfetto_send_event(out, wait->end_ns, SLICE_END, perfetto_uuid(wait->track));
+	perfetto_send_event(
+	    out, wait->start_ns, SLICE_BEGIN, perfetto_uuid_of_track(out, wait->track));
+	perfetto_send_event(out, wait->end_ns, SLICE_END, perfetto_uuid_of_track(out, wait->track));
 }
 
 static void perfetto_mark(struct trace_out *out, const struct run_mark *mark)
@@ -342,7 +360,7 @@ static void perfetto_mark(struct trace_out *out, const struct run_mark *mark)
 	trace_mark_text(mark, text, sizeof text);
 	perfetto_string(&p->event, 23, text);
 	perfetto_number(&p->event, 3, CATEGORY_RUNTIME);
-	perfetto_send_event(out, mark->time_ns, INSTANT, UUID_MARKS);
+	perfetto_send_event(out, mark->time_ns, INSTANT, perfetto_uuid(out, UUID_MARKS));
 }
 
 static void perfetto_counters(
@@ -357,7 +375,7 @@ static void perfetto_counters(
 		p->told[i] = value;
 		p->told_any |= 1u << i;
 		perfetto_number(&p->event, 30, value);
-		perfetto_send_event(out, time_ns, COUNTER, UUID_COUNTER + i);
+		perfetto_send_event(out, time_ns, COUNTER, perfetto_uuid(out, UUID_COUNTER + i));
 	}
 }
 
@@ -374,5 +392,6 @@ static void perfetto_end(struct trace_out *out)
 
 static const char *const perfetto_suffixes[] = { ".pftrace", ".perfetto-trace", NULL };
 
-const struct trace_form trace_form_perfetto = { perfetto_suffixes, perfetto_begin, perfetto_track,
-	perfetto_run, perfetto_wait, perfetto_mark, perfetto_counters, perfetto_end };
+const struct trace_form trace_form_perfetto = { perfetto_suffixes, perfetto_begin, perfetto_host,
+	perfetto_track, perfetto_run, perfetto_wait, perfetto_mark, perfetto_counters,
+	perfetto_end };

@@ -113,6 +113,48 @@ START_TEST(lists_show_tasks_and_hosts)
 }
 END_TEST
 
+START_TEST(codes_and_json_are_those_of_a_runtime)
+{
+	fleet_host_up(0, "1");
+	REFUSED(127, "command not found", "submit", "--", "no-such-program");
+	REFUSED(126, "not executable", "submit", "--", "/dev/null");
+	REFUSED(125, "cannot enter", "submit", "--dir", "/no/such", "--", "true");
+	REFUSED(9, "failed: exit code 9\n", "submit", "--", "sh", "-c", "exit 9");
+	char *ref = fleet_expect(0, "submit", "--detach", "--", "echo", "a");
+	fleet_run(0, "wait", ref);
+	char *row = fleet_expect(0, "logs", "--json", ref);
+	ck_assert_ptr_nonnull(strstr(row, "\"stream\": \"stdout\", \"attempt\": 1, \"text\": \"a"));
+	free(row);
+	row = fleet_expect(0, "info", "--json", ref);
+	ck_assert_ptr_nonnull(strstr(row, "\"exit_code\": 0, \"signal\": null"));
+	ck_assert_ptr_nonnull(strstr(row, "\"started\": \"20"));
+	ck_assert_ptr_nonnull(strstr(row, "\"run_ms\": "));
+	free(row);
+	row = fleet_expect(0, "tasks", "--sort", "-ran", "--columns", "exit,run_ms", "--json");
+	ck_assert_ptr_nonnull(strstr(row, "{\"exit\": 0, \"run_ms\": "));
+	free(row);
+	fleet_run(0, "forget", ref);
+	REFUSED(65, ref, "get", ref);
+	free(ref);
+}
+END_TEST
+
+/* A PLM_FLEET that somebody left in the environment must not send orders for a runtime there. */
+START_TEST(a_name_means_a_runtime_whatever_the_variable_says)
+{
+	fleet_host_up(0, "1");
+	char *ref = fleet_expect(0, "submit", "--detach", "--", "sleep", "60");
+	fleet_run(0, "--name", fleet_host[0].name, "cancel", "--label", "nothing");
+	char *row = fleet_expect(0, "--name", fleet_host[0].name, "status", "--json");
+	ck_assert_ptr_nonnull(strstr(row, "\"manager_pid\""));
+	free(row);
+	REFUSED(
+	    64, "give one of them", "--name", fleet_host[0].name, "--fleet", fleet_url, "tasks");
+	fleet_run(0, "cancel", ref);
+	free(ref);
+}
+END_TEST
+
 START_TEST(a_file_is_loaded_once_with_unique)
 {
 	fleet_host_up(0, "2");
@@ -343,7 +385,9 @@ END_TEST
 START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	fleet_host_up(0, "1");
-	REFUSED(64, "not possible on a fleet", "topology");
+	REFUSED(64, "on the machine of a host", "topology");
+	REFUSED(64, "plmctl drain HOST", "pause");
+	REFUSED(64, "plmctl close HOST", "stop");
 	REFUSED(64, "process list", "--fleet", "redis://:secret@localhost", "tasks");
 	REFUSED(64, "unknown option", "--fleet", "redis://localhost?colour=red", "tasks");
 	REFUSED(64, "cacert", "--fleet", "rediss://localhost?cacrt=x", "tasks");
@@ -457,6 +501,8 @@ int main(void)
 		commands_and_functions_run_on_hosts,
 		the_environment_of_the_submitter_stays_at_home,
 		lists_show_tasks_and_hosts,
+		codes_and_json_are_those_of_a_runtime,
+		a_name_means_a_runtime_whatever_the_variable_says,
 		a_file_is_loaded_once_with_unique,
 		retries_pauses_and_limits_hold,
 		tasks_wait_for_tasks_and_fail_with_them,

@@ -42,27 +42,6 @@ static char *keep_line(unsigned number)
 	return keep("--shell", line);
 }
 
-static void gate_path(char *ret, size_t size)
-{
-	scratch_path(&host, "gate", ret, size);
-}
-
-static void open_gate(void)
-{
-	char path[PATH_BYTES];
-	scratch_write(&host, "gate", "", 0, path, sizeof path);
-}
-
-/* A command that runs until the gate is open. */
-static void wait_line(char *line, size_t size, const char *then)
-{
-	char gate[PATH_BYTES], runs[PATH_BYTES];
-	gate_path(gate, sizeof gate);
-	scratch_path(&host, "begun", runs, sizeof runs);
-	snprintf(line, size, "echo begun >> %s; until [ -e %s ]; do sleep 0.01; done; %s", runs,
-	    gate, then);
-}
-
 static void each_ran_once(unsigned tasks)
 {
 	for (unsigned i = 1; i <= tasks; i++) {

@@ -125,6 +125,24 @@ START_TEST(tables_of_other_columns_or_none_are_refused)
 }
 END_TEST
 
+/* An older version made the file: the table of moves came later. */
+START_TEST(a_file_without_the_table_of_moves_is_taken_and_gets_the_table)
+{
+	journal_boot("--durability", "sync", );
+	free(ctl_expect(&host, 0, "pause"));
+	free(keep("true"));
+	journal_crash();
+	change_tables("DROP TABLE moved");
+	journal_reboot();
+	history_reaches("done", 1);
+	runtime_stop(&host);
+	change_tables("DELETE FROM moved"); /* it is there */
+	change_tables("ALTER TABLE moved ADD COLUMN newer");
+	is_refused();
+	runtime_end(&host);
+}
+END_TEST
+
 START_TEST(a_view_without_end_in_the_place_of_a_table_holds_nobody_up)
 {
 	one_that_has_ended();
@@ -270,6 +288,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_column_more_is_refused_and_no_task_is_lost,
 		tables_of_other_columns_or_none_are_refused,
+		a_file_without_the_table_of_moves_is_taken_and_gets_the_table,
 		a_view_without_end_in_the_place_of_a_table_holds_nobody_up,
 		of_a_damaged_file_with_other_columns_all_that_we_know_is_salvaged,
 		without_the_table_of_ends_no_task_is_run_again,

@@ -2,6 +2,7 @@
  * the table and with plmctl map, and must give the same output and exit code. In the table of tsp a
  * second line, of plmctl, stands beside the first. A row that says "same" must have an example. */
 #include <check.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct example {
 
 static struct example examples[ROWS_MAX];
 static int count;
+static char page_path[PATH_MAX]; /* of docs/shell.md: a test has a directory of its own */
 
 static const struct {
 	const char *heading, *theirs, *ours;
@@ -82,7 +84,7 @@ static void take_row(const char *line, int section)
 
 static void read_page(void)
 {
-	FILE *page = fopen("docs/shell.md", "r");
+	FILE *page = realpath("docs/shell.md", page_path) ? fopen(page_path, "r") : NULL;
 	char *line = NULL;
 	size_t room = 0;
 	int section = -1;
@@ -159,6 +161,38 @@ START_TEST(an_example_gives_the_same)
 }
 END_TEST
 
+/* Prints what the page of program $P names and its table does not. An option of the page begins a
+ * paragraph; of the table, a row. parallel's examples are no options. */
+static const char unlisted[] =
+    "man -P cat $P | col -b | sed '/^EXAMPLE/q' | sed -n 's/^       \\(-.*\\)/\\1/p; "
+    "s/^       \\(TS_[A-Z]*\\).*/\\1/p' | sed 's/   *.*//' | "
+    "grep -oE '(^|[ ,/|[])(--[a-z][a-z0-9-]*|-[A-Za-z0-9]|TS_[A-Z]*)' | sed 's/^[ ,/|[]//' | "
+    "sort -u > named; "
+    "sed -n \"/^### .$P.$/,/^##* [^\\`]*$/p\" \"$PAGE\" | sed -n 's/ | .*//; s/^| //p' | "
+    "grep -o '`[^`]*`' | tr -d '`' | sort -u > listed; "
+    "[ $(wc -l < named) -ge $LEAST ] && comm -23 named listed";
+
+START_TEST(each_option_of_a_page_stands_in_its_table)
+{
+	static const char *const pages[][2] = { { "parallel", "200" }, { "xargs", "30" },
+		{ "tsp", "30" } };
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+		struct output_of o = shell("man -w %s && command -v col", pages[i][0]);
+		bool found = o.code == 0;
+		output_free(&o);
+		if (!found) {
+			printf("left out: no manual page of %s, or no col\n", pages[i][0]);
+			continue;
+		}
+		o = shell("export LC_ALL=C MANWIDTH=100 P=%s LEAST=%s PAGE='%s'; %s", pages[i][0],
+		    pages[i][1], page_path, unlisted);
+		ck_assert_msg(o.code == 0 && o.out[0] == 0, "%s: not in docs/shell.md: %s %s",
+		    pages[i][0], o.out, o.err);
+		output_free(&o);
+	}
+}
+END_TEST
+
 START_TEST(the_tables_are_read)
 {
 	ck_assert_int_ge(count, ROWS_LEAST);
@@ -174,6 +208,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, prepare, map_teardown);
 	tcase_add_loop_test(tcase, an_example_gives_the_same, 0, count);
 	tcase_add_test(tcase, the_tables_are_read);
+	tcase_add_test(tcase, each_option_of_a_page_stands_in_its_table);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -90,7 +90,17 @@ START_TEST(the_front_comes_before_what_was_queued_earlier)
 	 * moved is the first. */
 	check_shell(0, "a c b ", "",
 	    GATE QUEUE("a", "--needs mem=1") QUEUE("b", "--needs mem=1") QUEUE("c",
-		"--needs mem=1") "plmctl move --to front $b; plmctl move --to front $c; " RUN END);
+		"--needs mem=1") "until plmctl explain $a | grep -q 'reserved for it'; do :; done; "
+				 "plmctl move --to front $b; plmctl move --to front $c; " RUN END);
+}
+END_TEST
+
+/* The key of an object is nobody's turn: were it one, all later tasks would stand at the front. */
+START_TEST(the_front_is_the_front_after_an_object_was_dropped)
+{
+	check_shell(0, "c a b ", NULL,
+	    "X=$(echo x | plmctl put -); plmctl drop $X; " GATE QUEUE("a", "") QUEUE("b", "")
+		QUEUE("c", "") "plmctl move --to front $c; " RUN END);
 }
 END_TEST
 
@@ -180,6 +190,7 @@ int main(void)
 	tcase_add_test(tcase, explain_tells_what_such_a_task_waits_for);
 	tcase_add_test(tcase, lines_of_a_file_name_such_orders);
 	tcase_add_test(tcase, the_front_comes_before_what_was_queued_earlier);
+	tcase_add_test(tcase, the_front_is_the_front_after_an_object_was_dropped);
 	tcase_add_test(tcase, a_priority_is_changed_while_the_task_waits);
 	tcase_add_test(tcase, a_parked_task_waits_until_it_is_back);
 	tcase_add_test(tcase, moves_that_make_no_sense_are_refused);

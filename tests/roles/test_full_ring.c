@@ -1,14 +1,22 @@
 /* test_full_ring.c - requests while the scheduler is away or cannot help: a report to a full
- * ring, a wish for room in a full store, large values to be freed. */
+ * ring, a wish for room in a full store, large values to be freed. And requests in time. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "base/clock.h"
+#include "scheduler/placing.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/world.h"
 
-enum { DEADLINE_S = 20 };
+#define SPIN_US_TEXT "100"
+
+enum {
+	DEADLINE_S = 20,
+	SPINS = 16,
+	SHORT_NS = 800000,         /* four wait at a worker */
+	HARDLY_SHORT_NS = 2500000, /* three */
+};
 
 static void until(bool (*done)(void), const char *what)
 {
@@ -133,6 +141,60 @@ START_TEST(a_scheduler_sleeps_while_somebody_waits_for_room_that_is_not_there)
 }
 END_TEST
 
+/* ---- in time ---- */
+
+static void submit_spins(void)
+{
+	plm_ref refs[SPINS];
+	plm_task tasks[SPINS];
+	plm_arg time = PLM_BYTES(SPIN_US_TEXT, sizeof SPIN_US_TEXT - 1);
+	for (int i = 0; i < SPINS; i++)
+		tasks[i] = (plm_task){ .function = "probe.spin", .args = &time, .nargs = 1 };
+	ck_assert_int_eq(plm_submit_many(&world.a, tasks, SPINS, refs), 0);
+	world_settle();
+}
+
+/* The average of short tasks, not of the machine that the test runs on. */
+static void keep_pace(uint32_t average_ns)
+{
+	world.worker.average_ns = average_ns;
+	sh_poke(&world.worker.rt.me->average_ns, average_ns);
+}
+
+/* The tasks left at hand when the worker asks for more. */
+static uint32_t left_when_asked(uint32_t average_ns)
+{
+	uint64_t hint;
+	world_boot();
+	keep_pace(average_ns);
+	room_refresh(&world.scheduler, WORLD_WORKER);
+	submit_spins();
+	struct ring down = ring_down(&world.tables, WORLD_WORKER);
+	struct ring up = ring_up(&world.tables, WORLD_WORKER);
+	uint32_t before = ring_end(&up);
+	ck_assert_uint_eq(ring_used(&down), process_depth(world.worker.rt.me));
+	while (ring_end(&up) == before && ring_look(&down, &hint, 1) == 1) {
+		keep_pace(average_ns);
+		world.worker.now_ns = clock_ns();
+		ck_assert(worker_run_hint(&world.worker, hint));
+		ring_done(&down, 1);
+	}
+	ck_assert_uint_gt(ring_end(&up), before);
+	return ring_used(&down);
+}
+
+START_TEST(a_worker_asks_for_more_short_tasks_while_some_are_left)
+{
+	ck_assert_uint_ge(left_when_asked(SHORT_NS), 1);
+}
+END_TEST
+
+START_TEST(a_worker_asks_for_more_while_the_last_of_three_is_left)
+{
+	ck_assert_uint_ge(left_when_asked(HARDLY_SHORT_NS), 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("full ring");
@@ -142,6 +204,8 @@ int main(void)
 	tcase_add_test(tests, a_worker_waits_a_moment_for_a_scheduler_that_stands_still);
 	tcase_add_test(tests, a_worker_that_finds_its_ring_full_waits_and_tells_once);
 	tcase_add_test(tests, a_scheduler_sleeps_while_somebody_waits_for_room_that_is_not_there);
+	tcase_add_test(tests, a_worker_asks_for_more_short_tasks_while_some_are_left);
+	tcase_add_test(tests, a_worker_asks_for_more_while_the_last_of_three_is_left);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -130,6 +130,28 @@ void kill_journal(void)
 	}
 }
 
+/* ---- a command that waits ---- */
+
+static void journal_case_gate(char *ret, size_t size)
+{
+	scratch_path(&host, "gate", ret, size);
+}
+
+void open_gate(void)
+{
+	char path[PATH_BYTES];
+	scratch_write(&host, "gate", "", 0, path, sizeof path);
+}
+
+void wait_line(char *line, size_t size, const char *then)
+{
+	char gate[PATH_BYTES], runs[PATH_BYTES];
+	journal_case_gate(gate, sizeof gate);
+	scratch_path(&host, "begun", runs, sizeof runs);
+	snprintf(line, size, "echo begun >> %s; until [ -e %s ]; do sleep 0.01; done; %s", runs,
+	    gate, then);
+}
+
 /* ---- the history ---- */
 
 char *history_line(const char *text)

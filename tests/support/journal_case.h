@@ -35,6 +35,10 @@ void history_settles(void);
 /* Waits until a field of plmctl status has this value. */
 void status_reaches(const char *key, unsigned number);
 
+/* A command that runs until open_gate(), and first adds a line to the scratch file `begun`. */
+void wait_line(char *line, size_t size, const char *then);
+void open_gate(void);
+
 /* The pid of the journal, a child of the manager. */
 pid_t journal_pid(void);
 void kill_journal(void); /* no error if no journal lives */

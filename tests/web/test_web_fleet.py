@@ -43,7 +43,7 @@ class FleetPage(unittest.TestCase):
         failed = ctl(cls.fleet, "submit", "--detach", "false").strip()
         ctl(cls.fleet, "wait", failed)
         ctl(cls.fleet, "submit", "--detach", "--needs", "never=1", "true")
-        cls.server = Server("none", "--fleet", cls.fleet.url)
+        cls.server = Server(None, "--fleet", cls.fleet.url)
         stack.callback(cls.server.end)
 
     def test_the_numbers_of_queue_and_hosts(self) -> None:
@@ -98,8 +98,15 @@ class FleetPage(unittest.TestCase):
         self.assertEqual(promtool("check", "metrics", text=scrape(self.server)[1]), "")
 
     def test_a_password_on_the_command_line_is_refused(self) -> None:
-        server = Server("none", "--fleet", "redis://:secret@127.0.0.1")
+        server = Server(None, "--fleet", "redis://:secret@127.0.0.1")
         self.assertEqual(server.end(), 64)
+
+    def test_a_name_means_a_runtime_whatever_the_variable_says(self) -> None:
+        with mock.patch.dict(os.environ, {"PLM_FLEET": self.fleet.url}):
+            server = Server("none")
+        self.addCleanup(server.end)
+        self.assertNotIn("plm_fleet_up", scrape(server)[1])
+        self.assertEqual(Server("none", "--fleet", self.fleet.url).end(), 64)
 
 
 @unittest.skipUnless(SERVER, "no Redis on this machine (apt-get install redis-tools)")
@@ -110,7 +117,7 @@ class Away(unittest.TestCase):
         fleet = Fleet()
         self.addCleanup(fleet.end)
         with mock.patch.dict(os.environ, {"PLM_FLEET": fleet.url}):
-            server = Server("none")
+            server = Server(None)
         self.addCleanup(server.end)
         status, _, body = server.ask("/healthz")
         self.assertEqual(status, 503)
@@ -129,7 +136,7 @@ class Away(unittest.TestCase):
     def test_a_host_that_left_is_down(self) -> None:
         fleet = Fleet()
         self.addCleanup(fleet.end)
-        server = Server("none", "--fleet", fleet.url)
+        server = Server(None, "--fleet", fleet.url)
         self.addCleanup(server.end)
         with runtime("web-fleet-left", "--fleet", fleet.url, python=None):
             until(lambda: server.ask("/healthz")[0] == 200, "the host is up")

@@ -38,7 +38,7 @@ class FleetPage(unittest.TestCase):
         self.complaints: list[str] = []
         fleet = Fleet()
         self.addCleanup(fleet.end)
-        server = Server("none", "--fleet", fleet.url)
+        server = Server(None, "--fleet", fleet.url)
         self.addCleanup(server.end)
         with runtime("web-fleet-page", "--fleet", fleet.url, python=None) as name:
             until(lambda: ctl(fleet, "hosts").count(" up ") == 1, "the host is up")

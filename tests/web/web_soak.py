@@ -26,7 +26,7 @@ LIMIT = 20.0
 
 
 def take_minute(live: Live, server: Server) -> tuple[float, float, float]:
-    """Frames for a minute: median of tasks a second, share of a core in percent, highest resident MiB."""
+    """Frames for a minute: median of tasks a second, per cent of a core, most resident MiB."""
     pid = server.process.pid
     began, used = time.perf_counter(), seconds_of(pid)
     rates, resident = [], 0.0

@@ -57,9 +57,14 @@ class Server:
     """A plmweb that listens on a free port, or on a unix socket."""
 
     def __init__(
-        self, name: str, *options: str, listen: str = "127.0.0.1:0", under: Sequence[str] = ()
+        self,
+        name: str | None,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        under: Sequence[str] = (),
     ) -> None:
-        words = [*under, str(PROGRAMS / "plmweb"), "--name", name, "--listen", listen, *options]
+        named = ["--name", name] if name else []  # a fleet has none
+        words = [*under, str(PROGRAMS / "plmweb"), *named, "--listen", listen, *options]
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
         )
