@@ -42,6 +42,44 @@ int fleet_call(struct context *context, const struct task_request *call);
 /* Puts what a descriptor has to say into the queue, and prints the reference. */
 int fleet_put(struct context *context, int fd, const char *path);
 
+/* ---- many tasks under way: map ---- */
+
+enum fleet_action {
+	FLEET_CANCEL,
+	FLEET_REQUEUE,
+	FLEET_RETRY,
+	FLEET_MOVE, /* to todo: failed tasks are retried, running ones requeued */
+	FLEET_FORGET
+};
+
+struct fleet_outcome { /* texts are valid until fleet_end_f() returns */
+	plm_ref ref;
+	int state; /* PLM_STATE_DONE, _FAILED or _CANCELLED */
+	plm_failure failure;
+	uint32_t attempt;
+	uint64_t began_ms, run_us; /* 0: not asked for */
+	const char *text[2];       /* stdout, stderr */
+	uint64_t bytes[2];
+};
+/* 0, or -errno with a why, which ends the call. */
+typedef int fleet_end_f(void *argument, const struct fleet_outcome *end);
+
+/* Before the first fleet_add(): the ends of all tasks added later are told. *ret_workers: of the
+ * hosts that are up. EXIT_FINE, or an exit code after a message. */
+int fleet_ends_open(struct context *context, unsigned *ret_workers);
+int fleet_ends_fd(const struct context *context); /* readable when ends are told; -1: none */
+/* Connects anew after -ENOTCONN. 0 or -errno with a why. */
+int fleet_ends_reopen(struct context *context);
+/* Calls end() for each task that was told to have ended, without waiting. times: also asks for
+ * began_ms and run_us, a round trip for each task. Returns how many, or -errno with a why. */
+int fleet_ends_hear(struct context *context, bool times, fleet_end_f *end, void *argument);
+/* The same for those of n tasks that have ended, because a message may have been lost. */
+int fleet_ends_look(struct context *context, const plm_ref *refs, size_t n, bool times,
+    fleet_end_f *end, void *argument);
+/* FLEET_CANCEL or FLEET_FORGET for n tasks, without a message. 0 or -errno with a why. */
+int fleet_act_quietly(
+    struct context *context, const plm_ref *refs, size_t n, enum fleet_action action);
+
 /* ---- tasks that are there ---- */
 
 int fleet_select(struct context *context, const struct task_filter *filter, struct selection *ret);
@@ -52,13 +90,6 @@ int fleet_await_all(struct context *context, const struct selection *s);
 int fleet_get(struct context *context, plm_ref ref, const char *path);
 int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
 
-enum fleet_action {
-	FLEET_CANCEL,
-	FLEET_REQUEUE,
-	FLEET_RETRY,
-	FLEET_MOVE, /* to todo: failed tasks are retried, running ones requeued */
-	FLEET_FORGET
-};
 int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
 int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
 int fleet_info(struct context *context, const plm_ref *refs, size_t n);

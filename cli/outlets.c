@@ -115,6 +115,18 @@ void outlets_close(struct outlets *o)
 	o->idle = NULL;
 }
 
+int outlet_fill(const struct outlet *outlet, int stream, const char *data, uint64_t length)
+{
+	for (uint64_t at = 0; at < length;) {
+		ssize_t n = pwrite(outlet->fd[stream - 1], data + at, length - at, (off_t)at);
+		if (n < 0 && errno != EINTR)
+			return why(-errno, "writing the output of a command into a file in %s: %s",
+			    outlet->home->directory, strerror(errno));
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	return 0;
+}
+
 uint64_t outlet_bytes(const struct outlet *outlet, int stream)
 {
 	struct stat st;

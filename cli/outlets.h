@@ -36,6 +36,8 @@ int outlet_take(struct outlets *o, struct outlet **ret);
 void outlet_give(struct outlet *outlet, bool again);
 void outlets_close(struct outlets *o);
 
+/* Writes a whole stream, which was empty. 0, or -errno with a why. */
+int outlet_fill(const struct outlet *outlet, int stream, const char *data, uint64_t length);
 uint64_t outlet_bytes(const struct outlet *outlet, int stream);
 /* The next piece of stream 1 or 2 from a byte on. 0: the end; -errno with a why. */
 ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char *ret, size_t size);

@@ -28,6 +28,8 @@ int fleet_each(
 /* What became of a task, with its value, wherever that is. await: waits for the end first, also for
  * a lost value to be made again. Errors as of fleet_await(), and -ENODATA. */
 int fleet_result(struct context *context, uint64_t id, bool await, struct engine_result *ret);
+/* Gives back the memory of a value that another host had; the end of plmctl does, too. */
+void fleet_result_free(struct engine_result *result);
 
 /* Waits for tasks: calls `ended` for each, once, and stops when `ended` says so. 0, -ETIMEDOUT,
  * -EINTR, or an error of engine.h. */

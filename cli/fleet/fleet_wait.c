@@ -341,14 +341,21 @@ static int fleet_wait_fetch(struct context *context, uint64_t id, struct engine_
 		    (unsigned long long)far.bytes, spool_directory());
 	const struct far_ways ways = { fleet_wait_place, fleet_wait_remake, context->engine };
 	int r = far_fetch(&ways, id, &far, memory);
+	if (r == 0) /* the questions about the place took the place of the texts */
+		r = engine_result(context->engine, id, result);
+	result->far = far;
+	result->value = memory;
+	result->value_bytes = far.bytes;
 	if (r < 0)
-		munmap(memory, far.bytes);
-	*result = (struct engine_result){ .state = ENGINE_DONE,
-		.attempt = result->attempt,
-		.message = "",
-		.value = memory,
-		.value_bytes = far.bytes };
+		fleet_result_free(result);
 	return r;
+}
+
+void fleet_result_free(struct engine_result *result)
+{
+	if (result->far.ref.id && result->value)
+		munmap((void *)(uintptr_t)result->value, result->far.bytes);
+	result->value = NULL;
 }
 
 int fleet_result(struct context *context, uint64_t id, bool await, struct engine_result *ret)

@@ -9,6 +9,7 @@
 #include "base/why.h"
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
+#include "cli/map/map_fleet.h"
 #include "cli/map/map_pipe_options.h"
 #include "cli/map/map_word_options.h"
 #include "cli/shell_line.h"
@@ -354,6 +355,8 @@ static void map_check_plan(const struct context *context, struct map_plan *plan)
 		    "--out is not for map: --results DIR writes the output of its "
 		    "jobs to files");
 	map_pipe_settle(context, plan);
+	if (context->fleet)
+		map_fleet_check(context, plan);
 	command_objects_check(context, &plan->request);
 	if (plan->request.options.input && map_is_stdin(plan->request.options.input) &&
 	    map_reads_stdin(&plan->inputs))
@@ -440,7 +443,9 @@ const struct command cmd_map = {
 	    "are quoted; so is a COMMAND that begins with a function exported by bash (for bash).\n"
 	    "Without a COMMAND each input is such a line. --json prints an object for each job,\n"
 	    "with its output.\n"
-	    "With --pipe the inputs are no words: each job reads a block of stdin.\n",
+	    "With --pipe the inputs are no words: each job reads a block of stdin.\n"
+	    "With --fleet URL the jobs run on the hosts of a fleet, in their environment. Options\n"
+	    "about this machine (--pipe, --line-buffer, --load, --memfree, --nice) are refused.\n",
 	.options = { rows, map_word_rows, map_pipe_rows, command_object_rows, command_rows,
 	    task_rows },
 	.notes = TASK_TIMES_HELP
@@ -450,6 +455,7 @@ const struct command cmd_map = {
 	"Exit code: how many jobs failed, up to 100, and 101 for more; with --halt\n"
 	"...,fail=1 that of the failed job, with N% the percentage of failed jobs; 124\n"
 	"--timeout ran out, 128+N ended by signal N, 69 the runtime is gone.\n",
+	.fleet = true,
 	.options_end_at_operand = true,
 	.run = map_run_map,
 };

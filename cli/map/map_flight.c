@@ -8,10 +8,12 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "cli/fleet_door.h"
+#include "cli/map/map_fleet.h"
 #include "cli/map/map_signals.h"
 
 enum {
-	BATCH = 256,      /* jobs in one submission; drops are gathered to as many */
+	BATCH = FLIGHT_BATCH,
 	AHEAD_US = 20000, /* of work that may be queued for each worker */
 	AHEAD_MAX = 512,
 	END_LOOK_MS = 100,  /* between two looks for a signal, while cancelled jobs end */
@@ -66,6 +68,8 @@ struct batch { /* of jobs in one submission */
 	struct job *job[BATCH];
 	size_t jobs, words[BATCH]; /* of each job */
 	plm_command *command[BATCH];
+	const char *label[BATCH]; /* of a fleet */
+	char *own_label[BATCH];   /* NULL: the label of all jobs */
 };
 
 /* Appends the words of all jobs to one buffer. Pointers into the buffer are made afterwards,
@@ -75,6 +79,7 @@ static void flight_write_words(struct flight *f, struct job *jobs, struct batch 
 	f->words.length = ret->jobs = 0;
 	for (; jobs && ret->jobs < BATCH; jobs = jobs->next) {
 		ret->command[ret->jobs] = NULL;
+		ret->own_label[ret->jobs] = NULL;
 		ret->job[ret->jobs] = jobs;
 		ret->words[ret->jobs++] = template_words(f->template, jobs, &f->words);
 	}
@@ -89,19 +94,25 @@ static int flight_make_commands(struct flight *f, struct batch *b)
 				  : 0;
 		if (r < 0)
 			return r;
+		const char *label = f->varied ? varied_label(f->varied) : NULL;
+		b->own_label[i] = label ? strdup(label) : NULL;
+		b->label[i] = label ? b->own_label[i] : f->request->options.label;
 	}
 	return 0;
 }
 
 static void flight_free_commands(const struct flight *f, struct batch *b)
 {
-	for (size_t i = 0; i < b->jobs && f->varied; i++)
+	for (size_t i = 0; i < b->jobs && f->varied; i++) {
 		plm_command_free(f->context->rt, &b->command[i]);
+		free(b->own_label[i]);
+	}
 }
 
 static const plm_task *flight_make_tasks(struct flight *f, const struct batch *b)
 {
 	size_t words = 0, args = 0, done = 0;
+	bool fleet = f->context->fleet; /* whose hosts cannot write into our files */
 	for (size_t i = 0; i < b->jobs; i++) {
 		words += b->words[i];
 		args += plm_command_nargs(b->command[i], b->words[i]);
@@ -118,9 +129,9 @@ static const plm_task *flight_make_tasks(struct flight *f, const struct batch *b
 		word[i] = at;
 	for (size_t i = 0; i < b->jobs; done += b->words[i++]) {
 		tasks[i] = f->request->task.task;
-		plm_command_task(b->command[i], word + done, b->words[i], &b->job[i]->outlet->named,
-		    arg, &tasks[i]);
-		tasks[i].flags |= PLM_TIED;
+		plm_command_task(b->command[i], word + done, b->words[i],
+		    fleet ? NULL : &b->job[i]->outlet->named, arg, &tasks[i]);
+		tasks[i].flags |= fleet ? 0 : PLM_TIED;
 		arg += plm_command_nargs(b->command[i], b->words[i]);
 	}
 	return tasks;
@@ -132,6 +143,19 @@ static void flight_take_references(struct flight *f, struct job *job, const plm_
 	memcpy(job->ref, refs, sizeof job->ref);
 	f->job[f->jobs] = job;
 	f->ref[f->jobs++] = job->ref[0];
+}
+
+static int flight_hand_over(struct flight *f, const struct batch *b, plm_ref *refs)
+{
+	const plm_task *tasks = flight_make_tasks(f, b);
+	const struct map_fleet_batch batch = { .task = tasks,
+		.word = (void *)f->starts.data,
+		.words = b->words,
+		.label = b->label,
+		.n = b->jobs };
+	memset(refs, 0, PLM_COMMAND_RESULTS * b->jobs * sizeof *refs);
+	return f->context->fleet ? map_fleet_submit(f, &batch, refs)
+				 : plm_submit_many(f->context->rt, tasks, b->jobs, refs);
 }
 
 /* Submits a batch. Jobs behind a refused job are refused as well, which keeps the order. */
@@ -146,7 +170,7 @@ static int flight_submit_batch(struct flight *f, struct job **jobs)
 	int r = full ? 0 : flight_make_commands(f, &b);
 	bool made = !full && r == 0;
 	if (made)
-		r = plm_submit_many(f->context->rt, flight_make_tasks(f, &b), b.jobs, refs);
+		r = flight_hand_over(f, &b, refs);
 	flight_free_commands(f, &b);
 	for (size_t i = 0; i < b.jobs; i++) {
 		full = full || !made || refs[PLM_COMMAND_RESULTS * i].id == 0;
@@ -155,7 +179,7 @@ static int flight_submit_batch(struct flight *f, struct job **jobs)
 		else
 			flight_take_references(f, b.job[i], refs + PLM_COMMAND_RESULTS * i);
 	}
-	return r == -ENOSPC && made ? 0 : r;
+	return r == -ENOSPC && made && !f->context->fleet ? 0 : r;
 }
 
 int flight_submit(struct flight *f, struct job *jobs)
@@ -187,13 +211,18 @@ size_t flight_count(const struct flight *f)
 
 static void flight_drop_gathered(struct flight *f)
 {
-	plm_drop_many(f->context->rt, f->drop, f->drops);
+	if (f->context->fleet && !f->away) /* what is not forgotten goes after the time to keep */
+		fleet_act_quietly(f->context, f->drop, f->drops, FLEET_FORGET);
+	if (!f->context->fleet)
+		plm_drop_many(f->context->rt, f->drop, f->drops);
 	f->drops = 0;
 }
 
 size_t flight_ahead(const struct flight *f, unsigned workers)
 {
 	uint64_t each_us = f->average_us;
+	if (f->context->fleet)
+		return AHEAD_MAX; /* hosts may join, and the way to a host takes a while */
 	if (each_us == 0 || each_us >= AHEAD_US)
 		return 0;
 	uint64_t ahead = (uint64_t)AHEAD_US * workers / each_us;
@@ -226,7 +255,7 @@ static int flight_wait_for_anything(struct flight *f, const struct flight_wake *
 /* Inside of a task the whole loop counts as one wait, however often map wakes in between. */
 static void flight_tell_waiting(struct flight *f, bool waits)
 {
-	if (waits == f->waits)
+	if (waits == f->waits || f->context->fleet)
 		return;
 	f->waits = waits;
 	if (waits)
@@ -239,6 +268,8 @@ int flight_wait(struct flight *f, const struct flight_wake *wake)
 {
 	if (f->drops)
 		flight_drop_gathered(f);
+	if (f->context->fleet)
+		return map_fleet_wait(f, wake);
 	flight_tell_waiting(f, f->jobs || f->refused);
 	bool learning = f->settled_fd < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
 	bool busy = f->jobs > 0 && (learning || f->jobs > wake->workers);
@@ -264,7 +295,7 @@ static int flight_take_ready(struct flight *f, struct job **ret)
 			f->ref[stay++] = f->ref[i];
 			continue;
 		}
-		int code = job_take_end(f->context, job);
+		int code = f->context->fleet ? EXIT_FINE : job_take_end(f->context, job);
 		if (code != EXIT_FINE)
 			return code;
 		flight_learn(f, job->run_us);
@@ -280,8 +311,12 @@ int flight_collect(struct flight *f, struct job **ret)
 {
 	size_t before = f->jobs;
 	*ret = NULL;
-	int r = plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
+	bool fleet = f->context->fleet;
+	int r = fleet ? f->jobs ? map_fleet_collect(f) : 0
+		      : plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
 	int code = r < 0 ? failed(r, "map") : f->jobs ? flight_take_ready(f, ret) : EXIT_FINE;
+	if (fleet)
+		return code;
 	if (code == EXIT_FINE && before == f->jobs)
 		r = plm_alive(f->context->rt);
 	if (code == EXIT_FINE && r == 0)
@@ -303,9 +338,10 @@ void flight_cancel_late(struct flight *f, uint64_t limit_ms)
 
 void flight_drop(struct flight *f, struct job *job)
 {
-	for (int i = 0; i < PLM_COMMAND_RESULTS && job->ref[0].id; i++)
+	int results = f->context->fleet ? 1 : PLM_COMMAND_RESULTS;
+	for (int i = 0; i < results && job->ref[0].id; i++)
 		f->drop[f->drops++] = job->ref[i];
-	if (f->drops == PLM_COMMAND_RESULTS * BATCH)
+	if (f->drops + PLM_COMMAND_RESULTS > PLM_COMMAND_RESULTS * BATCH)
 		flight_drop_gathered(f);
 	job_free(job);
 }
@@ -333,9 +369,12 @@ static void flight_await_ends(struct flight *f)
 
 void flight_cancel(struct flight *f)
 {
-	for (size_t i = 0; i < f->jobs; i++)
+	if (f->context->fleet && f->jobs)
+		map_fleet_cancel(f);
+	for (size_t i = 0; i < f->jobs && !f->context->fleet; i++)
 		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
-	flight_await_ends(f);
+	if (!f->context->fleet)
+		flight_await_ends(f);
 	for (size_t i = 0; i < f->jobs; i++)
 		flight_drop(f, f->job[i]);
 	f->jobs = 0;

@@ -4,6 +4,8 @@
  * The loop waits in one of two ways. Short jobs are submitted ahead of the workers, and the
  * loop sleeps until a job in the middle of the queue is settled: one wake for many jobs. With
  * long jobs the loop polls a descriptor together with the input and the signals.
+ *
+ * On a fleet the same steps are those of map_fleet.h.
  * Who: one thread. */
 #ifndef PLM_CLI_MAP_FLIGHT_H
 #define PLM_CLI_MAP_FLIGHT_H
@@ -12,6 +14,8 @@
 #include "cli/map/map_job.h"
 #include "cli/map/map_template.h"
 #include "cli/map/map_varied.h"
+
+enum { FLIGHT_BATCH = 256 }; /* jobs in one submission; drops are gathered to as many */
 
 struct flight {
 	struct context *context;
@@ -31,6 +35,10 @@ struct flight {
 	plm_ref *drop;
 	size_t drops;
 	bool waits; /* plm_wait_begin() was called */
+	/* of a fleet: */
+	bool wants_times; /* begin and run time of each job are shown */
+	bool away;        /* the engine cannot be reached */
+	uint64_t news_ns; /* when ends were last told */
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/why.h"
 #include "cli/command_view.h"
 
-enum { US_PER_MS = 1000, EXIT_CODES = 256 };
+enum { US_PER_MS = 1000, EXIT_CODES = 256, JOB_COPY_BYTES = 64 << 10 };
 
 struct job *job_make(const struct row *row, uint64_t number)
 {
@@ -32,6 +33,8 @@ void job_free(struct job *job)
 	outlet_give(job->outlet, job->ended_well);
 	block_give(job->block, job->ended_well);
 	free(job->message);
+	free(job->held[0]);
+	free(job->held[1]);
 	free(job);
 }
 
@@ -60,6 +63,27 @@ static void job_take_message(struct job *job, const plm_failure *f)
 		job->message = NULL;
 }
 
+static void job_take_own_failure(struct job *job, const plm_failure *f)
+{
+	if (job_begins_with(f->message, PLM_COMMAND_SAYS_EXIT)) {
+		job->exit_code = f->code;
+		return;
+	}
+	if (job_begins_with(f->message, PLM_COMMAND_SAYS_SIGNAL)) {
+		job->signal = f->code - PLM_COMMAND_SIGNALLED;
+		return;
+	}
+	job->message = strdup(f->message);
+	if (f->signal) {
+		job->signal = f->signal;
+	} else if (f->code == ETIMEDOUT) {
+		job->exit_code = JOB_KILLED;
+		job->signal = SIGTERM;
+	} else {
+		job->exit_code = f->code > 0 && f->code < EXIT_CODES ? f->code : EXIT_OURS;
+	}
+}
+
 static void job_take_failure(struct context *context, struct job *job)
 {
 	plm_failure f;
@@ -70,23 +94,15 @@ static void job_take_failure(struct context *context, struct job *job)
 		job_take_message(job, &f);
 		return;
 	}
-	if (job_begins_with(f.message, PLM_COMMAND_SAYS_EXIT)) {
-		job->exit_code = f.code;
-		return;
-	}
-	if (job_begins_with(f.message, PLM_COMMAND_SAYS_SIGNAL)) {
-		job->signal = f.code - PLM_COMMAND_SIGNALLED;
-		return;
-	}
-	job->message = strdup(f.message);
-	if (f.signal) {
-		job->signal = f.signal;
-	} else if (f.code == ETIMEDOUT) {
-		job->exit_code = JOB_KILLED;
-		job->signal = SIGTERM;
-	} else {
-		job->exit_code = f.code > 0 && f.code < EXIT_CODES ? f.code : EXIT_OURS;
-	}
+	job_take_own_failure(job, &f);
+}
+
+static void job_take_cancel(struct job *job)
+{
+	job->exit_code = JOB_KILLED;
+	job->signal = SIGTERM;
+	job->message = strdup(
+	    job->late ? "ran longer than --timeout allows of the median" : "it was cancelled");
 }
 
 /* Without a log (the store had no room), an outlet with bytes is the output. */
@@ -135,16 +151,53 @@ int job_take_end(struct context *context, struct job *job)
 	if (v.state == PLM_STATE_FAILED)
 		job_take_failure(context, job);
 	bool ending = job->late && v.state != PLM_STATE_DONE && v.state != PLM_STATE_FAILED;
-	if (v.state == PLM_STATE_CANCELLED || ending) {
-		job->exit_code = JOB_KILLED;
-		job->signal = SIGTERM;
-		job->message = strdup(job->late ? "ran longer than --timeout allows of the median"
-						: "it was cancelled");
-	}
+	if (v.state == PLM_STATE_CANCELLED || ending)
+		job_take_cancel(job);
 	job_take_output(job, &v);
 	block_give(job->block, job->ended_well); /* free for another job, as the outlet */
 	job->block = NULL;
 	return EXIT_FINE;
+}
+
+/* ---- of a fleet ---- */
+
+/* What a fleet tells is gone after the call: short output is copied, long output is written into
+ * the outlet. */
+static int job_copy_stream(struct job *job, int stream, const char *text, uint64_t bytes)
+{
+	*(stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes) = bytes;
+	if (bytes > JOB_COPY_BYTES) {
+		job->in_file[stream - 1] = true;
+		return outlet_fill(job->outlet, stream, text, bytes);
+	}
+	char *copy = bytes ? malloc(bytes) : NULL;
+	if (bytes && !copy)
+		return why(-ENOMEM, "no memory for the output of a job");
+	if (copy)
+		memcpy(copy, text, bytes);
+	job->held[stream - 1] = copy;
+	*(stream == STDOUT_FILENO ? &job->out : &job->err) = copy;
+	return 0;
+}
+
+int job_take_fleet_end(struct job *job, const struct fleet_outcome *end)
+{
+	job->attempt = end->attempt;
+	job->begin_ms = end->began_ms ? end->began_ms : job->submit_ms;
+	job->run_us = end->run_us;
+	job->ended_well = true; /* no worker writes into our files */
+	if (end->state == PLM_STATE_FAILED)
+		job_take_own_failure(job, &end->failure);
+	if (end->state == PLM_STATE_CANCELLED)
+		job_take_cancel(job);
+	int r = 0;
+	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO && r == 0; stream++)
+		r = job_copy_stream(job, stream, end->text[stream - 1], end->bytes[stream - 1]);
+	if (job->in_file[0] || job->in_file[1])
+		return r;
+	outlet_give(job->outlet, true);
+	job->outlet = NULL;
+	return r;
 }
 
 uint64_t job_held_bytes(const struct job *job)

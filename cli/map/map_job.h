@@ -4,6 +4,7 @@
 #define PLM_CLI_MAP_JOB_H
 
 #include "cli/ctl_command.h"
+#include "cli/fleet_door.h"
 #include "cli/map/map_pipe.h"
 #include "cli/map/map_sources.h"
 #include "cli/outlets.h"
@@ -29,6 +30,7 @@ struct job {
 	struct outlet *outlet; /* NULL: none, or given back */
 	bool in_file[2];       /* stdout, stderr are in the outlet, not in the runtime */
 	char *message;         /* for an end that the command cannot report itself; or NULL */
+	char *held[2];         /* memory of stdout, stderr of a task of a fleet; or NULL */
 	struct {               /* stdout and stderr while the job ran: map_live.h */
 		int fd;        /* -1: none */
 		uint32_t attempt;
@@ -47,7 +49,9 @@ void job_free(struct job *job);
 
 /* Reads the end of a settled job. EXIT_FINE, or an exit code after a message. */
 int job_take_end(struct context *context, struct job *job);
-/* Bytes of output in the runtime. */
+/* The same for a task of a fleet; long output goes to the outlet. 0, or -errno with a why. */
+int job_take_fleet_end(struct job *job, const struct fleet_outcome *end);
+/* Bytes of output in the runtime, or in memory. */
 uint64_t job_held_bytes(const struct job *job);
 /* The next piece of stream 1 or 2 from a byte on, in place or in the buffer. Returns the length; 0:
  * the end; -errno with a why. */

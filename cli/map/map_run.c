@@ -13,6 +13,7 @@
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/map/map_feed.h"
+#include "cli/map/map_fleet.h"
 #include "cli/map/map_flight.h"
 #include "cli/map/map_live.h"
 #include "cli/map/map_order.h"
@@ -26,6 +27,7 @@
 enum {
 	PRIVATE_JOBS_MAX = 250,            /* for --jobs 0, which asks for as many as possible */
 	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* for --jobs N */
+	FLEET_JOBS_MAX = 4096,             /* in the queue of a fleet at once */
 	LOAD_PAUSE_MS = 10,                /* until a started job counts in the load */
 	PERCENT = 100,
 	HOW_BYTES = 64,
@@ -424,9 +426,8 @@ static int map_run_dry(struct map *m)
 	return code == EXIT_FINE ? map_run_write_out(m) : code;
 }
 
-static int run_jobs(struct map *m, struct command_request *request)
+static int map_run_ready(struct map *m, struct command_request *request, plm_status *ret)
 {
-	plm_status status;
 	request->options.outlet = true;
 	int code = command_stdin_take(m->context, request, false);
 	if (code == EXIT_FINE)
@@ -439,21 +440,42 @@ static int run_jobs(struct map *m, struct command_request *request)
 		code = command_request_share(m->context, request);
 	if (code != EXIT_FINE)
 		return code;
-	int r = plm_status_get(m->context->rt, &status);
+	int r = plm_status_get(m->context->rt, ret);
 	if (r < 0)
 		return failed(r, "map");
-	r = outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of a private runtime */
+	plm_patience(m->context->rt, 0); /* a signal would have to wait, too */
+	return EXIT_FINE;
+}
+
+static int map_run_ready_fleet(struct map *m, struct command_request *request, plm_status *ret)
+{
+	int code = map_fleet_ready(m->context, request, &m->workers);
+	unsigned asked = map_run_jobs_of(&m->plan->jobs, m->workers);
+	m->jobs = asked == 0 || asked > FLEET_JOBS_MAX ? FLEET_JOBS_MAX : asked;
+	*ret = map_fleet_room();
+	return code;
+}
+
+static int run_jobs(struct map *m, struct command_request *request)
+{
+	plm_status status;
+	int code = m->context->fleet ? map_run_ready_fleet(m, request, &status)
+				     : map_run_ready(m, request, &status);
+	if (code != EXIT_FINE)
+		return code;
+	int r =
+	    outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of a private runtime */
 	if (r < 0)
 		return failed(r, "map"), EXIT_INPUT;
 	code = map_run_open_pipe(m);
 	if (code != EXIT_FINE)
 		return outlets_close(&m->outlets), code;
-	plm_patience(m->context->rt, 0); /* a signal would have to wait, too */
 	order_open(&m->order, m->plan->keep_order, &status,
 	    template_wants_places(m->template) || varied_wants_places(m->varied) ? m->jobs : 0);
 	m->feed.jobs = m->jobs;
 	m->pace = m->plan->pace;
 	flight_begin(&m->flight, m->context, request, m->template, m->varied);
+	m->flight.wants_times = m->joblog || m->context->json;
 	if (m->plan->bar)
 		progress_begin(&m->progress);
 	code = map_run_loop(m);

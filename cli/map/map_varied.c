@@ -107,7 +107,7 @@ static int varied_reference(
 {
 	if (word[0] != '@' || plm_ref_parse(word, ret) < 0)
 		return why(-EINVAL, "%s wants @REF for each job, not \"%s\"", option, word);
-	int r = plm_hold(context->rt, *ret);
+	int r = context->fleet ? 0 : plm_hold(context->rt, *ret);
 	return r < 0 ? why(r, "%s %s: %s", option, word, plm_why()) : 0;
 }
 
@@ -158,6 +158,11 @@ static void varied_write_texts(struct varied *v, const struct job *job)
 			template_plain(v->template[i], job, &v -> text);
 		text_byte(&v->text, 0);
 	}
+}
+
+const char *varied_label(const struct varied *v)
+{
+	return v->request->options.label ? v->text.data + v->begin[VARIED_LABEL] : NULL;
 }
 
 int varied_command(

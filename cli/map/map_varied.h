@@ -20,10 +20,13 @@ int varied_make(struct varied **ret, const struct command_request *request, cons
 bool varied_takes_value(const struct varied *v);
 /* Is {%} in an option? v may be NULL. */
 bool varied_wants_places(const struct varied *v);
-/* The command of a job, for the caller to free. Holds futures named by the job. 0, or -errno with a
+/* The command of a job, for the caller to free. Holds futures named by the job, which
+ * on a fleet stay by themselves. 0, or -errno with a
  * why. */
 int varied_command(
     struct varied *v, struct context *context, const struct job *job, plm_command **ret);
+/* --label of the job whose command was made last, until the next one; NULL: none. */
+const char *varied_label(const struct varied *v);
 void varied_free(struct varied *v);
 
 #endif

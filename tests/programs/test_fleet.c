@@ -385,7 +385,6 @@ END_TEST
 START_TEST(what_a_fleet_cannot_do_is_refused_in_words)
 {
 	fleet_host_up(0, "1");
-	REFUSED(64, "map is about one runtime", "map", "echo");
 	REFUSED(64, "on the machine of a host", "topology");
 	REFUSED(64, "plmctl drain HOST", "pause");
 	REFUSED(64, "plmctl close HOST", "stop");
