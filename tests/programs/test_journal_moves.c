@@ -43,15 +43,16 @@ static void write_all(void)
 	free(ctl_expect(&host, 0, "history"));
 }
 
-/* The only worker is kept by a gate, also after a boot. The journal writes each move after the
- * task, and must not start a parked task when it queues the task again. */
+/* The only worker is kept by a gate, also after a boot: the gate has the highest priority. The
+ * journal writes each move after the task, and must not start a parked task when it queues the task
+ * again. */
 START_TEST(what_a_person_moved_stands_there_after_each_boot)
 {
 	char line[LINE_BYTES];
 	char *task[6];
 	journal_boot("--workers", "1", );
 	wait_line(line, sizeof line, "true gate");
-	free(keep("--crash-retries", "9", "--shell", line));
+	free(keep("--priority", "9", "--crash-retries", "9", "--shell", line));
 	char *later = keep("--after-any", "last", "true later");
 	for (int i = 0; i < 6; i++)
 		task[i] = keep_order((const char *[]){ "a", "b", "c", "d", "e", "f" }[i]);
