@@ -8,7 +8,7 @@ $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 
 # A fleet is measured by the verbs of its engine.
 $(B)/bench/fleet: $(call objects,$(call sources,fleet))
-$(B)/bench/fleet: LIBS += -lhiredis
+$(B)/bench/fleet: LIBS += -lhiredis -lsodium
 
 # The scheduler itself, and the tables, on a stage without a runtime around them.
 $(B)/bench/place $(B)/bench/locks: $(call objects,tests/support/stage.c) $(ROLES) $(MACHINE)
@@ -47,7 +47,7 @@ $(PEERS)/plm_runtime: $(B)/bench/peers/plm_runtime.o $(PEER_LIB) $(BENCH_LIB) $(
 	$(LINK)
 $(PEERS)/plm_fleet: $(B)/bench/peers/plm_fleet.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE) \
 	$(call objects,$(call sources,fleet))
-	$(LINK) -lhiredis
+	$(LINK) -lhiredis -lsodium
 $(PEERS)/redis_list: $(B)/bench/peers/redis_list.o $(PEER_LIB)
 	$(LINK) -lhiredis
 $(PEERS)/gearman: $(B)/bench/peers/gearman.o $(PEER_LIB)
