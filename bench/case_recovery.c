@@ -247,7 +247,7 @@ static int manager_body(struct runtime *runtime, void *context)
 		tasks[i].function = "probe.noop";
 	h->runtime = runtime;
 	h->flow = (struct flow){ runtime->client, tasks, FLOW_BATCH, FLOW_TASKS, 1, false };
-	h->trip = (struct trip){ runtime->client, 0, TRIPS };
+	h->trip = (struct trip){ runtime->client, 0, TRIPS, 1 };
 	int r = manager_rows(h);
 	free(tasks);
 	return r;

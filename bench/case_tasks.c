@@ -114,8 +114,8 @@ static int trip_body(struct runtime *runtime, void *context)
 	unsigned idle = bench_choose(bench, 400, 200), hot = bench_choose(bench, 4000, 2000);
 	struct hop_limit hop_idle = { .members = 3, .pause_us = 1000, .samples = idle, .turns = 1 };
 	struct hop_limit hop_hot = { .members = 3, .samples = hot, .turns = 1 };
-	struct trip trip_idle = { runtime->client, 1000, idle };
-	struct trip trip_hot = { runtime->client, 0, hot };
+	struct trip trip_idle = { runtime->client, 1000, idle, 1 };
+	struct trip trip_hot = { runtime->client, 0, hot, 1 };
 	struct series series[] = {
 		SERIES("bare three hops, from idle", limit_hop, &hop_idle),
 		SERIES("task, from idle", round_trip, &trip_idle),

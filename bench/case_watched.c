@@ -54,8 +54,8 @@ static int watched_body(struct runtime *runtime, void *context)
 		tasks[i].function = "probe.noop";
 	struct flow flow = { runtime->client, tasks, WATCHED_BATCH,
 		bench_choose(bench, 500000, 200000), 1, false };
-	struct trip idle = { runtime->client, 1000, bench_choose(bench, 400, 200) };
-	struct trip hot = { runtime->client, 0, bench_choose(bench, 8000, 4000) };
+	struct trip idle = { runtime->client, 1000, bench_choose(bench, 400, 200), 1 };
+	struct trip hot = { runtime->client, 0, bench_choose(bench, 1000, 500), 8 };
 	plm *client = runtime->client;
 	struct watched way[] = { { client, false, round_flow, &flow },
 		{ client, true, round_flow, &flow }, { client, false, round_trip, &hot },

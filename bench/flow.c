@@ -116,14 +116,20 @@ int round_trip(void *context, struct samples *ret)
 {
 	const struct trip *trip = context;
 	struct timespec pause = clock_timespec(trip->pause_us * (uint64_t)1000);
-	for (unsigned i = 0; i < trip->samples; i++) {
+	unsigned row = trip->row ? trip->row : 1;
+	double sum = 0;
+	for (unsigned i = 1; i <= trip->samples * row; i++) {
 		double ns;
 		if (trip->pause_us)
 			nanosleep(&pause, NULL);
 		int r = trip_once(trip->client, &ns);
 		if (r < 0)
 			return r;
-		samples_add(ret, ns);
+		sum += ns;
+		if (i % row)
+			continue;
+		samples_add(ret, sum / row);
+		sum = 0;
 	}
 	return 0;
 }

@@ -25,10 +25,12 @@ int flow_through(const struct flow *flow, plm_ref *refs);
  * series_in_turn(). */
 int round_flow(void *flow, struct samples *ret);
 
-/* One task after another; adds the ns from submit to value of each task. */
+/* One task after another; adds the ns from submit to value of each task, or the mean of so many
+ * tasks in a row, which is finer than a tick of the clock. */
 struct trip {
 	plm *client;
 	unsigned pause_us, samples; /* before each: 0: back to back */
+	unsigned row;               /* 0: one */
 };
 int round_trip(void *trip, struct samples *ret);
 
