@@ -22,7 +22,7 @@ explore() {
 	(
 		cd "$work/$name" || exit 1
 		spin ${2:+"$2"} -a "$source" &&
-			"${CC:-gcc}" -O2 -w -DSAFETY -DVECTORSZ=2048 -DMEMLIM=4000 -o pan pan.c &&
+			${CC:-gcc} -O2 -w -DSAFETY -DVECTORSZ=2048 -DMEMLIM=4000 -o pan pan.c &&
 			./pan -m1000000
 	) >"$log" 2>&1
 	grep -q 'errors:' "$log" && ! grep -q 'max search depth too small' "$log" && return 0
