@@ -185,7 +185,8 @@ static int tasks_find_all(struct context *context, const struct list *list, stru
 	while ((row = filter_next(&page)) != NULL)
 		if (!tasks_add_found(ret, list->sort, row))
 			return failed(-ENOMEM, "sorting");
-	qsort(ret->row, ret->n, sizeof *ret->row, tasks_compare);
+	if (ret->n)
+		qsort(ret->row, ret->n, sizeof *ret->row, tasks_compare);
 	return EXIT_FINE;
 }
 

@@ -26,8 +26,13 @@ static int submit_count(plm_fleet *fleet, plm_command *command, const char *file
 	int r = plm_command_task(command, words, 3, NULL, args, &task);
 	if (r < 0)
 		return complain(plm_why(), r);
-	r = plm_fleet_submit(fleet, &task, ret);
-	return r < 0 ? complain(file, r) : 0;
+	plm_ref results[PLM_COMMAND_RESULTS] = { PLM_NONE };
+	r = plm_fleet_submit(fleet, &task, results);
+	if (r < 0)
+		return complain(file, r);
+	plm_fleet_drop(fleet, results[1]); /* its stderr */
+	*ret = results[0];
+	return 0;
 }
 
 static int print_result(plm_fleet *fleet, plm_ref ref)

@@ -63,13 +63,14 @@ static plm_ref shell(plm_fleet *fleet, const char *line, unsigned retries)
 	plm_command *command;
 	plm_task task = { .retries = retries };
 	plm_arg args[16];
-	plm_ref ref;
+	plm_ref results[PLM_COMMAND_RESULTS];
 	ck_assert_int_eq(plm_command_make(&command, &options, NULL), 0);
 	ck_assert_uint_le(plm_command_nargs(command, 3), sizeof args / sizeof args[0]);
 	ck_assert_int_eq(plm_command_task(command, words, 3, NULL, args, &task), 0);
-	OK(plm_fleet_submit(fleet, &task, &ref));
+	OK(plm_fleet_submit(fleet, &task, results));
+	plm_fleet_drop(fleet, results[1]);
 	plm_command_free(NULL, &command);
-	return ref;
+	return results[0];
 }
 
 static const char *tasks_left(void)

@@ -21,7 +21,9 @@ START_TEST(a_frame_as_text_shows_the_queue_and_the_hosts)
 {
 	fleet_host_up(0, "2");
 	fleet_host_up(1, "1");
-	fleet_run(1, "wait", fleet_expect(0, "submit", "--detach", "false"));
+	char *failing = fleet_expect(0, "submit", "--detach", "false");
+	fleet_run(1, "wait", failing);
+	free(failing);
 	fleet_run(0, "submit", "--detach", "--needs", "never=1", "true");
 	frame();
 	screen_has("2 hosts");

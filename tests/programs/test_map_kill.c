@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,14 +70,28 @@ static bool kill_one(pid_t manager, bool scheduler, uint64_t *random)
 	return false;
 }
 
+static void pause_between(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * (long)NS_PER_MS }, NULL);
+}
+
+/* A runtime whose loader dies while it boots does not boot: that is no death of this test. */
+static void await_first_run(pid_t map)
+{
+	struct stat runs;
+	while (!has_ended(map) && (stat("runs", &runs) < 0 || runs.st_size == 0))
+		pause_between();
+}
+
 /* Kills members until the map has ended; returns the number of deaths. */
 static unsigned kill_members_of(pid_t map, uint64_t *random)
 {
 	pid_t manager = private_manager();
 	unsigned deaths = 0;
+	await_first_run(map);
 	for (unsigned i = 1; !has_ended(map); i++) {
 		deaths += kill_one(manager, i % SCHEDULER_EVERY == 0, random);
-		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * (long)NS_PER_MS }, NULL);
+		pause_between();
 	}
 	return deaths;
 }

@@ -111,7 +111,8 @@ struct engine_end played_end_of(const struct engine_claim *c, enum engine_ending
 {
 	static char values[PLAYED_MOST][24];
 	size_t number = c->id - (uint64_t)played.ids[0];
-	snprintf(values[number], sizeof values[0], "v%zu", number);
+	char *value = values[number % PLAYED_MOST];
+	snprintf(value, sizeof values[0], "v%zu", number);
 	return (struct engine_end){ .id = c->id,
 		.attempt = c->attempt,
 		.block = c->block,
@@ -119,8 +120,8 @@ struct engine_end played_end_of(const struct engine_claim *c, enum engine_ending
 		.kind = kind,
 		.message = kind == ENDING_DONE ? "" : "told by the test",
 		.code = kind == ENDING_DONE ? 0 : 7,
-		.value = values[number],
-		.value_bytes = kind == ENDING_DONE && number % 5 ? strlen(values[number]) : 0,
+		.value = value,
+		.value_bytes = kind == ENDING_DONE && number % 5 ? strlen(value) : 0,
 		.wall_us = number };
 }
 
