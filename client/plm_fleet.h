@@ -43,9 +43,10 @@ const char *plm_fleet_why(void);
 uint64_t plm_fleet_epoch(const plm_fleet *fleet);
 
 /* Submits tasks, up to 512 in one step of the engine. `ret` gets a reference for each result of
- * each task (of a command PLM_COMMAND_RESULTS, or more), and each is a hold of the handle. When the call returns 0, all tasks are accepted, as safe as Redis keeps its file. On an
- * error the tasks accepted so far stay, and the references of the others are PLM_NONE; after
- * -ENOTCONN the first of these may have been accepted all the same. -ENOSPC: Redis is full. */
+ * each task (of a command PLM_COMMAND_RESULTS, or more), and each is a hold of the handle. When the
+ * call returns 0, all tasks are accepted, as safe as Redis keeps its file. On an error the tasks
+ * accepted so far stay, and the references of the others are PLM_NONE; after -ENOTCONN the first of
+ * these may have been accepted all the same. -ENOSPC: Redis is full. */
 int plm_fleet_submit(plm_fleet *fleet, const plm_task *task, plm_ref *ret);
 int plm_fleet_submit_many(plm_fleet *fleet, const plm_task *tasks, size_t n, plm_ref *ret);
 
