@@ -37,7 +37,8 @@ static int hear_forget(struct plm_fleet *f)
 		pthread_mutex_lock(&f->hearing);
 		size_t n = f->forgets < LIBRARY_PAGE ? f->forgets : LIBRARY_PAGE;
 		f->forgets -= n;
-		memcpy(ids, f->forget + f->forgets, n * sizeof ids[0]);
+		for (size_t i = 0; i < n; i++)
+			ids[i] = f->forget[f->forgets + i];
 		pthread_mutex_unlock(&f->hearing);
 		int r = n ? engine_forget(f->ears, ids, n, forgotten) : 0;
 		if (r < 0 || n == 0)
