@@ -331,7 +331,14 @@ START_TEST(each_result_has_a_reference)
 		plm_fleet_release(&value);
 		plm_fleet_drop(fleet, refs[i]);
 	}
+	plm_fleet *other = connected();
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	while (plm_fleet_hold(other, refs[1]) == 0) { /* a handle forgets a little later */
+		plm_fleet_drop(other, refs[1]);
+		ck_assert_msg(clock_ns() < deadline, "the task is not forgotten");
+	}
 	FAILS(-ESTALE, "no such task", plm_fleet_hold(fleet, refs[1]));
+	plm_fleet_disconnect(&other);
 	plm_fleet_disconnect(&fleet);
 }
 END_TEST
