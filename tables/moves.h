@@ -6,7 +6,8 @@
  * Why by the scheduler: it alone frees records, so between its look at the task and its store of
  * the key no other life of the record can begin. Death: of the scheduler: the client asks again,
  * and the next scheduler obeys if the order still stands. Obeying twice is obeying once. Of the
- * client: the order is obeyed, or never read. Blocks: never. */
+ * client: the order is obeyed, or the next holder of the process slot begins without it
+ * (process_claim()). Blocks: never. */
 #ifndef PLM_MOVES_H
 #define PLM_MOVES_H
 

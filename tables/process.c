@@ -67,6 +67,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 		sh_poke(&p->waiter[i].awaiting, AWAITING_NOTHING);
 	sh_poke(&p->unclean, 0);
 	sh_poke(&p->watches, 0);
+	sh_poke(&p->move, 0); /* an order of the last holder is about another task */
 	sh_poke(&p->beat_ns, clock_coarse_ns());
 	sh_poke(&p->average_ns, 0);
 	sh_poke(&p->tasks_sleep, 0);

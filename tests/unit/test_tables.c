@@ -241,12 +241,14 @@ START_TEST(each_incarnation_of_a_slot_has_a_generation_of_its_own)
 	uint64_t word;
 	sh_store(&p->unclean, 1);
 	for (uint32_t generation = 1; generation < 4; generation++) {
+		sh_store(&p->move, 1); /* the last holder died before the scheduler obeyed */
 		ck_assert(process_claim(p, KIND_CLIENT, getpid(), "a command of a very long name"));
 		ck_assert(!process_claim(p, KIND_CLIENT, getpid(), "late"));
 		word = sh_load(&p->state);
 		ck_assert_uint_eq(process_generation(word), generation);
 		ck_assert_uint_eq(p->start_time, process_start_time(getpid()));
 		ck_assert_uint_eq(sh_load(&p->unclean), 0);
+		ck_assert_uint_eq(sh_load(&p->move), 0);
 		ck_assert_uint_lt(strlen(p->name), sizeof p->name);
 		ck_assert(process_step(p, &word, PROCESS_DEAD));
 		word = sh_load(&p->state);
