@@ -18,8 +18,8 @@
 # unittest of Python); without such lines the program counts as one check. The closing line is
 # `N passed, N failed`, the exit code 0 only if nothing failed. Lines that begin with "left out" (a
 # test that cannot run here) or "left behind" (tests/support/suite_watcher.h), and tests that
-# unittest skips, are repeated below the line of the program. A program may take $RUN_LIMIT_S (600)
-# seconds.
+# unittest skips, are repeated below the line of the program. What failed is told again above the
+# closing line, a line "failed: PROGRAM: WHAT" each. A program may take $RUN_LIMIT_S (600) seconds.
 set -u -m # -m: without job control the shell would let its children ignore SIGINT
 
 show='' jobs=$(($(nproc) + 2))
@@ -33,7 +33,7 @@ done
 logs=$1
 shift
 limit=${RUN_LIMIT_S:-600}
-passed=0 failed=0
+passed=0 failed=0 failures=''
 declare -A program_of=() began_at=()
 mkdir -p "$logs"
 touch "$logs/seconds"
@@ -88,6 +88,13 @@ count() { # LOG EXIT_CODE: sets good and bad
 	fi
 }
 
+what_failed() { # NAME LOG EXIT_CODE: lines of the Check library, of unittest, of sweeps; else the end
+	local lines
+	lines=$(grep -aE '^[^ :]+:[0-9]+:[FE]:|^(FAIL|ERROR): |(^| )(FAILED|FAIL)$' "$2" | head -n 10)
+	[ "$lines" ] || lines="exit code $3: $(tail -n 1 "$2")"
+	echo "failed: $1: ${lines//$'\n'/$'\n'failed: $1: }"
+}
+
 tell() { # PROGRAM EXIT_CODE MILLISECONDS
 	local name=${1##*/} log good bad
 	log=$(log_of "$1")
@@ -103,6 +110,7 @@ tell() { # PROGRAM EXIT_CODE MILLISECONDS
 		[ "$show" ] || rm -f "$log"
 		return
 	fi
+	failures+=$(what_failed "$name" "$log" "$2")$'\n'
 	[ "$2" -eq 124 ] && echo "    it did not end in $limit s"
 	[ "$show" ] || tail -n 40 "$log" | sed 's/^/    /'
 	echo "    exit code $2; the whole log: $log"
@@ -158,5 +166,6 @@ done
 awk '!($1 in seen) { seen[$1] = 1; print }' "$logs/seconds.new" "$logs/seconds" >"$logs/seconds.all"
 mv "$logs/seconds.all" "$logs/seconds"
 rm -f "$logs/seconds.new"
+printf %s "$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

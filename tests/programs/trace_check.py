@@ -8,7 +8,7 @@ the trace once; runs of a track nest; a flow leads from each run that made a val
 that took the value, each with a number of its own; a run is as long as the worker itself counted;
 failed, cancelled and returned runs carry their category. Both forms must tell the same. WORKERS
 holds the lines of `plmctl workers --json`, of a log that was on since the boot: each process has as
-many runs as it counted itself. Exit code 1 and a line for each finding.
+many runs as it counted itself; runs that ended to go elsewhere it does not count. Exit code 1 and a line for each finding.
 """
 
 import collections
@@ -24,6 +24,8 @@ NS = 1e9
 # A worker reads the clock once between two tasks; a run is at least a nanosecond long.
 GRAIN_NS = 2
 ENDS = ("done", "failed", "cancelled", "returned")
+# PLM_RETURN_MEMORY and PLM_RETURN_ASKED: the runtime took the attempt back.
+TAKEN_BACK = ("3", "4")
 
 Run = collections.namedtuple("Run", "task attempt track start end categories name")
 
@@ -48,7 +50,7 @@ class Events:
 
     def __init__(self, path, whole):
         self.started, self.counted, self.how = {}, {}, {}
-        self.edges, self.dead = [], set()
+        self.edges, self.dead, self.taken_back = [], set(), set()
         done, known = set(), set()
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -66,6 +68,8 @@ class Events:
                     self.how[key] = row["event"]
                     if row["event"] != "returned":
                         self.counted[key] = int(row["argument"])
+                    elif row["argument"] in TAKEN_BACK:
+                        self.taken_back.add(key)
                     if row["event"] == "done":
                         done.add(row["task"])
                 elif row["event"] == "depends":
@@ -262,11 +266,11 @@ def check(form, events, runs, waits, flows):
     return sorted((r.task, r.attempt, r.end - r.start, r.name) for r in runs)
 
 
-def check_workers(path, runs):
-    """A worker counts each attempt when it ends: done, or not."""
+def check_workers(path, runs, taken_back):
+    """A worker counts each attempt when it ends, done or not, but for those taken back."""
     ran, done = collections.Counter(), collections.Counter()
     for run in runs:
-        if run.categories & {"running", "end unknown"}:
+        if run.categories & {"running", "end unknown"} or (run.task, run.attempt) in taken_back:
             continue
         ran[run.track[1]] += 1
         done[run.track[1]] += run.categories == {"task"}
@@ -286,7 +290,7 @@ def main():
     two = check("perfetto", events, *of_perfetto(read(perfetto_path)))
     require(one == two, "the two forms tell different runs")
     for workers in sys.argv[4:]:
-        check_workers(workers, of_file[0])
+        check_workers(workers, of_file[0], events.taken_back)
     note = official(perfetto_path)
     for finding in findings[:20]:
         print(f"trace_check: {finding[:150]}")
