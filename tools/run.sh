@@ -88,7 +88,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 	fi
 }
 
-what_failed() { # NAME LOG EXIT_CODE: lines of the Check library, of unittest, of sweeps; else the end
+what_failed() { # NAME LOG EXIT_CODE: lines of Check, unittest and sweeps, or else the last line
 	local lines
 	lines=$(grep -aE '^[^ :]+:[0-9]+:[FE]:|^(FAIL|ERROR): |(^| )(FAILED|FAIL)$' "$2" | head -n 10)
 	[ "$lines" ] || lines="exit code $3: $(tail -n 1 "$2")"
