@@ -77,38 +77,47 @@ static void environment_set_task(struct variables *v, const struct plm_call *cal
 }
 
 /* What became of a task: the code is an exit code, or 128 + a signal; of a function its code. */
-static void environment_set_end(struct variables *v, const struct plm *rt, const struct record *r)
+static void environment_set_end(struct variables *v, const struct command_after *after)
 {
 	char task[PLM_REF_TEXT_BYTES];
-	uint64_t word = sh_load(&r->state);
-	enum record_state state = word_state(word);
-	plm_ref_print(
-	    ref_public(rt, record_ref(record_index(&rt->tables, r), word_generation(word))), task);
+	bool known = state_settled((enum record_state)after->state);
+	plm_ref_print((plm_ref){ .id = after->ref, .runtime = after->runtime }, task);
 	environment_set_own(v, "PLM_AFTER=%s", task);
-	environment_set_own(v, "PLM_AFTER_STATE=%s", record_state_name(state));
+	environment_set_own(v, "PLM_AFTER_STATE=%s",
+	    known ? record_state_name((enum record_state)after->state) : "unknown");
 	environment_set_own(v, "PLM_AFTER_CODE=%d",
-	    state == RECORD_FAILED          ? (int)r->failure.code
-		: state == RECORD_CANCELLED ? COMMAND_SIGNALLED + SIGINT
-					    : 0);
+	    !known                                 ? COMMAND_OURS
+		: after->state == RECORD_FAILED    ? after->code
+		: after->state == RECORD_CANCELLED ? COMMAND_SIGNALLED + SIGINT
+						   : 0);
+}
+
+/* The end of the first task that the command comes after. */
+static bool environment_find_end(const struct command *c, struct command_after *ret)
+{
+	const struct tables *t = &c->call->rt->tables;
+	struct args_reader reader;
+	struct arg arg = { .data = NULL };
+	bool readable = args_open(t, c->call->record, &reader);
+	while (readable && reader.next <= c->after)
+		readable = args_next(&reader, &arg);
+	if (!readable)
+		return false;
+	if (!arg.future)
+		return command_after_read(arg.data, arg.length, ret);
+	const struct record *ended = edges_speaker(t, arg.future->ref);
+	if (ended)
+		*ret = command_after_of(t, ended);
+	return ended != NULL;
 }
 
 /* For a command that runs after another task in any case, or after its failure. Of several tasks
  * the first counts. */
-static void environment_set_after(struct variables *v, const struct plm_call *call)
+static void environment_set_after(struct variables *v, const struct command *c)
 {
-	const struct plm *rt = call->rt;
-	struct args_reader reader;
-	struct arg arg;
-	bool readable = args_open(&rt->tables, call->record, &reader);
-	while (readable && args_next(&reader, &arg)) {
-		const struct record *r = arg.future && arg.condition != ARG_VALUE
-		    ? edges_speaker(&rt->tables, arg.future->ref)
-		    : NULL;
-		if (!r)
-			continue;
-		environment_set_end(v, rt, r);
-		return;
-	}
+	struct command_after after;
+	if (c->after && environment_find_end(c, &after))
+		environment_set_end(v, &after);
 }
 
 /* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task
@@ -222,6 +231,6 @@ int command_environment(struct command *c)
 	environment_add_fields(&v, c);
 	environment_add_files(&v, c);
 	environment_set_task(&v, c->call);
-	environment_set_after(&v, c->call);
+	environment_set_after(&v, c);
 	return environment_set_makeflags(&v, c);
 }

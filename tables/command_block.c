@@ -89,6 +89,26 @@ void command_stream_name(uint64_t ref, uint32_t attempt, int stream, char ret[CO
 	    stream == 1 ? "stdout" : "stderr");
 }
 
+/* ---- the end of the task before ---- */
+
+struct command_after command_after_of(const struct tables *t, const struct record *ended)
+{
+	uint64_t word = sh_load(&ended->state);
+	return (
+	    struct command_after){ .ref = record_ref(record_index(t, ended), word_generation(word)),
+		.runtime = t->control->runtime,
+		.state = word_state(word),
+		.code = word_state(word) == RECORD_FAILED ? ended->failure.code : 0 };
+}
+
+bool command_after_read(const void *data, size_t length, struct command_after *ret)
+{
+	if (!data || length != sizeof *ret)
+		return false;
+	memcpy(ret, data, sizeof *ret);
+	return true;
+}
+
 /* ---- outlets ---- */
 
 bool command_outlet_read(const void *data, size_t length, struct command_outlet *ret)

@@ -70,6 +70,19 @@ bool command_variable(const char *text);
 /* The file name in the NAME or NAME=FILE of COMMAND_OUT; NULL: not a possible name. */
 const char *command_out_file(const char *text);
 
+/* How a task ended, for a command that comes after the task in any case, or after its failure. If
+ * the task was gone when the journal queued the command again, the argument holds these bytes in
+ * place of the future. */
+struct command_after {
+	uint64_t ref, runtime; /* a plm_ref */
+	uint32_t state;        /* enum record_state; not settled: the end is unknown */
+	int32_t code;          /* of a failure */
+};
+
+struct command_after command_after_of(const struct tables *t, const struct record *ended);
+/* A private copy. False: the bytes tell no end. */
+bool command_after_read(const void *data, size_t length, struct command_after *ret);
+
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
 #define COMMAND_CAP_MAX ((uint64_t)1 << 40)
 
