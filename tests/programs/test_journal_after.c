@@ -154,12 +154,53 @@ START_TEST(a_command_finds_the_end_before_it_after_each_boot)
 }
 END_TEST
 
+/* Records are used again in any order: a task may stand in the table before the task that it comes
+ * after. All are written in one group. */
+START_TEST(a_task_is_durable_wherever_the_task_before_it_stands)
+{
+	enum { CHAIN = 200, LINE = 96, LINES_BYTES = CHAIN * LINE };
+	static char lines[LINES_BYTES];
+	char path[PATH_BYTES], out[PATH_BYTES];
+	size_t n = 0;
+	journal_boot();
+	scratch_path(&host, "ends", out, sizeof out);
+	for (int i = 0; i < CHAIN; i++)
+		n += (size_t)snprintf(lines + n, sizeof lines - n, "true %d\n", i);
+	scratch_write(&host, "used", lines, n, path, sizeof path);
+	free(ctl_expect(&host, 0, "load", "--wait", path));
+	free(ctl_expect(&host, 0, "forget", "--finished"));
+	status_reaches("journal_ended", CHAIN);
+	ctl_until(&host, "\"records_used\": 0,", "status", "--json");
+	n = (size_t)snprintf(lines, sizeof lines, "{\"name\": \"0\", \"shell\": \"true\"}\n");
+	for (int i = 1; i < CHAIN; i++)
+		n += (size_t)snprintf(lines + n, sizeof lines - n,
+		    "{\"name\": \"%d\", \"shell\": \"true\", \"%s\": \"%d\"}\n", i,
+		    i % 2 ? "after" : "after_any", i - 1);
+	scratch_write(&host, "chain", lines, n, path, sizeof path);
+	free(ctl_expect(&host, 0, "pause"));
+	free(ctl_expect(&host, 0, "load", path));
+	snprintf(lines, sizeof lines, "echo hook $PLM_AFTER_STATE $PLM_AFTER_CODE >> %s", out);
+	free(keep("--on-finish", lines, "exit 5"));
+	status_reaches("journal_accepted", 2 * CHAIN + 2);
+	char *all = ctl_expect(&host, 0, "history", "--json", "--state", "queued");
+	ck_assert_ptr_null(strstr(all, "not durable"));
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	ck_assert_uint_eq(history_count("done"), 2 * CHAIN + 1);
+	ck_assert_uint_eq(count_lines("ends", "hook failed 5"), 1);
+	journal_end();
+	free(all);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ends before a boot");
 	TCase *tcase = tcase_create("boots");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_test(tcase, a_command_finds_the_end_before_it_after_each_boot);
+	tcase_add_test(tcase, a_task_is_durable_wherever_the_task_before_it_stands);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
