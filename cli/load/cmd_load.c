@@ -48,6 +48,7 @@ static const struct option_row rows[] = {
 	    OPTION_FIELD(struct load, unique) },
 	{ "wait", NULL, NULL, OPTION_FLAG, .help = "wait until all tasks have ended",
 	    OPTION_FIELD(struct load, wait) },
+	HOOK_ROW(struct load, common.on_finish),
 	{ 0 },
 };
 _Static_assert(LOAD_AUTO == 0 && LOAD_ORIGIN == 1 && LOAD_JSON == 2 && LOAD_LINES == 3,
@@ -71,6 +72,8 @@ static void load_take_options(struct context *context, int argc, char **argv, st
 		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that",
 		    l->common.request.options.input);
+	if (context->fleet && l->common.on_finish && l->common.on_finish[0])
+		usage_error(context, HOOK_NOT_ON_FLEET);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -336,7 +339,9 @@ static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 		entry->ours = true;
 	}
 	int code = EXIT_FINE;
-	while (code == EXIT_FINE && !load_batch_add(&l->batch, &l->task.task, *ticket))
+	while (code == EXIT_FINE &&
+	    !load_batch_add(&l->batch, &l->task.task,
+		l->task.hook.command ? &l->task.hook.task : NULL, *ticket))
 		code = load_flush(l);
 	return code;
 }
@@ -367,8 +372,7 @@ static int load_submit_item(struct load *l, struct load_ticket *ticket)
 	}
 	if (l->context->fleet)
 		load_describe(l, ticket);
-	int r =
-	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
+	int r = load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
 	load_task_done(&l->task);
 	return code;

@@ -11,6 +11,7 @@
 
 #include "cli/command_objects.h"
 #include "cli/fleet_door.h"
+#include "cli/hook.h"
 
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
@@ -66,7 +67,8 @@ struct load_item {
 	const char **word;   /* of a command, or arguments of a function; NULL: see result */
 	const char **result; /* [i]: word i is the value of the line called so */
 	size_t words, words_room, results_room;
-	const char *name; /* NULL: none */
+	const char *name;      /* NULL: none */
+	const char *on_finish; /* NULL: as for all lines */
 	struct load_future *future;
 	size_t futures, futures_room;
 	/* memory of the above */
@@ -158,6 +160,7 @@ void load_graph_free(struct load_graph *graph);
 
 struct load_common { /* by all lines */
 	struct command_request request;
+	const char *on_finish; /* NULL: as the runtime says */
 };
 
 struct load_task { /* of one line, until the next */
@@ -167,6 +170,7 @@ struct load_task { /* of one line, until the next */
 	plm_command *command; /* NULL: the command of all lines */
 	plm_command_future *future;
 	size_t futures_room;
+	struct hook hook; /* without a command: none */
 };
 
 /* Judges what is known before the task is made: function, needs, references. */
@@ -174,7 +178,8 @@ int load_task_judge(const struct load_item *item, struct load_terms **terms, plm
 /* Makes the task; the lines that it waits for are submitted. 0 or -errno; load_task_done() ends it
  * either way, load_task_free() after the last line. */
 int load_task_make(struct load_item *item, const struct load_common *common,
-    const struct load_graph *graph, struct load_terms **terms, plm *rt, struct load_task *ret);
+    const struct load_graph *graph, struct load_terms **terms, struct context *context,
+    struct load_task *ret);
 void load_task_done(struct load_task *task);
 void load_task_free(struct load_task *task);
 
@@ -222,12 +227,14 @@ struct load_batch {
 	int (*make_room)(void *context, bool waited, bool *ret_some);
 };
 
-/* Called for each accepted task, in order. */
+/* Called for each accepted task, in order, but for hooks. */
 typedef void load_accepted_f(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
-/* Copies the task and its arguments. False: the batch is full, flush first. */
-bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket);
+/* Copies the task, and its hook (NULL: none), with their arguments. False: the batch is full, flush
+ * first. */
+bool load_batch_add(struct load_batch *batch, const plm_task *task, const plm_task *hook,
+    struct load_ticket ticket);
 /* Submits the batch, waiting for room in the table. EXIT_FINE, or an exit code after a message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);

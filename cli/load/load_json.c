@@ -314,6 +314,13 @@ static int load_json_take_no_env(struct load_item *item, const char *name, json_
 	return 0;
 }
 
+/* An empty line: none, whatever --on-finish says. */
+static int load_json_take_on_finish(struct load_item *item, const char *name, json_t *value)
+{
+	item->on_finish = json_string_value(value);
+	return item->on_finish ? 0 : load_json_wrong(name, "a line for a shell");
+}
+
 /* ---- options of tasks ---- */
 
 static int load_json_take_priority(struct load_item *item, const char *name, json_t *value)
@@ -384,6 +391,7 @@ static const struct key keys[] = {
 	{ "env", load_json_take_env, false },
 	{ "no_env", load_json_take_no_env, false },
 	{ "label", load_json_take_label, false },
+	{ "on_finish", load_json_take_on_finish, false },
 	{ "output_cap", load_json_take_cap, false },
 	{ "mem_limit", load_json_take_memory, false },
 	{ "in", load_json_take_in, false },
@@ -432,6 +440,8 @@ static int load_json_take_all(struct load_item *item, json_t *object)
 		    runs ? "more" : "none");
 	if (json_object_get(object, "out") && item->request.task.terms.replicas > 1)
 		return why(-EINVAL, "\"out\" and \"replicas\" cannot be combined");
+	if (item->on_finish && item->function)
+		return why(-EINVAL, "\"on_finish\" is for commands, not for \"func\"");
 	if (json_object_get(object, "args") && !item->function)
 		return why(-EINVAL, "\"args\" needs \"func\": the words of a command are \"argv\"");
 	return 0;

@@ -38,6 +38,8 @@ static int load_task_judge_references(const struct load_item *item, plm *rt)
 int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt)
 {
 	const plm_terms *same;
+	if (!rt && item->on_finish && item->on_finish[0])
+		return why(-EINVAL, "%s", HOOK_NOT_ON_FLEET);
 	int r = load_terms_find(terms, rt, &item->request.task.terms, &same);
 	if (r < 0 || !rt)
 		return r; /* of a fleet the hosts judge */
@@ -110,22 +112,36 @@ static void load_task_make_call(
 	plm_identify(&ret->task);
 }
 
+static int load_task_make_hook(const struct load_item *item, const struct load_common *common,
+    struct context *context, struct load_task *ret)
+{
+	const char *line = item->on_finish ? item->on_finish : common->on_finish;
+	line = context->fleet ? NULL : hook_line(context, line);
+	return line ? hook_make(&ret->hook, line, &item->request.options, common->request.command,
+			  &ret->task)
+		    : 0;
+}
+
 int load_task_make(struct load_item *item, const struct load_common *common,
-    const struct load_graph *graph, struct load_terms **terms, plm *rt, struct load_task *ret)
+    const struct load_graph *graph, struct load_terms **terms, struct context *context,
+    struct load_task *ret)
 {
 	ret->task = item->request.task.task;
 	ret->task.flags |= PLM_KEEP;
-	int r = load_terms_find(terms, rt, &item->request.task.terms, &ret->task.terms);
-	if (r == 0 && item->function)
+	int r = load_terms_find(terms, context->rt, &item->request.task.terms, &ret->task.terms);
+	if (r == 0 && item->function) {
 		load_task_make_call(item, graph, ret);
-	else if (r == 0)
+		return 0;
+	}
+	if (r == 0)
 		r = load_task_make_command(item, common, graph, ret);
-	return r;
+	return r == 0 ? load_task_make_hook(item, common, context, ret) : r;
 }
 
 void load_task_done(struct load_task *task)
 {
 	plm_command_free(NULL, &task->command);
+	hook_free(&task->hook);
 }
 
 void load_task_free(struct load_task *task)

@@ -152,6 +152,15 @@ static int map_take_resume(void *target, const struct option_given *given)
 	return 0;
 }
 
+static int map_refuse_on_finish(void *target, const struct option_given *given)
+{
+	(void)target;
+	return why(-EINVAL,
+	    "%s is not for map, which waits for its jobs: let the line of a job go on behind its "
+	    "command ('COMMAND; LINE'), or give the jobs to `plmctl load --on-finish`",
+	    given->what);
+}
+
 static const struct option_row rows[] = {
 	{ "jobs", "jP", NULL, OPTION_TEXT, .word = "N|+N|-N|N%", .standard = "100%",
 	    .help = "run N jobs at once; or N more or N fewer than the runtime has workers, or N "
@@ -159,6 +168,7 @@ static const struct option_row rows[] = {
 		    "count instead of workers",
 	    .take = map_take_jobs },
 	{ "max-procs", NULL, NULL, OPTION_TEXT, .word = "N", .take = map_take_jobs },
+	{ "on-finish", NULL, NULL, OPTION_TEXT, .word = "LINE", .take = map_refuse_on_finish },
 	{ "private", NULL, NULL, OPTION_FLAG,
 	    .help = "start a runtime for this map alone, even if a runtime is up (if none is up, "
 		    "map always does)",
