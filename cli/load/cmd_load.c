@@ -94,7 +94,7 @@ static int load_judge_line(struct load *l, const struct load_line *line)
 	int r = load_read(l->format, &l->common.request, line, &l->item);
 	if (r <= 0)
 		return r;
-	r = load_task_judge(&l->item, &l->terms, l->context->rt);
+	r = load_task_judge(&l->item, &l->common);
 	if (r == 0)
 		r = load_graph_add(&l->graph, &l->item, line);
 	return r < 0 ? r : 1;
@@ -372,7 +372,7 @@ static int load_submit_item(struct load *l, struct load_ticket *ticket)
 	}
 	if (l->context->fleet)
 		load_describe(l, ticket);
-	int r = load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context, &l->task);
+	int r = load_task_make(&l->item, &l->common, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
 	load_task_done(&l->task);
 	return code;
@@ -503,6 +503,7 @@ static void load_free(struct load *l)
 	load_item_free(&l->item);
 	load_terms_free(l->terms);
 	load_graph_free(&l->graph);
+	load_references_free(&l->common.references);
 	load_batch_free(&l->batch);
 	command_request_free(l->context, &l->common.request);
 	free(l->known.entry);
@@ -516,7 +517,9 @@ static int load_run(struct context *context, int argc, char **argv)
 	struct load *l = calloc(1, sizeof *l);
 	if (!l)
 		return failed(-ENOMEM, "load");
-	l->context = l->batch.context = context;
+	l->context = l->batch.context = l->common.context = context;
+	l->common.graph = &l->graph;
+	l->common.terms = &l->terms;
 	l->file.fd = -1;
 	load_take_options(context, argc, argv, l);
 	int code = load_all(l, argv[optind]);

@@ -156,9 +156,28 @@ plm_ref load_graph_ref(const struct load_graph *graph, const char *name);
 const char *load_graph_name(const struct load_graph *graph, const struct load_node *node);
 void load_graph_free(struct load_graph *graph);
 
+/* ---- load_reference.c: references, whole or short ---- */
+
+struct load_references { /* zeroes: none yet */
+	struct load_named {
+		char *text;
+		plm_ref ref;
+	} * known; /* short ones, as found first */
+	size_t n, room;
+};
+
+/* 0, or -errno with a why. */
+int load_reference(
+    struct load_references *refs, struct context *context, const char *text, plm_ref *ret);
+void load_references_free(struct load_references *refs);
+
 /* ---- load_task.c: the task of a line ---- */
 
 struct load_common { /* by all lines */
+	struct context *context;
+	const struct load_graph *graph;
+	struct load_terms **terms;
+	struct load_references references;
 	struct command_request request;
 	const char *on_finish; /* NULL: as the runtime says */
 };
@@ -174,12 +193,10 @@ struct load_task { /* of one line, until the next */
 };
 
 /* Judges what is known before the task is made: function, needs, references. */
-int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt);
+int load_task_judge(const struct load_item *item, struct load_common *common);
 /* Makes the task; the lines that it waits for are submitted. 0 or -errno; load_task_done() ends it
  * either way, load_task_free() after the last line. */
-int load_task_make(struct load_item *item, const struct load_common *common,
-    const struct load_graph *graph, struct load_terms **terms, struct context *context,
-    struct load_task *ret);
+int load_task_make(struct load_item *item, struct load_common *common, struct load_task *ret);
 void load_task_done(struct load_task *task);
 void load_task_free(struct load_task *task);
 

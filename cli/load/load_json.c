@@ -9,6 +9,7 @@
 #include "base/scan.h"
 #include "base/why.h"
 #include "cli/load/load.h"
+#include "cli/short_reference.h"
 #include "cli/spool.h"
 
 struct key {
@@ -65,7 +66,7 @@ static const char *load_json_future_of(json_t *value)
 {
 	const char *text = json_string_value(value);
 	plm_ref ref;
-	return text && plm_ref_parse(text, &ref) == 0 && text[0] == '@'
+	return text && text[0] == '@' && reference_parse(text, &ref) == 0
 	    ? text
 	    : load_json_result_of(value);
 }
@@ -139,7 +140,7 @@ static int load_json_add_after(
 	if (!of || !*of)
 		return load_json_wrong(
 		    name, "the name of a line, a reference, or an array of them");
-	if (of[0] == '@' && plm_ref_parse(of, &ref) < 0)
+	if (of[0] == '@' && reference_parse(of, &ref) < 0)
 		return -EINVAL;
 	load_add_future(item, (struct load_future){ use, NULL, of });
 	return 0;
