@@ -129,11 +129,23 @@ static void tasks_limit_grace(
 	read->task.terms = &read->terms;
 }
 
+/* -ENOSYS: the runtime has no such function. */
+static int tasks_give(const struct bridge *b, const struct task_read *read, plm_ref *refs)
+{
+	int r = plm_submit(b->rt, &read->task, refs);
+	return r == -ENOENT ? why(-ENOSYS,
+				  ENGINE_SAYS_NO_FUNCTION
+				  "%s\" on host %s: plmctl module list there shows what there is",
+				  read->function, b->host)
+			    : r;
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
 	static struct task_read read;
 	static plm_ref refs[TASK_WORDS_RESULTS];
+	char class[TASK_CLASS_BYTES];
 	int r = task_words_read(claim->words, claim->words_bytes, &read);
 	if (r < 0)
 		return r;
@@ -144,14 +156,15 @@ static int tasks_submit(
 	tasks_limit_grace(b, &read, task);
 	r = tasks_fetch(b, &read, task);
 	if (r == 0)
-		r = plm_submit(b->rt, &read.task, refs);
+		r = tasks_give(b, &read, refs);
 	tasks_drop_values(b, &read);
 	if (r < 0)
 		return r;
 	tasks_take_references(task, refs, read.task.results);
 	bridge_trace_note(b, task->id, task->ref);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
-	task->class = read.needs[0] ? bridge_class(b, read.needs) : -1;
+	task_class_print(read.function, read.needs, class);
+	task->class = read.needs[0] ? bridge_class(b, class) : -1;
 	if (task->class >= 0)
 		bridge_needs_took(b, task->class);
 	return 0;
@@ -166,7 +179,9 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 	uint8_t taken;
 	bool idle;
 	struct engine_room room = bridge_room(b);
-	snprintf(text, sizeof text, "host %s: %.300s", b->host, why_text());
+	bool unknown = error == -ENOSYS;
+	snprintf(text, sizeof text, "%s%s%s%.300s", unknown ? "" : "host ", unknown ? "" : b->host,
+	    unknown ? "" : ": ", why_text());
 	if (back) {
 		b->rest_until_ns = clock_ns() + REST_MS * NS_PER_MS;
 		log_info("a task of the fleet goes back into its queue: %s", why_text());
@@ -176,7 +191,7 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 		.kind = back            ? ENDING_BACK
 		    : error == -ENODATA ? ENDING_LACKS
 					: ENDING_FAILED,
-		.code = -error,
+		.code = unknown ? ENOENT : -error,
 		.lost = b->lost,
 		.lost_at = &b->lost_at,
 		.message = text };

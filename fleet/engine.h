@@ -81,7 +81,7 @@ struct engine_task {
 	const void *words; /* the task, as task_words.h writes it */
 	size_t words_bytes;
 	int priority;
-	const char *needs; /* "": none */
+	const char *needs; /* the class of the task: task_class.h */
 	unsigned retries, crash_retries;
 	uint32_t queue_ms, total_ms, backoff_ms, backoff_max_ms; /* 0: none */
 	uint64_t keep_ms;                                        /* 0: as long as the queue says */
@@ -119,7 +119,7 @@ struct engine_room {
 	uint64_t heard; /* the last engine_claim.pushed */
 };
 
-struct engine_class { /* tasks of equal needs */
+struct engine_class { /* tasks of one class: task_class.h */
 	const char *needs;
 	unsigned most;
 };
@@ -155,6 +155,9 @@ enum { ENGINE_PLACE_BYTES = 34 };
 void engine_place_print(plm_ref ref, char text[ENGINE_PLACE_BYTES]);
 bool engine_place_parse(const char *text, plm_ref *ret);
 
+/* How engine_end.message begins, with code ENOENT, if the host has no function of this name. */
+#define ENGINE_SAYS_NO_FUNCTION "no function \""
+
 struct engine_value {  /* a further result */
 	unsigned part; /* its number */
 	const void *data;
@@ -189,8 +192,8 @@ struct engine_facts { /* of a host, for people */
 	int pid;
 	unsigned cores, busy;
 	uint64_t memory_total, memory_used;
-	const char *can;   /* needs that some worker can meet, a line each */
-	const char *lacks; /* a line for each of the others: needs, a tab, why not */
+	const char *can;   /* classes with needs that the host can run, a line each */
+	const char *lacks; /* a line for each of the others: class, a tab, why not */
 	const char *has;   /* modules and interpreters, a line each: "module NAME", "python PATH" */
 	uint64_t boot;     /* of the runtime: plm_ref.runtime */
 	const char *serves; /* the address for large values; "": none */
@@ -199,7 +202,7 @@ struct engine_facts { /* of a host, for people */
 struct engine_orders {       /* by an operator */
 	bool drain, close;   /* claim nothing; then leave */
 	int64_t next_ms;     /* as in engine_claim() */
-	const char *needs;   /* all classes of needs, a line each */
+	const char *needs;   /* all classes, a line each */
 	const char *drops;   /* large values that nobody needs any more */
 	uint64_t pushed;     /* the number of the last task that was given unasked */
 	const char *trace;   /* a request of engine_trace_ask(), once; "": none */
@@ -310,7 +313,7 @@ int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_
 struct engine_reason { /* texts are valid until the next verb */
 	enum engine_state state;
 	const char *needs, *host, *message;
-	uint64_t before;             /* tasks of equal needs that come first */
+	uint64_t before;             /* tasks of the same class that come first */
 	uint64_t pause_ms, began_ms; /* until its end; since the begin */
 	unsigned attempt;
 	size_t waits; /* for tasks that are not done */
@@ -334,6 +337,9 @@ typedef void engine_host_f(void *context, const struct engine_host *host);
 int engine_hosts(struct engine *e, engine_host_f *row, void *context);
 /* order: "drain", "close", or "" to go on. Returns how many hosts have the name. */
 int engine_order(struct engine *e, const char *name, const char *order);
+
+/* Asks each host to renew now, because a module may have been loaded since its last renewal. */
+int engine_freshen(struct engine *e);
 
 /* ---- traces: engine_trace.c ---- */
 

@@ -324,6 +324,13 @@ int engine_order(struct engine *e, const char *name, const char *order)
 	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER ? (int)e->reply->integer : 0;
 }
 
+int engine_freshen(struct engine *e)
+{
+	engine_begin(e, "freshen");
+	int r = engine_call(e);
+	return r < 0 ? r : 0;
+}
+
 /* ---- explain ---- */
 
 enum { REASON_PARTS = 8 };

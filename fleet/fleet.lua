@@ -19,7 +19,7 @@ local TURNS = 68719476736 -- 2^36: ids below the priority in a score
 local DROPS = 64          -- large values that one renewal tells a host to drop
 local DAY = 86400
 local PUSHED = 8           -- tasks that one call gives to idle members unasked
-local CLASSES = 64         -- classes of needs that are kept although no task waits
+local CLASSES = 64         -- classes that are kept although no task waits
 local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
@@ -65,12 +65,39 @@ end
 local function ledger(P, t)
 	-- s: the time as a text, since Redis prints numbers slowly.
 	return { P = P, t = t, s = string.format('%.0f', t), told = {}, counts = {}, ended = {},
-		blocks = {}, rung = 0, rung_all = false }
+		blocks = {}, rung = 0, rung_all = false, rung_for = {}, announced = {} }
 end
 
+-- The class of a task (task_class.h) is called needs here. This is the module of a class without
+-- needs; nil: another class.
+local function module_of(needs)
+	return string.match(needs, '^module:(%S+)$')
+end
+
+local function has_module(P, member, module)
+	local has = call('HGET', P .. 'h:' .. member, 'has') or ''
+	return string.find('\n' .. has .. '\n', '\nmodule ' .. module .. '\n', 1, true)
+end
+
+-- Tasks wait: any idle member can run them; a member that has the module; or the members alone know
+-- (rung_all).
 local function ring(l, needs, n)
-	l.rung = l.rung + n
-	l.rung_all = l.rung_all or needs ~= ''
+	local module = needs ~= '' and module_of(needs)
+	if module then
+		l.rung_for[module] = (l.rung_for[module] or 0) + n
+	else
+		l.rung = l.rung + n
+		l.rung_all = l.rung_all or needs ~= ''
+	end
+end
+
+-- Tasks of the class wait: members hear of a class that is new to the queue, and ask for it from then
+-- on, if they can run its tasks.
+local function announce(l, needs)
+	if needs ~= '' and not l.announced[needs] then
+		l.announced[needs] = true
+		l.is_new = call('SADD', l.P .. 'needs', needs) == 1 or l.is_new
+	end
 end
 
 -- A command with as many words as Lua can pass, again and again.
@@ -95,8 +122,20 @@ local function close(l)
 	for state, n in pairs(l.counts) do
 		call('HINCRBY', l.P .. 'counts', state, n)
 	end
+	for _, member in ipairs(l.is_new and call('ZRANGE', l.P .. 'lease', 0, -1) or {}) do
+		call('PUBLISH', l.P .. 'bell:' .. member, 'x') -- classes come with a renewal
+	end
+	local idle = l.P .. 'idle'
+	for module, n in pairs(l.rung_for) do
+		for _, member in ipairs(call('HKEYS', idle)) do
+			if n > 0 and has_module(l.P, member, module) then
+				call('PUBLISH', l.P .. 'bell:' .. member, 'w')
+				call('HDEL', idle, member)
+				n = n - 1
+			end
+		end
+	end
 	if l.rung > 0 then
-		local idle = l.P .. 'idle'
 		local members = l.rung_all and call('HKEYS', idle) or call('HRANDFIELD', idle, l.rung)
 		for _, member in ipairs(members) do
 			call('PUBLISH', l.P .. 'bell:' .. member, 'w')
@@ -108,6 +147,7 @@ end
 local function enqueue(l, id, priority, needs)
 	needs = needs or ''
 	call('ZADD', l.P .. 'q:' .. needs, score(tonumber(priority or 0), tonumber(id)), id)
+	announce(l, needs)
 	ring(l, needs, 1)
 end
 
@@ -866,21 +906,21 @@ local function depend(P, id, deps)
 	return missing, lost
 end
 
--- Gives a new task to an idle member unasked, to save the round trip of a claim: the words go with
+-- Gives a new task without needs to an idle member unasked, to save the round trip of a claim: the words go with
 -- the bell. Only when nothing else waits, so that priorities hold. Returns the member, nil: none.
 -- The messages to a member are numbered. A member that has missed one finds the task among its
 -- claims, and gives it back; from then on the member ignores numbers up to that of the look
 -- (mine()).
-local function push(l, id, words)
+local function push(l, id, words, needs, module)
 	local P, member, free = l.P, nil, 0
 	l.pushed = (l.pushed or 0) + 1
 	local idle = l.pushed <= PUSHED and call('HRANDFIELD', P .. 'idle', 4, 'WITHVALUES') or {}
 	for i = 1, #idle, 2 do
-		if tonumber(idle[i + 1]) > free then
+		if tonumber(idle[i + 1]) > free and (not module or has_module(P, idle[i], module)) then
 			member, free = idle[i], tonumber(idle[i + 1])
 		end
 	end
-	if not member or call('EXISTS', P .. 'q:') == 1 or
+	if not member or call('EXISTS', P .. 'q:', P .. 'q:' .. needs) > 0 or
 	    tonumber(call('ZSCORE', P .. 'lease', member) or 0) <= l.t then
 		return nil
 	end
@@ -924,12 +964,15 @@ local function add_one(l, id, args, at, token)
 	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
 	local missing, lost, member = 0, nil, nil
+	local needs = args[at + NE_AT]
+	local module = needs ~= '' and module_of(needs)
 	if args[at + DP_AT] ~= '' then
 		missing, lost = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
 		put('x', 1)
-	elseif args[at + NE_AT] == '' and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and args[at + TL_AT] == '' then
-		member = push(l, text_of(id), args[at + PL_AT])
+	elseif (needs == '' or module) and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and
+	    args[at + TL_AT] == '' then
+		member = push(l, text_of(id), args[at + PL_AT], needs, module)
 	end
 	if missing > 0 then
 		f[6] = 'waiting'
@@ -969,6 +1012,7 @@ local function add_block(l, id, args, at, n, token)
 	call('ZADD', P .. 'q:' .. needs, place, 'b' .. first)
 	call('ZADD', P .. 'k:' .. needs, place, first)
 	call('HINCRBY', P .. 'extra', needs, n - 1)
+	announce(l, needs)
 	ring(l, needs, n)
 end
 
@@ -1023,11 +1067,8 @@ local function add(P, args)
 			list[#list + 1] = place
 			list[#list + 1] = ids[#ids]
 			ready[needs] = list
+			announce(l, needs)
 			ring(l, needs, 1)
-		end
-		if needs ~= '' then
-			l.needs = l.needs or {}
-			l.needs[needs] = true
 		end
 	end
 	local names = {}
@@ -1036,14 +1077,6 @@ local function add(P, args)
 		names[#names + 1] = number
 	end
 	call_many('HSET', P .. 'u', names)
-	for needs in pairs(l.needs or {}) do
-		if call('SADD', P .. 'needs', needs) == 1 then
-			l.new_needs = true
-		end
-	end
-	for _, member in ipairs(l.new_needs and call('ZRANGE', P .. 'lease', 0, -1) or {}) do
-		call('PUBLISH', P .. 'bell:' .. member, 'x') -- classes come with a renewal
-	end
 	for needs, list in pairs(ready) do
 		call_many('ZADD', P .. 'q:' .. needs, list)
 	end
@@ -1354,8 +1387,8 @@ local function join(P, args)
 	return lease
 end
 
--- The classes of needs. When there are many, those of which no task waits are dropped, since each host
--- asks for every class that it knows.
+-- The classes. When there are many, those of which no task waits are dropped, since each host asks for
+-- every class that it knows.
 local function classes_of(P)
 	local all = call('SMEMBERS', P .. 'needs')
 	if #all <= CLASSES then
@@ -1834,6 +1867,15 @@ local function order(P, args)
 	return heard
 end
 
+-- EPOCH: asks every host to renew now, which tells what the host has. Returns how many were asked.
+local function freshen(P, args)
+	local members = call('ZRANGE', P .. 'lease', 0, -1)
+	for _, member in ipairs(members) do
+		call('PUBLISH', P .. 'bell:' .. member, 'x')
+	end
+	return #members
+end
+
 -- EPOCH REQUEST: asks every host, once, for its part of a trace. Returns how many were asked. A
 -- request that has not been heard yet gives way to the newer one.
 local function trace_ask(P, args)
@@ -1887,6 +1929,7 @@ register('list', list)
 register('status', status)
 register('hosts', hosts)
 register('order', order)
+register('freshen', freshen)
 register('explain', explain)
 redis.register_function('plm2_trace_ask', guarded(trace_ask))
 redis.register_function('plm2_trace_give', guarded(trace_give))

@@ -111,10 +111,12 @@ int task_words_prepare(
 	static const plm_terms none;
 	const plm_terms *terms = task->terms ? task->terms : &none;
 	int r = task_words_write(w, e, task);
+	if (r == 0)
+		task_class_print(task->function, terms->needs ? terms->needs : "", w->class);
 	*ret = (struct engine_task){ .words = w->data,
 		.words_bytes = w->bytes,
 		.priority = task->priority,
-		.needs = terms->needs ? terms->needs : "",
+		.needs = w->class,
 		.retries = task->retries,
 		.crash_retries = task->crash_retries,
 		.queue_ms = terms->queue_ms,

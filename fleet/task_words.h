@@ -9,12 +9,14 @@
 #define PLM_FLEET_TASK_WORDS_H
 
 #include "fleet/engine.h"
+#include "fleet/task_class.h"
 
 struct task_words { /* zeroes at the beginning; reused for the next task */
 	char *data;
 	size_t bytes, room;
 	uint64_t after[64]; /* values of tasks of the fleet among the arguments */
 	size_t afters;
+	char class[TASK_CLASS_BYTES]; /* of task_words_prepare() */
 };
 
 /* 0, -EXDEV (a future of another runtime), -E2BIG (ENGINE_VALUE_MOST), -EINVAL (not for a

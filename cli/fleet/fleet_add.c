@@ -117,6 +117,8 @@ static int fleet_add_show(
 		code = write_value(&err, STDERR_FILENO, "the output");
 	if (result.state != ENGINE_DONE && code == EXIT_FINE)
 		code = fleet_say_failure(context, ref, &result);
+	if (!command && fleet_lacks_function(&result) && code == EXIT_TASK_FAILED)
+		code = EXIT_NO_FUNCTION;
 	bool started = result.code < PLM_COMMAND_NOT_STARTED || result.code > PLM_COMMAND_NOT_FOUND;
 	if (command && result.state == ENGINE_FAILED && (fleet_ended_itself(&result) || !started))
 		code = result.code;
@@ -174,7 +176,8 @@ static int fleet_add_one(struct context *context, const struct fleet_new *new, b
 int fleet_call(struct context *context, const struct task_request *call)
 {
 	const struct fleet_new new = { .task = &call->task, .title = call->task.function };
-	return fleet_add_one(context, &new, call->detach, NULL);
+	int code = fleet_function_look(context, call->task.function, call->detach);
+	return code == EXIT_FINE ? fleet_add_one(context, &new, call->detach, NULL) : code;
 }
 
 /* A command of a fleet has the environment of the host that runs it, and the --env of the

@@ -17,6 +17,12 @@ void fleet_as_task(const struct context *context, const struct engine_row *row, 
 int fleet_input_take(struct command_request *request, char **ret, size_t *ret_bytes);
 void fleet_input_place(plm_arg *args, const char *data, size_t bytes, plm_task *task);
 
+/* Has some host that is up the module of the function? Without a host nobody knows: EXIT_FINE. Else
+ * after a message EXIT_NO_FUNCTION, or EXIT_FINE if the task may wait for such a host. */
+int fleet_function_look(struct context *context, const char *function, bool may_wait);
+/* A host has refused the task because of the name of its function. */
+bool fleet_lacks_function(const struct engine_result *result);
+
 bool fleet_is_dead(const struct engine_row *row); /* failed after retries: a dead letter */
 
 /* Calls act() for each task that passes the filter, in the order of submission, until it returns
