@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000 };
+enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000, END_TEXT_BYTES = 32 };
 
 /* ---- how many ---- */
 
@@ -80,11 +80,32 @@ static struct bridge_task *tasks_add(struct bridge *b)
 	return &b->task[b->tasks++];
 }
 
+/* How a task ended that this one waited for, as the command module reads it: "REFERENCE STATE
+ * CODE". A function sees an empty argument, as on one runtime. */
+static plm_arg tasks_tell_end(const struct bridge *b, const struct engine_claim *claim,
+    const struct task_read *read, size_t i)
+{
+	static char text[COUNT_OF(read->after)][PLM_REF_TEXT_BYTES + END_TEXT_BYTES];
+	const char *end = "";
+	size_t n = engine_claim_end(claim, read->after[i].id, &end);
+	if (n == 0 || strcmp(read->function, PLM_COMMAND_FUNCTION) != 0)
+		return PLM_BYTES(NULL, 0);
+	plm_ref_print(engine_ref(b->engine, read->after[i].id), text[i]);
+	size_t used = strlen(text[i]);
+	snprintf(text[i] + used, sizeof text[i] - used, " %.*s", (int)n, end);
+	return PLM_BYTES(text[i], strlen(text[i]));
+}
+
 /* Puts the values that the task takes into the store. 0 or -errno with a why. */
-static int tasks_fetch(struct bridge *b, struct task_read *read, struct bridge_task *task)
+static int tasks_fetch(struct bridge *b, const struct engine_claim *claim, struct task_read *read,
+    struct bridge_task *task)
 {
 	for (size_t i = 0; i < read->afters; i++) {
 		struct engine_result value;
+		if (read->after[i].condition != AFTER_DONE) {
+			read->arg[read->after[i].arg] = tasks_tell_end(b, claim, read, i);
+			continue;
+		}
 		int r = engine_result(b->engine, read->after[i].id, &value);
 		plm_ref ref = PLM_NONE;
 		if (r == 0 && value.far.ref.id)
@@ -154,7 +175,7 @@ static int tasks_submit(
 		read.task.terms = &read.terms;
 	}
 	tasks_limit_grace(b, &read, task);
-	r = tasks_fetch(b, &read, task);
+	r = tasks_fetch(b, claim, &read, task);
 	if (r == 0)
 		r = tasks_give(b, &read, refs);
 	tasks_drop_values(b, &read);

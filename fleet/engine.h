@@ -77,6 +77,17 @@ bool engine_id_of(uint64_t epoch, plm_ref ref, uint64_t *ret_id);
 
 /* ---- add ---- */
 
+/* When a task may start that waits for another one: plm_arg and enum plm_after of plm.h. */
+enum engine_condition {
+	AFTER_DONE = 0,
+	AFTER_ANY = 'a',    /* has ended in any way */
+	AFTER_FAILED = 'f', /* has failed or been cancelled; else the waiting task is cancelled */
+};
+struct engine_after {
+	uint64_t id;
+	enum engine_condition condition;
+};
+
 struct engine_task {
 	const void *words; /* the task, as task_words.h writes it */
 	size_t words_bytes;
@@ -87,7 +98,7 @@ struct engine_task {
 	uint64_t keep_ms;                                        /* 0: as long as the queue says */
 	const char *label, *title;                               /* "": none */
 	uint64_t identity[2];
-	const uint64_t *after; /* tasks that it waits for */
+	const struct engine_after *after; /* tasks that it waits for */
 	size_t afters;
 };
 
@@ -109,6 +120,7 @@ struct engine_claim {
 	const char *words;    /* until the next verb of the handle */
 	size_t words_bytes;
 	uint64_t left_ms; /* of the total limit; 0: no limit */
+	const char *ends; /* engine_claim_end(); as long as the words */
 	uint64_t pushed;  /* engine_bell(): the number of the message */
 };
 
@@ -129,6 +141,9 @@ struct engine_class { /* tasks of one class: task_class.h */
  * *ret_ms: the next look is due then; -1: at a bell. */
 int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
     const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms);
+/* How a task ended that the claimed task waited for under AFTER_ANY or AFTER_FAILED: "STATE CODE",
+ * up to a semicolon. Its length; 0: the engine does not say. */
+size_t engine_claim_end(const struct engine_claim *claim, uint64_t id, const char **ret);
 /* Keeps the words of the last claim beyond the next verb, until engine_reply_free(). */
 void *engine_reply_take(struct engine *e);
 void engine_reply_free(void *reply);
@@ -237,7 +252,8 @@ int engine_bell(struct engine *e, struct engine_claim *ret);
 
 /* ---- cancel, result, watch: a user ---- */
 
-/* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task it needs is not done. */
+/* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task that it waits for has not
+ * ended as it has to. */
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
@@ -320,7 +336,12 @@ struct engine_reason { /* texts are valid until the next verb */
 };
 int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret);
 /* Task i of engine_reason.waits. */
-uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state);
+struct engine_wait {
+	uint64_t id;
+	const char *state; /* "gone": none of engine_state_name() */
+	enum engine_condition condition;
+};
+struct engine_wait engine_waits_for(const struct engine *e, size_t i);
 
 struct engine_status {
 	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts;

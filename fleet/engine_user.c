@@ -333,7 +333,7 @@ int engine_freshen(struct engine *e)
 
 /* ---- explain ---- */
 
-enum { REASON_PARTS = 8 };
+enum { REASON_PARTS = 8, WAIT_PARTS = 3 };
 
 int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 {
@@ -352,14 +352,16 @@ int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 		.began_ms = (uint64_t)engine_part_number(e, BEGAN),
 		.attempt = (unsigned)engine_part_number(e, ATTEMPT),
 		.message = engine_part_text(e, MESSAGE),
-		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / 2 : 0 };
+		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / WAIT_PARTS : 0 };
 	return ret->state != ENGINE_NONE
 	    ? 0
 	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
 }
 
-uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state)
+struct engine_wait engine_waits_for(const struct engine *e, size_t i)
 {
-	*ret_state = engine_part_text(e, REASON_PARTS + 2 * i + 1);
-	return (uint64_t)engine_part_number(e, REASON_PARTS + 2 * i);
+	size_t at = REASON_PARTS + WAIT_PARTS * i;
+	return (struct engine_wait){ .id = (uint64_t)engine_part_number(e, at),
+		.state = engine_part_text(e, at + 1),
+		.condition = (enum engine_condition)engine_part_text(e, at + 2)[0] };
 }

@@ -124,10 +124,14 @@ static void explain_waiting(
 	size_t n = (size_t)snprintf(ret->text, EXPLAIN_TEXT_BYTES, "it waits for");
 	for (size_t i = 0; i < r->waits && i < WAITS_SHOWN && n < EXPLAIN_TEXT_BYTES; i++) {
 		char text[PLM_REF_TEXT_BYTES];
-		const char *state;
-		plm_ref_print(engine_ref(e, engine_waits_for(e, i, &state)), text);
-		n += (size_t)snprintf(
-		    ret->text + n, EXPLAIN_TEXT_BYTES - n, "%s %s (%s)", i ? "," : "", text, state);
+		const struct engine_wait wait = engine_waits_for(e, i);
+		plm_ref_print(engine_ref(e, wait.id), text);
+		n += (size_t)snprintf(ret->text + n, EXPLAIN_TEXT_BYTES - n, "%s %s%s (%s)",
+		    i ? "," : "",
+		    wait.condition == AFTER_ANY          ? "the end of "
+			: wait.condition == AFTER_FAILED ? "a failure of "
+							 : "",
+		    text, wait.state);
 	}
 	if (r->waits > WAITS_SHOWN && n < EXPLAIN_TEXT_BYTES)
 		snprintf(

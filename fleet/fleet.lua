@@ -60,6 +60,40 @@ local function ids_of(text)
 	return ids
 end
 
+-- The tasks that a task waits for, each with its condition: '' (has to be done), a (to have ended in
+-- any way), f (to have failed or been cancelled).
+local function deps_of(text)
+	local deps = {}
+	for id, how in string.gmatch(text or '', '(%d+)(%a?)') do
+		deps[#deps + 1] = { id = id, how = how }
+	end
+	return deps
+end
+
+local function is_settled(state)
+	return state == 'done' or state == 'failed' or state == 'cancelled'
+end
+
+-- May a task start that waited so for a task which is settled?
+local function is_met(how, state)
+	return how == 'a' or (how == 'f') == (state ~= 'done')
+end
+
+-- What becomes of the waiting task if not.
+local function unmet(id, how, state, why)
+	if how == 'f' then
+		return 'cancelled', { 'msg', 'task ' .. id .. ', after whose failure it was to run, is done' }
+	end
+	return 'failed', { 'code', '121', 'msg',
+		'task ' .. id .. ', which it waits for, ' .. state .. why }
+end
+
+-- For the host: how a task ended that a claimed task waited for under a condition.
+local function end_text(id, state, code)
+	return id .. ' ' .. state .. ' ' .. (state == 'failed' and code or state == 'cancelled' and '130' or
+		'0') .. ';'
+end
+
 -- What a call has to write and to tell at its end, all at once: tasks that ended, a message for
 -- each client, a count for each outcome.
 local function ledger(P, t)
@@ -559,20 +593,25 @@ end
 
 local settle
 
--- A task has ended: those that wait for it go on, or fail with the reason.
-local function tell_dependents(l, id, state, why)
+-- A task has ended: those that wait for it go on, or end with the reason.
+local function tell_dependents(l, id, state, why, code)
 	local key = l.P .. 'd:' .. id
 	for _, other in ipairs(call('SMEMBERS', key)) do
 		local task = l.P .. 't:' .. other
-		local f = call('HMGET', task, 'st', 'pr', 'ne')
-		if f[1] == 'waiting' and state ~= 'done' then
+		local f = call('HMGET', task, 'st', 'pr', 'ne', 'dp', 'ae')
+		local how = string.match(' ' .. (f[4] or '') .. ' ', ' ' .. id .. '(%a?) ') or ''
+		if f[1] == 'waiting' and not is_met(how, state) then
 			call('ZREM', l.P .. 'waiting', other)
-			settle(l, other, 'failed', { 'code', '121', 'msg',
-				'task ' .. id .. ', which it waits for, ' .. state .. ': ' .. why })
-		elseif f[1] == 'waiting' and call('HINCRBY', task, 'mi', -1) == 0 then
-			call('ZREM', l.P .. 'waiting', other)
-			call('HSET', task, 'st', 'ready')
-			enqueue(l, other, f[2], f[3])
+			settle(l, other, unmet(id, how, state, ': ' .. why))
+		elseif f[1] == 'waiting' then
+			if how ~= '' then
+				call('HSET', task, 'ae', (f[5] or '') .. end_text(id, state, code))
+			end
+			if call('HINCRBY', task, 'mi', -1) == 0 then
+				call('ZREM', l.P .. 'waiting', other)
+				call('HSET', task, 'st', 'ready')
+				enqueue(l, other, f[2], f[3])
+			end
 		end
 	end
 	call('DEL', key)
@@ -617,11 +656,12 @@ settle = function(l, id, state, fields, f, again)
 		call('ZREM', P .. 'due', id)
 	end
 	if f[DN] then
-		local why = ''
+		local why, code = '', '0'
 		for i = 1, n, 2 do
 			why = fields[i] == 'msg' and fields[i + 1] or why
+			code = fields[i] == 'code' and fields[i + 1] or code
 		end
-		tell_dependents(l, id, state, why)
+		tell_dependents(l, id, state, why, code)
 	end
 	if f[DP] and not again then
 		let_go(P, f[DP])
@@ -889,21 +929,25 @@ local function limit(l, id, queue_ms, total_ms, put)
 	end
 end
 
--- The tasks that a new task waits for. Returns how many have not ended, and why it cannot run.
+-- The tasks that a new task waits for. Returns how many have not ended, those that have ended
+-- (end_text()), and, if it cannot run, its state and fields.
 local function depend(P, id, deps)
-	local missing, lost = 0, nil
-	for _, dep in ipairs(ids_of(deps)) do
-		local state = call('HGET', P .. 't:' .. dep, 'st')
-		call('HINCRBY', P .. 't:' .. dep, 'us', 1)
-		if state == 'failed' or state == 'cancelled' then
-			lost = 'task ' .. dep .. ', which it waits for, ' .. state .. ' before'
-		elseif state ~= 'done' then
-			call('SADD', P .. 'd:' .. dep, id)
-			call('HSET', P .. 't:' .. dep, 'dn', 1, 'x', 1)
+	local missing, ends, state, fields = 0, '', nil, nil
+	for _, dep in ipairs(deps_of(deps)) do
+		local task = P .. 't:' .. dep.id
+		local f = call('HMGET', task, 'st', 'code')
+		call('HINCRBY', task, 'us', 1)
+		if not is_settled(f[1]) then
+			call('SADD', P .. 'd:' .. dep.id, id)
+			call('HSET', task, 'dn', 1, 'x', 1)
 			missing = missing + 1
+		elseif not is_met(dep.how, f[1]) then
+			state, fields = unmet(dep.id, dep.how, f[1], ' before')
+		elseif dep.how ~= '' then
+			ends = ends .. end_text(dep.id, f[1], f[2] or '0')
 		end
 	end
-	return missing, lost
+	return missing, ends, state, fields
 end
 
 -- Gives a new task without needs to an idle member unasked, to save the round trip of a claim: the words go with
@@ -963,12 +1007,15 @@ local function add_one(l, id, args, at, token)
 		put('x', 1)
 	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
-	local missing, lost, member = 0, nil, nil
+	local missing, ends, member, state, fields = 0, '', nil, nil, nil
 	local needs = args[at + NE_AT]
 	local module = needs ~= '' and module_of(needs)
 	if args[at + DP_AT] ~= '' then
-		missing, lost = depend(P, id, args[at + DP_AT])
+		missing, ends, state, fields = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
+		if ends ~= '' then
+			put('ae', ends)
+		end
 		put('x', 1)
 	elseif (needs == '' or module) and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and
 	    args[at + TL_AT] == '' then
@@ -983,8 +1030,8 @@ local function add_one(l, id, args, at, token)
 		put('be', l.s)
 	end
 	call('HSET', P .. 't:' .. id, unpack(f))
-	if lost then
-		settle(l, id, 'failed', { 'code', '121', 'msg', lost })
+	if state then
+		settle(l, id, state, fields)
 	elseif missing > 0 then
 		call('ZADD', P .. 'waiting', id, id)
 	elseif not member then
@@ -1103,12 +1150,12 @@ local function class_head(P, class)
 end
 
 -- A single task: appended to the reply as: t, id, attempt, words, milliseconds left of its total
--- limit ('': none), and the tasks that it waited for.
+-- limit ('': none), and how tasks ended that it waited for under a condition (end_text()).
 local function claim_one(l, member, id, reply)
 	local task = l.P .. 't:' .. id
 	local f = call('HMGET', task, 'pl', 'at', 'x')
 	if f[3] then
-		f = call('HMGET', task, 'pl', 'at', 'tl', 'dp', 'du')
+		f = call('HMGET', task, 'pl', 'at', 'tl', 'ae', 'du')
 	end
 	local attempt, k = tonumber(f[2] or 0) + 1, #reply
 	call('HSET', task, 'st', 'running', 'ow', member, 'at', attempt, 'be', l.s)
@@ -1560,7 +1607,8 @@ local function put(P, args)
 end
 
 -- EPOCH ID...: failed and cancelled tasks are queued again under their ids, with fresh budgets.
--- Returns for each 1, 0 (the task has not failed), -1 (none), -2 (a task it needs is not done).
+-- Returns for each 1, 0 (the task has not failed), -1 (none), -2 (a task that it waits for has not ended
+-- as it has to).
 local function retry(P, args)
 	local reply = {}
 	local l = ledger(P, now())
@@ -1570,9 +1618,13 @@ local function retry(P, args)
 		local f = call('HMGET', task, 'st', 'pr', 'ne', 'ro', 'co', 'dp', 'un', 'qm', 'tm')
 		local good = f[1] == 'failed' or f[1] == 'cancelled'
 		reply[i - 1] = not f[1] and -1 or good and 1 or 0
-		for _, dep in ipairs(ids_of(f[6])) do
-			if good and call('HGET', P .. 't:' .. dep, 'st') ~= 'done' then
+		local ends = ''
+		for _, dep in ipairs(good and deps_of(f[6]) or {}) do
+			local d = call('HMGET', P .. 't:' .. dep.id, 'st', 'code')
+			if not is_settled(d[1]) or not is_met(dep.how, d[1]) then
 				reply[i - 1] = -2
+			elseif dep.how ~= '' then
+				ends = ends .. end_text(dep.id, d[1], d[2] or '0')
 			end
 		end
 		if reply[i - 1] == 1 then
@@ -1582,7 +1634,8 @@ local function retry(P, args)
 			call('ZREM', P .. 'ended', id)
 			l.counts[f[1]] = (l.counts[f[1]] or 0) - 1
 			call('HDEL', task, 'cx', 'code', 'sig', 'msg', 'err', 'val', 'en', 'tl', 'du')
-			call('HSET', task, 'st', 'ready', 're', f[4] or 0, 'cr', f[5] or 0, 'ow', '', 'su', l.t)
+			call('HSET', task, 'st', 'ready', 're', f[4] or 0, 'cr', f[5] or 0, 'ow', '', 'su', l.t,
+				'ae', ends)
 			if f[7] then
 				call('HSET', P .. 'u', f[7], id)
 			end
@@ -1812,7 +1865,7 @@ end
 
 -- EPOCH ID: why a task has not ended: state, needs, tasks before it in its queue, milliseconds
 -- until its pause ends, its host, milliseconds since its begin, attempt, message, then the tasks
--- that it waits for and that are not done, each with its state.
+-- that it waits for and that have not ended so, each with its state and the condition (deps_of()).
 local function explain(P, args)
 	local id, task = args[2], P .. 't:' .. args[2]
 	local l = ledger(P, now())
@@ -1834,11 +1887,11 @@ local function explain(P, args)
 	local reply = { f[1] or '', f[2] or '', before(l, f[2] or '', id, b, i),
 		later and math.max(0, later - l.t) or 0, owner or '',
 		f[4] and math.max(0, l.t - f[4]) or 0, tonumber(f[5] or 0), f[6] or '' }
-	for _, dep in ipairs(ids_of(f[7])) do
-		local state = call('HGET', P .. 't:' .. dep, 'st') or 'gone'
-		if state ~= 'done' then
-			reply[#reply + 1] = dep
-			reply[#reply + 1] = state
+	for _, dep in ipairs(deps_of(f[7])) do
+		local state = call('HGET', P .. 't:' .. dep.id, 'st') or 'gone'
+		if not is_settled(state) or not is_met(dep.how, state) then
+			local k = #reply
+			reply[k + 1], reply[k + 2], reply[k + 3] = dep.id, state, dep.how
 		end
 	end
 	return reply

@@ -121,7 +121,7 @@ START_TEST(a_task_is_read_as_it_was_written)
 	static struct task_read read;
 	struct task_words words = words_of();
 	ck_assert_uint_eq(words.afters, 1);
-	ck_assert_uint_eq(words.after[0], 300);
+	ck_assert_uint_eq(words.after[0].id, 300);
 	ck_assert_int_eq(task_words_read(words.data, words.bytes, &read), 0);
 	ck_assert_str_eq(read.function, "probe.sum");
 	ck_assert_str_eq(read.needs, "cpus=2");
