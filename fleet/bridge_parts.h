@@ -200,6 +200,11 @@ int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
 
+/* ---- bridge_follow.c ---- */
+
+/* Answers a request for output of a running command. 0 or an error of a verb. */
+int bridge_follow(struct bridge *b, const char *request);
+
 /* ---- bridge_trace.c: parts of traces ---- */
 
 void bridge_trace_note(struct bridge *b, uint64_t id, plm_ref ref); /* a task has come */

@@ -184,7 +184,8 @@ static int tasks_submit(
 	tasks_take_references(task, refs, read.task.results);
 	bridge_trace_note(b, task->id, task->ref);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
-	task_class_print(read.function, read.needs, class);
+	if (read.needs[0])
+		task_class_print(read.function, read.needs, class);
 	task->class = read.needs[0] ? bridge_class(b, class) : -1;
 	if (task->class >= 0)
 		bridge_needs_took(b, task->class);

@@ -31,13 +31,15 @@
 struct engine;
 
 enum {
-	ENGINE_ADD_MOST = 512,       /* tasks of one engine_add() */
-	ENGINE_COMMIT_MOST = 512,    /* ends of one engine_commit() */
-	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
-	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
-	ENGINE_FAR_BYTES = 400,      /* the place of a large value, as text */
-	ENGINE_DROPS_MOST = 64,      /* values that one renewal tells a host to drop */
-	ENGINE_TITLE_MOST = 200,     /* bytes that say what a task does, for lists */
+	ENGINE_ADD_MOST = 512,          /* tasks of one engine_add() */
+	ENGINE_COMMIT_MOST = 512,       /* ends of one engine_commit() */
+	ENGINE_VALUE_MOST = 8 << 20,    /* bytes of a value, or of the words of a task */
+	ENGINE_ERRORS_MOST = 256 << 10, /* bytes of stderr: the last ones */
+	ENGINE_PIECE_MOST = 256 << 10,  /* bytes of output while a command runs, in one answer */
+	ENGINE_MEMBER_BYTES = 24,       /* the name of a member */
+	ENGINE_FAR_BYTES = 400,         /* the place of a large value, as text */
+	ENGINE_DROPS_MOST = 64,         /* values that one renewal tells a host to drop */
+	ENGINE_TITLE_MOST = 200,        /* bytes that say what a task does, for lists */
 	ENGINE_NEEDS_MOST = 160,
 };
 
@@ -245,6 +247,7 @@ enum engine_bells {
 	BELL_WORK = 1, /* engine_claim() */
 	BELL_ORDER,    /* engine_renew() */
 	BELL_TASK,     /* *ret is claimed for the member; the words are valid until the next look */
+	BELL_FOLLOW,   /* ret->words, a text, is a request of engine_follow() */
 };
 int engine_bell_open(struct engine *e, const char *member);
 int engine_bell_fd(const struct engine *e);
@@ -362,6 +365,16 @@ int engine_order(struct engine *e, const char *name, const char *order);
 /* Asks each host to renew now, because a module may have been loaded since its last renewal. */
 int engine_freshen(struct engine *e);
 
+/* Asks the host that runs the task for what the command has written to stream 1 or 2, from a byte
+ * on. The answer comes by engine_trace_take(): "ATTEMPT FROM", a line feed, and up to
+ * ENGINE_PIECE_MOST bytes. No answer: the host has other troubles, and may be asked again. */
+struct engine_followed {
+	enum engine_state state;
+	unsigned attempt;
+};
+int engine_follow(struct engine *e, uint64_t id, const char *token, int stream, uint64_t from,
+    struct engine_followed *ret);
+
 /* ---- traces: engine_trace.c ---- */
 
 /* The clock of the engine against CLOCK_MONOTONIC here: the quickest of some round trips. */
@@ -373,7 +386,7 @@ int engine_clock(struct engine *e, struct engine_clock *ret);
 
 /* Gives the request to every host. Returns how many there are. */
 int engine_trace_ask(struct engine *e, const char *request);
-/* A part of the trace of this token, which the engine keeps for life_ms. */
+/* A part of the trace of this token, or a piece of output, which the engine keeps for life_ms. */
 int engine_trace_give(
     struct engine *e, const char *token, const void *part, size_t bytes, unsigned life_ms);
 /* Waits for the next part. 1: *ret is valid until the next verb; 0: none came in time. */

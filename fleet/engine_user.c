@@ -331,6 +331,24 @@ int engine_freshen(struct engine *e)
 	return r < 0 ? r : 0;
 }
 
+int engine_follow(struct engine *e, uint64_t id, const char *token, int stream, uint64_t from,
+    struct engine_followed *ret)
+{
+	engine_begin(e, "follow");
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, token);
+	engine_number(e, stream);
+	engine_number(e, (int64_t)from);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	*ret = (struct engine_followed){ user_state(engine_part_text(e, 0)),
+		(unsigned)engine_part_number(e, 1) };
+	return ret->state != ENGINE_NONE
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
 /* ---- explain ---- */
 
 enum { REASON_PARTS = 8, WAIT_PARTS = 3 };

@@ -1897,6 +1897,24 @@ local function explain(P, args)
 	return reply
 end
 
+-- EPOCH ID TOKEN STREAM FROM: asks the host that runs the task for the output from byte FROM on, of
+-- stream 1 or 2, which the host hands over by trace_give(). Returns the state ('': no such task) and
+-- the attempt.
+local function follow(P, args)
+	local id, l = args[2], ledger(P, 0)
+	local f = call('HMGET', P .. 't:' .. id, 'st', 'at', 'ow')
+	local b, i
+	if not f[1] then
+		b, i = inside(l, id)
+		f = b and { state_in(b, i), 1 } or f
+	end
+	if f[1] == 'running' then
+		local owner = b and claim_with(b, i).owner or f[3]
+		call('PUBLISH', P .. 'bell:' .. owner, 'f' .. id .. ' ' .. f[2] .. ' ' .. table.concat(args, ' ', 3))
+	end
+	return { f[1] or '', tonumber(f[2] or 0) }
+end
+
 -- EPOCH NAME ORDER: drain, close, or '' to take an order back. Returns how many hosts heard.
 local function order(P, args)
 	local heard = 0
@@ -1983,6 +2001,7 @@ register('status', status)
 register('hosts', hosts)
 register('order', order)
 register('freshen', freshen)
+register('follow', follow)
 register('explain', explain)
 redis.register_function('plm2_trace_ask', guarded(trace_ask))
 redis.register_function('plm2_trace_give', guarded(trace_give))

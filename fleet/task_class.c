@@ -9,32 +9,40 @@ static const char class_module[] = "module:";
 
 static const char *const class_built_in[] = { "command", "probe", "py" };
 
-bool task_module_is_built_in(const char *module)
+static bool class_is_built_in(const char *module, size_t length)
 {
 	for (size_t i = 0; i < COUNT_OF(class_built_in); i++)
-		if (strcmp(module, class_built_in[i]) == 0)
+		if (strlen(class_built_in[i]) == length &&
+		    memcmp(class_built_in[i], module, length) == 0)
 			return true;
 	return false;
+}
+
+bool task_module_is_built_in(const char *module)
+{
+	return class_is_built_in(module, strlen(module));
 }
 
 void task_module(const char *function, char ret[TASK_MODULE_BYTES])
 {
 	size_t n = strcspn(function, ".");
 	ret[0] = 0;
-	if (!function[n] || n >= TASK_MODULE_BYTES || memchr(function, ' ', n) ||
-	    memchr(function, '\n', n))
-		return; /* no name of a function: the host refuses the task in words */
-	snprintf(ret, TASK_MODULE_BYTES, "%.*s", (int)n, function);
-	if (task_module_is_built_in(ret))
-		ret[0] = 0;
+	if (class_is_built_in(function, n) || !function[n] || n >= TASK_MODULE_BYTES ||
+	    memchr(function, ' ', n) || memchr(function, '\n', n))
+		return; /* within plm; or no name of a function, which the host refuses in words */
+	memcpy(ret, function, n);
+	ret[n] = 0;
 }
 
+/* Printing would cost more than all else for a task without a class. */
 void task_class_print(const char *function, const char *needs, char ret[TASK_CLASS_BYTES])
 {
 	char module[TASK_MODULE_BYTES];
 	task_module(function, module);
-	snprintf(ret, TASK_CLASS_BYTES, "%s%s%s%s", module[0] ? class_module : "", module,
-	    module[0] && needs[0] ? " " : "", needs);
+	ret[0] = 0;
+	if (module[0] || needs[0])
+		snprintf(ret, TASK_CLASS_BYTES, "%s%s%s%s", module[0] ? class_module : "", module,
+		    module[0] && needs[0] ? " " : "", needs);
 }
 
 struct task_class task_class_read(const char *text)

@@ -143,8 +143,8 @@ static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, u
 		command_outputs_print(context, request, refs);
 }
 
-/* The hook of a command is a task like any other, which comes after the command: so the line runs
- * whoever dies. The result stays like other results that nobody reads. */
+/* The hook of a command is a task of its own, after the command: so the line runs whatever dies.
+ * The result stays for the time of the queue. */
 static int fleet_add_hook(struct context *context, const struct command_request *request,
     const char *line, plm_ref command)
 {
@@ -177,7 +177,7 @@ static int fleet_add_hook(struct context *context, const struct command_request 
 	return r;
 }
 
-/* Never a command without its hook. */
+/* Adds command and hook. If the hook is refused, the command is cancelled. */
 static int fleet_add_with_hook(struct context *context, const struct fleet_new *new,
     const struct command_request *request, const char *hook, plm_ref *ret, uint64_t *ret_id)
 {
@@ -194,8 +194,8 @@ static int fleet_add_with_hook(struct context *context, const struct fleet_new *
 	return why(r, "--on-finish: %s", reason);
 }
 
-/* One task: detached, its references are printed; else its end is awaited and shown. request: of a
- * command, or NULL; hook: of a command, or NULL. */
+/* Adds one task. Detached: prints the references; else waits for the end and shows the end.
+ * request, hook: of a command, or NULL. */
 static int fleet_add_one(struct context *context, const struct fleet_new *new, bool detach,
     const struct command_request *request, const char *hook)
 {
