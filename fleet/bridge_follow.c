@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/why.h"
 #include "fleet/bridge_parts.h"
 
 enum { PIECE_LIFE_MS = 5000, HEAD_BYTES = 64 };
@@ -45,8 +43,7 @@ int bridge_follow(struct bridge *b, const char *request)
 	int head = snprintf(answer, HEAD_BYTES, "%" PRIu64 " %" PRIu64 "\n", attempt, from);
 	size_t n = follow_read(b, follow_find(b, id, attempt), stream, from, answer + head);
 	int r = engine_trace_give(b->engine, token, answer, (size_t)head + n, PIECE_LIFE_MS);
-	if (r == 0 || r == -ENOTCONN || r == -ESTALE || r == -EXDEV)
-		return r;
-	log_info("no output of a running command for a user: %s", why_text());
-	return 0;
+	/* An engine that is full takes no piece, which is no trouble of the host: the user asks
+	 * again. */
+	return r == -ENOTCONN || r == -ESTALE || r == -EXDEV ? r : 0;
 }

@@ -32,23 +32,25 @@ static void follow_see_attempt(struct follow *f, unsigned attempt)
 	*f->to = (struct fleet_followed){ .attempt = attempt };
 }
 
-/* A late answer to an earlier question has another place, and is left out. */
-static int follow_emit(struct follow *f, const char *piece, size_t bytes)
+/* False: a late answer to an earlier question, about another place or attempt. */
+static bool follow_emit(struct follow *f, const char *piece, size_t bytes, int *ret_code)
 {
 	char head[64];
 	unsigned attempt;
 	uint64_t from;
 	const char *end = memchr(piece, '\n', bytes);
 	if (!end || (size_t)(end - piece) >= sizeof head)
-		return EXIT_FINE;
+		return false;
 	snprintf(head, sizeof head, "%.*s", (int)(end - piece), piece);
 	if (sscanf(head, "%u %" SCNu64, &attempt, &from) != 2 || attempt != f->to->attempt ||
 	    from != f->to->shown)
-		return EXIT_FINE;
+		return false;
 	const plm_view view = { .data = end + 1, .len = bytes - (size_t)(end + 1 - piece) };
 	f->to->shown += view.len;
 	f->more = view.len == ENGINE_PIECE_MOST;
-	return view.len ? print_log(f->context, f->ref, f->stream, attempt, &view) : EXIT_FINE;
+	if (view.len)
+		*ret_code = print_log(f->context, f->ref, f->stream, attempt, &view);
+	return true;
 }
 
 /* Asks for a piece and shows it. 1: the command has ended; 0; or -errno with a why. */
@@ -64,14 +66,13 @@ static int follow_ask(struct follow *f, int *ret_code)
 		return r;
 	if (now.state != ENGINE_RUNNING)
 		return engine_settled(now.state);
-	if (now.attempt != f->to->attempt) {
-		follow_see_attempt(f, now.attempt);
-		f->more = true; /* the question was about another attempt */
+	f->more = now.attempt != f->to->attempt && f->to->shown; /* the wrong place was asked for */
+	follow_see_attempt(f, now.attempt);
+	if (f->more)
 		return 0;
-	}
-	r = engine_trace_take(e, engine_token(e), ANSWER_MS, &piece, &bytes);
-	if (r == 1)
-		*ret_code = follow_emit(f, piece, bytes);
+	do
+		r = engine_trace_take(e, engine_token(e), ANSWER_MS, &piece, &bytes);
+	while (r == 1 && !follow_emit(f, piece, bytes, ret_code));
 	return r < 0 ? r : 0;
 }
 

@@ -183,7 +183,7 @@ START_TEST(a_class_holds_needs_and_module)
 	classed("tools.add", "", "module:tools");
 	classed("pyx.call", "cpus=2 | gpus=1", "module:pyx cpus=2 | gpus=1");
 	classed("nothing", "", "");
-	classed("a b.c", "", "");
+	classed("a b.add", "", "");
 	ck_assert(task_module_is_in("module a\nmodule tools\npython /x", "tools"));
 	ck_assert(!task_module_is_in("module tools2\npython module tools", "tools"));
 	ck_assert(!task_module_is_in("", "tools"));
