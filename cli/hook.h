@@ -19,8 +19,6 @@
 		    OPTION_FIELD(type, field)                                                   \
 	}
 
-#define HOOK_NOT_ON_FLEET "--on-finish is not for a fleet: no task of a fleet follows any end"
-
 struct hook { /* zeroes: none */
 	plm_command *command;
 	plm_arg *args;

@@ -13,7 +13,7 @@
 #include "tables/edges.h"
 #include "worker/needs.h"
 
-enum { OURS_MAX = 16 };
+enum { OURS_MAX = 16, TOLD_BYTES = 32, STATE_BYTES = 12 };
 
 struct variables {
 	char **list;
@@ -80,44 +80,52 @@ static void environment_set_task(struct variables *v, const struct plm_call *cal
 static void environment_set_end(struct variables *v, const struct command_after *after)
 {
 	char task[PLM_REF_TEXT_BYTES];
-	bool known = state_settled((enum record_state)after->state);
 	plm_ref_print((plm_ref){ .id = after->ref, .runtime = after->runtime }, task);
 	environment_set_own(v, "PLM_AFTER=%s", task);
-	environment_set_own(v, "PLM_AFTER_STATE=%s",
-	    known ? record_state_name((enum record_state)after->state) : "unknown");
-	environment_set_own(v, "PLM_AFTER_CODE=%d",
-	    !known                                 ? COMMAND_OURS
-		: after->state == RECORD_FAILED    ? after->code
-		: after->state == RECORD_CANCELLED ? COMMAND_SIGNALLED + SIGINT
-						   : 0);
+	environment_set_own(v, "PLM_AFTER_STATE=%s", after->state);
+	environment_set_own(v, "PLM_AFTER_CODE=%d", after->code);
 }
 
-/* The end of the first task that the command comes after. */
-static bool environment_find_end(const struct command *c, struct command_after *ret)
+/* The same, told in bytes: "REFERENCE STATE CODE". The task was one of another host (a fleet), or
+ * of an earlier boot (the journal). */
+static void environment_set_told(struct variables *v, const char *told, size_t length)
 {
-	const struct tables *t = &c->call->rt->tables;
-	struct args_reader reader;
-	struct arg arg = { .data = NULL };
-	bool readable = args_open(t, c->call->record, &reader);
-	while (readable && reader.next <= c->after)
-		readable = args_next(&reader, &arg);
-	if (!readable)
-		return false;
-	if (!arg.future)
-		return command_after_read(arg.data, arg.length, ret);
-	const struct record *ended = edges_speaker(t, arg.future->ref);
-	if (ended)
-		*ret = command_after_of(t, ended);
-	return ended != NULL;
+	char text[PLM_REF_TEXT_BYTES + TOLD_BYTES], task[PLM_REF_TEXT_BYTES], state[STATE_BYTES];
+	plm_ref ref;
+	int code;
+	if (length == 0 || length >= sizeof text)
+		return;
+	snprintf(text, sizeof text, "%.*s", (int)length, told);
+	const char *state_at = strchr(text, ' ');
+	if (!state_at || (size_t)(state_at - text) >= sizeof task)
+		return;
+	snprintf(task, sizeof task, "%.*s", (int)(state_at - text), text);
+	if (sscanf(state_at, " %11[a-z] %d", state, &code) != 2 || plm_ref_parse(task, &ref) < 0)
+		return;
+	environment_set_own(v, "PLM_AFTER=%s", task);
+	environment_set_own(v, "PLM_AFTER_STATE=%s", state);
+	environment_set_own(v, "PLM_AFTER_CODE=%d", code);
 }
 
 /* For a command that runs after another task in any case, or after its failure. Of several tasks
  * the first counts. */
 static void environment_set_after(struct variables *v, const struct command *c)
 {
-	struct command_after after;
-	if (c->after && environment_find_end(c, &after))
-		environment_set_end(v, &after);
+	const struct tables *t = &c->call->rt->tables;
+	struct args_reader reader;
+	struct arg arg = { .data = NULL };
+	bool readable = c->after && args_open(t, c->call->record, &reader);
+	while (readable && reader.next <= c->after)
+		readable = args_next(&reader, &arg);
+	if (!readable)
+		return;
+	const struct record *ended = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
+	if (!arg.future)
+		environment_set_told(v, arg.data, arg.length);
+	if (!ended)
+		return;
+	const struct command_after after = command_after_of(t, ended);
+	environment_set_end(v, &after);
 }
 
 /* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task

@@ -180,6 +180,13 @@ static int encode_put_needed(
 	return r < 0 ? r : encode_put_number(e, kind, task, which);
 }
 
+size_t encode_end(const struct command_after *end, char ret[END_TEXT_BYTES])
+{
+	char ref[PLM_REF_TEXT_BYTES];
+	plm_ref_print((plm_ref){ .id = end->ref, .runtime = end->runtime }, ref);
+	return (size_t)snprintf(ret, END_TEXT_BYTES, "%s %s %d", ref, end->state, end->code);
+}
+
 /* An order after a task. A met order is an argument of bytes. A task that is not durable ends with
  * the runtime, nobody knows how: after a boot everything that waits for any end of it may start. */
 static int encode_put_order(struct journal *j, const struct record *waiting, const struct arg *arg,
@@ -187,7 +194,8 @@ static int encode_put_order(struct journal *j, const struct record *waiting, con
 {
 	const struct tables *t = &j->rt.tables;
 	const struct record *r = edges_speaker(t, arg->future->ref);
-	struct command_after end = { .ref = arg->future->ref, .runtime = t->control->runtime };
+	struct command_after end =
+	    command_after_make(arg->future->ref, t->control->runtime, RECORD_FREE, 0);
 	uint64_t word = r ? sh_load(&r->state) : 0;
 	bool any = arg->condition == ARG_AFTER_ANY;
 	if (r && arg_met(arg->condition, word_state(word)))
@@ -198,7 +206,9 @@ static int encode_put_order(struct journal *j, const struct record *waiting, con
 	else if (!any)
 		return encode_lose(e, number, "a future of a task that is not durable");
 	/* plm.h promises an empty argument to functions. */
-	return encode_put_bytes(e, &end, encode_is_command(j, waiting) ? sizeof end : 0);
+	char text[END_TEXT_BYTES];
+	size_t length = encode_is_command(j, waiting) ? encode_end(&end, text) : 0;
+	return encode_put_bytes(e, text, length);
 }
 
 static int encode_put_future(

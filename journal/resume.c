@@ -265,9 +265,10 @@ static plm_ref resume_result_of(const struct journal *j, uint64_t ref, uint32_t 
 	return ref_public(&j->rt, ref);
 }
 
-struct former {                     /* a task among the arguments */
-	uint64_t ref;               /* of its record; 0: it has ended */
-	struct command_after ended; /* as far as the file knows */
+struct former {                  /* a task among the arguments */
+	uint64_t ref;            /* of its record; 0: it has ended */
+	enum record_state state; /* how it ended */
+	struct command_after ended;
 };
 
 /* QUEUED with *ret; SKIPPED: the task waits for a module itself; or -errno. */
@@ -279,10 +280,10 @@ static int resume_find_former(struct journal *j, uint64_t id, struct former *ret
 	int r = db_rows(db, q, BIND(bind_uint(id)));
 	*ret = (struct former){ .ref = 0 };
 	if (r == 1)
-		ret->ended = (struct command_after){ .ref = (uint64_t)db_int(db, q, 2),
-			.runtime = (uint64_t)db_int(db, q, 3),
-			.state = (uint32_t)db_int(db, q, 0),
-			.code = (int32_t)db_int(db, q, 1) };
+		*ret = (struct former){ .state = (enum record_state)db_int(db, q, 0),
+			.ended = command_after_make((uint64_t)db_int(db, q, 2),
+			    (uint64_t)db_int(db, q, 3), (enum record_state)db_int(db, q, 0),
+			    (int)db_int(db, q, 1)) };
 	db_end(db, q);
 	if (r != 0)
 		return r < 0 ? r : QUEUED;
@@ -303,7 +304,7 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, former.ref, which));
 		return QUEUED;
 	}
-	if (former.ended.state != RECORD_DONE) {
+	if (former.state != RECORD_DONE) {
 		snprintf(message, sizeof message,
 		    "task %llu, an argument, did not succeed "
 		    "(plmctl history %llu)",
@@ -335,15 +336,16 @@ static int resume_take_order(struct journal *j, struct task *t, uint64_t id, enu
 		t->arg[t->nargs++] = PLM_AFTER(ref_public(&j->rt, former.ref), after);
 		return QUEUED;
 	}
-	if (after == PLM_AFTER_FAILED && former.ended.state == RECORD_DONE) {
+	if (after == PLM_AFTER_FAILED && former.state == RECORD_DONE) {
 		snprintf(message, sizeof message,
 		    "not needed: task %llu succeeded, and this task was to run after its failure",
 		    (unsigned long long)id);
 		r = rows_cancel_unqueued(j, t->id, message);
 		return r < 0 ? r : ENDED;
 	}
+	char text[END_TEXT_BYTES];
 	bool command = strcmp(t->function, COMMAND_FUNCTION) == 0;
-	return resume_take_bytes(j, t, &former.ended, command ? sizeof former.ended : 0);
+	return resume_take_bytes(j, t, text, command ? encode_end(&former.ended, text) : 0);
 }
 
 static int resume_take_arguments(struct journal *j, struct task *t)

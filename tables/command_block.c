@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,22 +92,23 @@ void command_stream_name(uint64_t ref, uint32_t attempt, int stream, char ret[CO
 
 /* ---- the end of the task before ---- */
 
+struct command_after command_after_make(
+    uint64_t ref, uint64_t runtime, enum record_state state, int code)
+{
+	struct command_after after = { .ref = ref, .runtime = runtime };
+	after.state = state_settled(state) ? record_state_name(state) : "unknown";
+	after.code = !state_settled(state) ? COMMAND_OURS
+	    : state == RECORD_FAILED       ? code
+	    : state == RECORD_CANCELLED    ? COMMAND_SIGNALLED + SIGINT
+					   : 0;
+	return after;
+}
+
 struct command_after command_after_of(const struct tables *t, const struct record *ended)
 {
 	uint64_t word = sh_load(&ended->state);
-	return (
-	    struct command_after){ .ref = record_ref(record_index(t, ended), word_generation(word)),
-		.runtime = t->control->runtime,
-		.state = word_state(word),
-		.code = word_state(word) == RECORD_FAILED ? ended->failure.code : 0 };
-}
-
-bool command_after_read(const void *data, size_t length, struct command_after *ret)
-{
-	if (!data || length != sizeof *ret)
-		return false;
-	memcpy(ret, data, sizeof *ret);
-	return true;
+	return command_after_make(record_ref(record_index(t, ended), word_generation(word)),
+	    t->control->runtime, word_state(word), ended->failure.code);
 }
 
 /* ---- outlets ---- */

@@ -71,17 +71,18 @@ bool command_variable(const char *text);
 const char *command_out_file(const char *text);
 
 /* How a task ended, for a command that comes after the task in any case, or after its failure. If
- * the task was gone when the journal queued the command again, the argument holds these bytes in
- * place of the future. */
+ * the task is none of this runtime any more, or never was, the argument holds the end in words, in
+ * place of the future: "REFERENCE STATE CODE". */
 struct command_after {
 	uint64_t ref, runtime; /* a plm_ref */
-	uint32_t state;        /* enum record_state; not settled: the end is unknown */
-	int32_t code;          /* of a failure */
+	const char *state;     /* of a record, or "unknown" */
+	int code; /* an exit code, or COMMAND_SIGNALLED + a signal; of a function its code */
 };
 
 struct command_after command_after_of(const struct tables *t, const struct record *ended);
-/* A private copy. False: the bytes tell no end. */
-bool command_after_read(const void *data, size_t length, struct command_after *ret);
+/* The same of a state and the code of a failure. A state that is not settled: unknown. */
+struct command_after command_after_make(
+    uint64_t ref, uint64_t runtime, enum record_state state, int code);
 
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
 #define COMMAND_CAP_MAX ((uint64_t)1 << 40)

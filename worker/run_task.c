@@ -13,15 +13,21 @@
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
+bool worker_room_is_wanted(const struct worker *w)
+{
+	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	return heap_length(&w->rt.tables.task_heap) > 0 &&
+	    ring_used(&own) <= process_depth(w->rt.me) / 2 + 1;
+}
+
 /* Wake the scheduler if a client waits for the effect of the report, if queued tasks could use our
  * room, if the report lets large values go, or if the runtime is stopping and our task may have
  * been the last. Otherwise the scheduler would only tidy up, which can wait until the scheduler is
  * awake anyhow. */
 static bool run_task_report_is_urgent(const struct worker *w)
 {
-	const struct tables *t = &w->rt.tables;
-	return w->urgent || unfreed_due(w) || heap_length(&t->task_heap) > 0 ||
-	    sh_peek(&t->control->mode) == MODE_STOPPING;
+	return w->urgent || unfreed_due(w) || worker_room_is_wanted(w) ||
+	    sh_peek(&w->rt.tables.control->mode) == MODE_STOPPING;
 }
 
 /* If the ring is full, handle_tell() sleeps, which calls worker_report() again
@@ -39,8 +45,7 @@ void worker_report(struct worker *w)
 		handle_tell_quietly(&w->rt, w->report, reports);
 	else if (untold) /* all hints taken were stale: nothing else says that we have room */
 		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
-	if (unfreed)
-		unfreed_told(w);
+	unfreed_told(w, unfreed);
 }
 
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
@@ -173,11 +178,11 @@ static enum record_state run_task_commit_outcome(struct worker *w, struct plm_ca
 }
 
 /* Tells that the task is settled. */
-static void run_task_tell_end(struct worker *w, uint64_t ref, bool urgent, uint64_t unfreed)
+static void run_task_tell_end(
+    struct worker *w, uint64_t ref, bool urgent, const struct let_go *unfreed)
 {
 	worker_tell(w, HINT_SETTLED, ref, urgent);
-	w->unfreed.kept += unfreed;
-	if (!unfreed_due(w))
+	if (!unfreed_note(w, unfreed))
 		return;
 	worker_report(w);
 	unfreed_await(w);
@@ -191,7 +196,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	bool has_terms =
 	    call->record
 		->terms; /* read before the commit: then the record may begin another life */
-	uint64_t unfreed = unfreed_bytes(call);
+	struct let_go unfreed = unfreed_of(call);
 	struct task_end end;
 	end.logged = eventlog_on(&rt->tables); /* the rest stays as found */
 	if (end.logged)
@@ -214,7 +219,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
 	    (state == RECORD_DONE && worker_tell_successors(w, ref));
-	run_task_tell_end(w, ref, !told || has_terms, unfreed);
+	run_task_tell_end(w, ref, !told || has_terms, &unfreed);
 }
 
 /* ---- the call ---- */

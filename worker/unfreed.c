@@ -6,8 +6,10 @@
  * would land in cold memory.
  * So the worker counts. From unfreed_due() on a report wakes the scheduler; with still more bytes
  * told and not read, the worker waits for the scheduler before its next task. The count is a guess
- * from above: another task or a client may still need a value. Tasks with small values seldom come
- * to the first threshold, and pay for an addition.
+ * from above: another task may still need a value. Tasks with small values seldom come to the first
+ * threshold, and pay for an addition.
+ * A value that a client holds stays when the task ends. So reports of such values go out as early,
+ * but wake nobody: the drop of the client will wake the scheduler, who then has to know of the end.
  * Not taken: the worker frees the values itself. Holds and uses belong to the scheduler, which may
  * just be granting a hold on the same value to another client.
  * Death: private memory. A store without a living scheduler fills as before: the wait is short. */
@@ -21,6 +23,7 @@ enum {
 	UNFREED_TIMES = 8,      /* so many times more may be told and not read */
 	UNFREED_NAP_MS = 1,
 	UNFREED_WAIT_MS = 100, /* a living scheduler reads within microseconds, if it has a core */
+	UNFREED_SMALL = 4096,  /* so few bytes are counted without a look at who holds them */
 };
 
 void unfreed_open(struct worker *w)
@@ -29,15 +32,32 @@ void unfreed_open(struct worker *w)
 	w->unfreed.most = share < UNFREED_MOST ? share : (uint64_t)UNFREED_MOST;
 }
 
-uint64_t unfreed_bytes(const struct plm_call *call)
+static bool unfreed_is_held(const struct record *r)
+{
+	return sh_peek(&r->holds) || sh_peek(&r->more_held);
+}
+
+static void unfreed_add(struct let_go *ret, const struct record *r, uint64_t bytes)
+{
+	if (unfreed_is_held(r))
+		ret->held += bytes;
+	else
+		ret->free += bytes;
+}
+
+/* A held result counts for nobody: the end of its task frees nothing of it. */
+struct let_go unfreed_of(const struct plm_call *call)
 {
 	const struct record *r = call->record;
-	uint64_t bytes = call->future_bytes;
-	if (sh_peek(&r->args))
-		bytes += r->args_bytes;
-	if (sh_peek(&r->value) && !sh_peek(&r->holds) && !sh_peek(&r->more_held))
-		bytes += r->value_bytes; /* nobody wants the result, except perhaps a dependant */
-	return bytes;
+	struct let_go ret = { .free = sh_peek(&r->args) ? r->args_bytes : 0 };
+	if (call->future_bytes < UNFREED_SMALL)
+		ret.free += call->future_bytes;
+	for (size_t i = 0; call->future_bytes >= UNFREED_SMALL && i < call->nargs; i++)
+		if (call->args[i].future)
+			unfreed_add(&ret, call->args[i].future, call->args[i].length);
+	if (sh_peek(&r->value) && !unfreed_is_held(r))
+		ret.free += r->value_bytes; /* nobody wants it, except perhaps a dependant */
+	return ret;
 }
 
 static bool unfreed_is_read(void *worker)
@@ -49,16 +69,26 @@ static bool unfreed_is_read(void *worker)
 
 bool unfreed_due(const struct worker *w)
 {
-	return w->unfreed.kept >= w->unfreed.most;
+	return w->unfreed.kept.free >= w->unfreed.most;
 }
 
-void unfreed_told(struct worker *w)
+bool unfreed_note(struct worker *w, const struct let_go *more)
+{
+	w->unfreed.kept.free += more->free;
+	w->unfreed.kept.held += more->held;
+	return w->unfreed.kept.free + w->unfreed.kept.held >= w->unfreed.most;
+}
+
+void unfreed_told(struct worker *w, bool woken)
 {
 	struct ring ring = ring_up(&w->rt.tables, w->rt.self);
+	w->unfreed.kept.held = 0;
+	if (!woken)
+		return;
 	if (unfreed_is_read(w))
 		w->unfreed.told = 0;
-	w->unfreed.told += w->unfreed.kept;
-	w->unfreed.kept = 0;
+	w->unfreed.told += w->unfreed.kept.free;
+	w->unfreed.kept.free = 0;
 	w->unfreed.told_end = ring_end(&ring);
 }
 

@@ -73,7 +73,7 @@ static void load_take_options(struct context *context, int argc, char **argv, st
 		    "name a file, or ./- if it is called that",
 		    l->common.request.options.input);
 	if (context->fleet && l->common.on_finish && l->common.on_finish[0])
-		usage_error(context, HOOK_NOT_ON_FLEET);
+		usage_error(context, LOAD_HAS_NO_HOOKS);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -352,10 +352,12 @@ static void load_describe(const struct load *l, struct load_ticket *ticket)
 	const struct load_item *item = &l->item;
 	const char *label = item->request.options.label;
 	snprintf(ticket->label, sizeof ticket->label, "%s", label ? label : "");
-	if (item->function)
+	if (item->function) {
 		snprintf(ticket->title, sizeof ticket->title, "%s", item->function);
-	else
+		fleet_function_note(l->context, item->function);
+	} else {
 		fleet_title(item->word, item->words, ticket->title);
+	}
 }
 
 static int load_submit_item(struct load *l, struct load_ticket *ticket)

@@ -13,6 +13,9 @@
 #include "cli/fleet_door.h"
 #include "cli/hook.h"
 
+#define LOAD_HAS_NO_HOOKS \
+	"load gives the commands of a fleet no --on-finish: `plmctl submit --on-finish` does"
+
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
 /* Grows an array of *room elements to n elements at least; ends the program without memory. */

@@ -42,7 +42,7 @@ int load_task_judge(const struct load_item *item, struct load_common *common)
 	const plm_terms *same;
 	plm *rt = common->context->rt;
 	if (!rt && item->on_finish && item->on_finish[0])
-		return why(-EINVAL, "%s", HOOK_NOT_ON_FLEET);
+		return why(-EINVAL, "%s", LOAD_HAS_NO_HOOKS);
 	int r = load_terms_find(common->terms, rt, &item->request.task.terms, &same);
 	if (r == 0 && rt && item->function)
 		r = plm_check_function(rt, item->function);
