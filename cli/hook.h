@@ -1,6 +1,5 @@
-/* hook.h - a line for a shell that runs after a command: a task of its own, which comes after any
- * end of the command and is submitted with the command in one step (PLM_PAIRED), so that it runs
- * whoever dies.
+/* hook.h - the task of --on-finish: a line for a shell, which comes after any end of a command. The
+ * command and the hook are submitted in one step (PLM_PAIRED), so the hook runs whoever dies.
  * Who: submit and load.  Blocks: never. */
 #ifndef PLM_CLI_HOOK_H
 #define PLM_CLI_HOOK_H
@@ -25,11 +24,11 @@ struct hook { /* zeroes: none */
 	plm_task task; /* to be submitted right behind the command */
 };
 
-/* The line of a command whose --on-finish is `asked`, NULL if it was not given: the given line, or
- * that of the runtime. NULL: no line. Valid until the next call. */
+/* The line for a command. `asked` is the value of --on-finish; NULL: not given, then the line of
+ * the runtime. Returns NULL for no hook. Valid until the next call. */
 const char *hook_line(struct context *context, const char *asked);
-/* Makes the task, with directory, variables and environment of the command that `task` runs; `like`
- * lends its environment. 0 or -errno with a why; hook_free() ends it either way. */
+/* Makes a task with directory, variables and environment of the command behind `task`; `like` lends
+ * the environment. 0 or -errno with a why; call hook_free() after either. */
 int hook_make(struct hook *hook, const char *line, const plm_command_options *of,
     const plm_command *like, const plm_task *task);
 void hook_free(struct hook *hook);

@@ -106,8 +106,7 @@ enum {
 	 * without the flag runs to its end, whether anybody waits or not. */
 	PLM_TIED = 2,
 	/* In plm_submit_many(): accepted in one step with the task before, whose future stands as
-	 * PLM_PREVIOUS among the arguments. If the process dies, both tasks are there or neither.
-	 */
+	 * PLM_PREVIOUS among the arguments: if the process dies, both are there or neither. */
 	PLM_PAIRED = 4,
 };
 

@@ -106,7 +106,8 @@ static void prepare(void)
 	setenv("PARALLEL_SHELL", "/bin/sh", 1);
 	setenv("LC_ALL", "C", 1);
 	struct output_of o = shell(
-	    "mkdir home; : > home/will-cite; : > empty; printf '\\n' > nl; printf '\\n\\n\\n' > nls; "
+	    "mkdir home; : > home/will-cite; : > empty; printf '\\n' > nl; "
+	    "printf '\\n\\n\\n' > nls; "
 	    "printf 'a\\nb' > nonl; printf 'a\\r\\nb\\r\\n' > crlf; "
 	    "printf 'a\\377b\\nc\\001\\002d\\n' > bytes; printf 'a\\0b\\nc\\0d\\n' > zeroes; "
 	    "printf '\\0\\0' > zeroes-only; printf 'a\\n\\nb\\n  \\nc\\n' > blanks; "
@@ -160,7 +161,8 @@ START_TEST(texts_of_options_may_have_any_byte)
 	    "d=$(printf 'd\\001d'); mkdir $d; plmctl map --dir $d 'echo in $(basename $PWD) # {}' "
 	    "::: a");
 	check_shell(0, "0 \1\n", "",
-	    "plmctl map --process-slot-var=S --env V=\"$(printf '\\001')\" 'echo $S $V # {}' ::: a");
+	    "plmctl map --process-slot-var=S --env V=\"$(printf '\\001')\" 'echo $S $V # {}' "
+	    "::: a");
 }
 END_TEST
 
