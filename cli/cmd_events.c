@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/why.h"
 #include "cli/arguments.h"
 #include "cli/event_row.h"
 #include "cli/look.h"
@@ -143,14 +145,17 @@ static int events_run(struct context *context, int argc, char **argv)
 	struct event_filter filter = { .kinds = 0 };
 	struct events_asked asked = { .follow = false };
 	take_options(context, argc, argv, (void *[]){ &filter, &asked });
-	for (int i = optind; i < argc; i++)
-		if (event_filter_add_ref(&filter, reference_name(argv[i])) < 0)
-			usage_error(context, "%s", plm_why());
+	size_t n;
+	plm_ref *refs = reference_words(argc, argv, &n);
 	struct followed f = { .context = context, .filter = &filter };
 	context->stays = asked.follow;
 	int code = events_look(context, asked.follow);
 	if (code == EXIT_FINE)
-		code = references_settle(context, filter.ref, filter.refs, argv + optind);
+		code = references_settle(context, refs, n, argv + optind);
+	for (size_t i = 0; i < n && code == EXIT_FINE; i++)
+		if (event_filter_add_ref(&filter, refs[i]) < 0)
+			usage_error(context, "%s", why_text());
+	free(refs);
 	if (code == EXIT_FINE)
 		code = events_open(&f, asked.follow);
 	if (code != EXIT_FINE)

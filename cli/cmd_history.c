@@ -13,6 +13,7 @@
 #include "cli/fleet_door.h"
 #include "cli/history.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, HEAD_TEXT_BYTES = 1024, MS_PER_S = 1000 };
 
@@ -118,15 +119,19 @@ static const struct option_row option_rows[] = {
 	{ 0 },
 };
 
-/* A number of the history, or a reference that plmctl printed once. */
-static void history_take_operand(const struct context *context, const char *word, struct asked *a)
+/* A number of the history, or a reference that plmctl printed once; with @ also a short one, and
+ * "last", of a task that the runtime has now. */
+static int history_take_operand(struct context *context, char *const *words, struct asked *a)
 {
-	if (word[0] != '@') {
+	const char *word = words[0];
+	if (word[0] != '@' && strcmp(word, "last") != 0) {
 		a->filter.id = number_word(context, "the number of a task", word, 1, LONG_MAX);
-		return;
+		return EXIT_FINE;
 	}
-	plm_ref ref = reference_word(word);
+	plm_ref ref = reference_name(word);
+	int code = references_settle(context, &ref, 1, words);
 	plm_ref_print(ref, a->filter.ref);
+	return code;
 }
 
 /* ---- the directory ---- */
@@ -136,7 +141,7 @@ static int history_find_directory(struct context *context, struct asked *a)
 	const char *usual = getenv("PLM_STATE");
 	if (!a->directory && usual && usual[0]) {
 		a->directory = usual;
-		if (plm_connect(&context->rt, context->name) < 0)
+		if (!context->rt && plm_connect(&context->rt, context->name) < 0)
 			context->rt = NULL; /* the directory is enough */
 	}
 	if (a->directory && a->directory[0])
@@ -380,14 +385,15 @@ static int history_run(struct context *context, int argc, char **argv)
 	take_options(context, argc, argv, (void *[]){ &a });
 	expect_operands(context, argc, 0, 1);
 	bool one = optind < argc;
-	if (one)
-		history_take_operand(context, argv[optind], &a);
+	int code = one ? history_take_operand(context, argv + optind, &a) : EXIT_FINE;
+	if (code != EXIT_FINE)
+		return code;
 	if (a.limit < 0)
 		a.limit = a.key != HISTORY_KEYS ? 0 : LIMIT_DEFAULT;
 	a.filter.most = (uint64_t)a.limit;
 	if (context->fleet)
 		return history_of_fleet(context, &a, one);
-	int code = history_find_directory(context, &a);
+	code = history_find_directory(context, &a);
 	if (code != EXIT_FINE)
 		return code;
 	history_catch_up(context);
@@ -401,7 +407,8 @@ const struct command cmd_history = {
 	.about =
 	    "Lists the tasks of the journal: each task by its number, which outlives a reboot,\n"
 	    "and its present future. ID or a reference, also of an earlier boot: that task in\n"
-	    "full.\n",
+	    "full. A number is one of the history; @N, or \"last\", names a task that the\n"
+	    "runtime has now.\n",
 	.options = { option_rows },
 	.notes =
 	    "The columns are those of the view \"history\" in DIR/journal.db, which any program\n"

@@ -10,8 +10,8 @@
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
 #include "cli/fleet_door.h"
+#include "cli/hook.h"
 #include "cli/interrupt.h"
-#include "cli/look.h"
 #include "cli/outlets.h"
 #include "cli/pump.h"
 #include "cli/result.h"
@@ -33,13 +33,7 @@ static const struct option_row rows[] = {
 	{ "error", NULL, NULL, OPTION_FILE, .word = "FILE",
 	    .help = "the same for stderr; it may be the FILE of --output",
 	    OPTION_FIELD(struct submit, request.options.error) },
-	{ "on-finish", NULL, NULL, OPTION_TEXT, .word = "LINE",
-	    .standard = "as plm --on-finish says",
-	    .help =
-		"run LINE in a shell as a task of its own when the command has ended, in whatever "
-		"way; LINE finds PLM_AFTER (the reference of the command), PLM_AFTER_STATE and "
-		"PLM_AFTER_CODE; an empty LINE: nothing",
-	    OPTION_FIELD(struct submit, on_finish) },
+	HOOK_ROW(struct submit, on_finish),
 	{ "tmpdir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "$TMPDIR, else /tmp",
 	    .help = "put long output that is shown at the end into a file without a name in DIR",
 	    OPTION_FIELD(struct submit, tmpdir) },
@@ -233,46 +227,26 @@ static int submit_open_outlet(const struct context *context, const struct submit
 	return r == 0 ? outlet_take(&outlets, &outlet) : r;
 }
 
-/* ---- the hook ---- */
-
-/* The line to run after the end; NULL: none. */
-static const char *submit_hook(struct context *context, const struct submit *s)
+/* With a hook both tasks are submitted in one step: never a command without its hook. */
+static int submit_accept(
+    struct context *context, const struct submit *s, const plm_task *task, plm_ref *refs)
 {
-	static plm_runtime_row row;
-	const char *line = s->on_finish;
-	if (!line && look_open(context) == EXIT_FINE &&
-	    plm_inspect_runtime(context->in, &row, sizeof row) == 0)
-		line = row.on_finish;
-	return line && line[0] ? line : NULL;
-}
-
-/* The hook is a task like any other, which comes after the command: so it runs whoever dies. */
-static int submit_add_hook(
-    struct context *context, const struct submit *s, const char *line, plm_ref ref)
-{
-	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, ref };
-	const plm_command_options options = { .size = sizeof options,
-		.directory = s->request.options.directory,
-		.variables = s->request.options.variables,
-		.variable_count = s->request.options.variable_count,
-		.no_environment = s->request.options.no_environment,
-		.label = "on-finish",
-		.futures = &after,
-		.future_count = 1 };
-	const char *const words[] = { shell_line_program(line), "-c", line };
-	plm_task task = { .priority = s->request.task.task.priority,
-		.flags = s->request.task.detach ? PLM_KEEP : 0 };
-	plm_ref refs[PLM_COMMAND_RESULTS];
-	return plm_submit_command(context->rt, &options, words, COUNT_OF(words), &task, refs);
+	struct hook hook = { .command = NULL };
+	const char *line = hook_line(context, s->on_finish);
+	int r = line ? hook_make(&hook, line, &s->request.options, s->request.command, task) : 0;
+	const plm_task both[] = { *task, hook.task };
+	if (r == 0)
+		r = plm_submit_many(context->rt, both, line ? 2 : 1, refs);
+	hook_free(&hook);
+	return r;
 }
 
 static int submit_task(struct context *context, const struct submit *s, const char *const *word,
     size_t count, plm_arg *args)
 {
-	plm_ref refs[RESULTS_MAX];
+	plm_ref refs[RESULTS_MAX + PLM_COMMAND_RESULTS];
 	plm_task task = s->request.task.task;
 	bool detach = s->request.task.detach;
-	const char *hook = submit_hook(context, s);
 	const plm_command_outlet *named = outlet ? &outlet->named : &pump.named;
 	int r = plm_command_task(
 	    s->request.command, word, count, s->request.options.outlet ? named : NULL, args, &task);
@@ -280,9 +254,7 @@ static int submit_task(struct context *context, const struct submit *s, const ch
 	if (r == 0 && !detach)
 		interrupts_catch(context);
 	if (r == 0)
-		r = plm_submit(context->rt, &task, refs);
-	if (r == 0 && hook && (r = submit_add_hook(context, s, hook, refs[0])) < 0)
-		plm_cancel(context->rt, refs[0], 0); /* never a command without its hook */
+		r = submit_accept(context, s, &task, refs);
 	if (r < 0) {
 		interrupts_release(context);
 		return failed(r, "submit");

@@ -165,6 +165,13 @@ static bool event_row_has_ref(const void *row)
 	return event_row_shown(row)->event.ref.id != 0;
 }
 
+static void event_row_id(struct output *out, const void *row)
+{
+	char id[TIME_BYTES];
+	snprintf(id, sizeof id, "%" PRIx32, (uint32_t)event_row_shown(row)->event.ref.id);
+	cell_text(out, id);
+}
+
 static bool event_row_has_other(const void *row)
 {
 	return event_row_shown(row)->event.other.id != 0;
@@ -237,6 +244,7 @@ static const struct column columns[] = {
 	{ "TIME", "time_ns", -15, .cell = event_row_time },
 	{ "EVENT", "event", -14, .cell = event_row_kind },
 	{ "REF", "ref", -18, EVENT(ref), .known = event_row_has_ref },
+	{ "ID", "id", -3, .cell = event_row_id, .known = event_row_has_ref },
 	{ "TRY", "attempt", 3, EVENT(attempt), .known = event_row_has_attempt },
 	{ "PROC", "process_slot", 4, EVENT(process) },
 	{ "WORKER", "worker", 6, EVENT(worker), .known = event_row_has_worker },

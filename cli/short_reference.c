@@ -1,10 +1,12 @@
 #include "cli/short_reference.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/why.h"
 #include "cli/look.h"
 
 enum { PAGE_ROWS = 64, DIGITS_MAX = 8, BASE = 16 };
@@ -17,15 +19,24 @@ static bool short_reference_is_mark(plm_ref ref)
 	return ref.id && ref.runtime == 0;
 }
 
-plm_ref reference_name(const char *word)
+int reference_parse(const char *word, plm_ref *ret)
 {
 	const char *name = word[0] == '@' ? word + 1 : word;
 	size_t digits = strspn(name, "0123456789abcdefABCDEF");
+	bool number = digits && digits <= DIGITS_MAX && !name[digits];
 	if (strcmp(name, "last") == 0)
-		return (plm_ref){ .id = MARK_LAST };
-	if (digits && digits <= DIGITS_MAX && !name[digits])
-		return (plm_ref){ .id = strtoull(name, NULL, BASE) + 1 };
-	return reference_word(word);
+		*ret = (plm_ref){ .id = MARK_LAST };
+	else if (number)
+		*ret = (plm_ref){ .id = strtoull(name, NULL, BASE) + 1 };
+	else
+		return word[0] == '@' ? plm_ref_parse(word, ret) : -EINVAL;
+	return 0;
+}
+
+plm_ref reference_name(const char *word)
+{
+	plm_ref ref;
+	return reference_parse(word, &ref) == 0 ? ref : reference_word(word);
 }
 
 static bool short_reference_find_task(struct context *context, uint64_t record, plm_ref *ret)
@@ -63,32 +74,35 @@ static bool short_reference_find_last(struct context *context, plm_ref *ret)
 	return ret->id != 0;
 }
 
+int reference_find(struct context *context, const char *word, plm_ref *ref)
+{
+	uint64_t mark = ref->id;
+	if (!short_reference_is_mark(*ref))
+		return 0;
+	if (context->fleet)
+		return why(-EINVAL, "a fleet wants whole references, not %s", word);
+	if (!context->in && look_open(context) != EXIT_FINE)
+		return why(-EHOSTDOWN, "no runtime can tell which task %s is", word);
+	bool found = mark == MARK_LAST ? short_reference_find_last(context, ref)
+				       : short_reference_find_task(context, mark - 1, ref) ||
+		short_reference_find_object(context, mark - 1, ref);
+	return found ? 0 : why(-ENOENT, "there is no task %s; `plmctl tasks` lists them", word);
+}
+
 int references_settle(struct context *context, plm_ref *refs, size_t n, char *const *words)
 {
-	int code = EXIT_FINE;
-	for (size_t i = 0; i < n && code == EXIT_FINE; i++) {
-		uint64_t mark = refs[i].id;
-		if (!short_reference_is_mark(refs[i]))
-			continue;
-		if (context->fleet) {
-			fprintf(
-			    stderr, "plmctl: a fleet wants whole references, not %s\n", words[i]);
-			return EXIT_DATA;
-		}
-		code = context->in ? EXIT_FINE : look_open(context);
+	for (size_t i = 0; i < n; i++) {
+		int code = short_reference_is_mark(refs[i]) && !context->fleet && !context->in
+		    ? look_open(context)
+		    : EXIT_FINE;
 		if (code != EXIT_FINE)
 			return code;
-		bool found = mark == MARK_LAST
-		    ? short_reference_find_last(context, &refs[i])
-		    : short_reference_find_task(context, mark - 1, &refs[i]) ||
-			short_reference_find_object(context, mark - 1, &refs[i]);
-		if (found)
+		if (reference_find(context, words[i], &refs[i]) == 0)
 			continue;
-		fprintf(
-		    stderr, "plmctl: there is no task %s; `plmctl tasks` lists them\n", words[i]);
-		code = EXIT_DATA;
+		fprintf(stderr, "plmctl: %s\n", why_text());
+		return EXIT_DATA;
 	}
-	return code;
+	return EXIT_FINE;
 }
 
 int reference_settle(struct context *context, plm_ref *ref)
@@ -102,13 +116,13 @@ int reference_settle(struct context *context, plm_ref *ref)
 plm_ref reference_latest(struct context *context, const plm_ref *refs, size_t n)
 {
 	plm_ref latest = PLM_NONE;
-	uint64_t latest_ms = 0;
+	uint64_t least_ms = UINT64_MAX;
 	plm_task_row row;
 	for (size_t i = 0; i < n; i++) {
 		if (plm_inspect_task(context->in, refs[i], 0, &row, sizeof row) < 0 ||
-		    row.submitted_ms < latest_ms)
+		    row.age_ms > least_ms)
 			continue;
-		latest_ms = row.submitted_ms;
+		least_ms = row.age_ms;
 		latest = refs[i];
 	}
 	return latest;

@@ -10,9 +10,14 @@
 
 #include "cli/arguments.h"
 
-/* A whole reference, or a mark for references_settle(). Another word ends plmctl. */
+/* A whole reference, or a mark for references_settle(). 0 or -EINVAL. */
+int reference_parse(const char *word, plm_ref *ret);
+/* The same; another word ends plmctl. */
 plm_ref reference_name(const char *word);
-/* Puts references in place of marks, after a connection. EXIT_FINE, or an exit code after a message
+/* Puts a reference in place of a mark, after a connection or with context->in open. 0, or -errno
+ * with a why that names the word. */
+int reference_find(struct context *context, const char *word, plm_ref *ref);
+/* The same for many. EXIT_FINE, or an exit code after a message
  * that names the word. */
 int references_settle(struct context *context, plm_ref *refs, size_t n, char *const *words);
 /* The same for one reference that came through an option. */

@@ -76,12 +76,14 @@ enum plm_after { PLM_AFTER_ANY = 1, PLM_AFTER_FAILED = 2 };
 
 #ifdef __cplusplus
 #define PLM_NONE (plm_ref{ 0, 0 })
+#define PLM_PREVIOUS (plm_ref{ UINT64_MAX, 0 })
 #define PLM_BYTES(pointer, length) (plm_arg{ (pointer), (length), { 0, 0 } })
 #define PLM_FUTURE(reference) (plm_arg{ nullptr, 0, (reference) })
 #define PLM_AFTER(reference, after) (plm_arg{ nullptr, (after), (reference) })
 #define PLM_LINKAGE "C" /* else a const variable is known in its file alone */
 #else
 #define PLM_NONE ((plm_ref){ 0, 0 })
+#define PLM_PREVIOUS ((plm_ref){ .id = UINT64_MAX }) /* see PLM_PAIRED */
 #define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
 #define PLM_FUTURE(reference) ((plm_arg){ .future = (reference) })
 #define PLM_AFTER(reference, after) ((plm_arg){ .len = (after), .future = (reference) })
@@ -103,6 +105,10 @@ enum {
 	 * task never starts, a running task is asked to stop, with the grace of its terms. A task
 	 * without the flag runs to its end, whether anybody waits or not. */
 	PLM_TIED = 2,
+	/* In plm_submit_many(): accepted in one step with the task before, whose future stands as
+	 * PLM_PREVIOUS among the arguments. If the process dies, both tasks are there or neither.
+	 */
+	PLM_PAIRED = 4,
 };
 
 /* What a task asks for beyond its function. All zero asks for nothing: any worker runs the task. */
@@ -116,13 +122,11 @@ typedef struct plm_terms {
 	/* The pause before the first retry. Doubled for each further retry up to the maximum (0: a
 	 * minute), plus up to a quarter at random. */
 	uint32_t backoff_ms, backoff_max_ms;
-	/* How long the task may go on after a limit or a plm_cancel() without a grace asked it to
-	 * stop (0: a second). */
+	/* How long the task may go on when a limit, or plm_cancel(), asks it to stop (0: 1 s). */
 	uint32_t grace_ms;
 	/* How many workers run the task at once (0, 1: one). The first good result counts, the
 	 * remaining replicas are cancelled; the task fails when all replicas have failed. Only for
-	 * tasks with one result, whose value is copied once. Each replica has budgets and limits of
-	 * its own. */
+	 * tasks with one result, copied once. Each replica has its own budgets and limits. */
 	uint32_t replicas;
 	/* How long after its end a kept result (PLM_KEEP) stays for certain; 0: as plm
 	 * --keep-finished says, or until the room is needed. */
@@ -139,14 +143,12 @@ typedef struct plm_task {
 			   * of submission, but clients with very many tasks take turns */
 	unsigned results; /* how many futures the task yields, at most 1024; 0 means 1 */
 	/* Two budgets: how often the task runs again after its function failed, and after its
-	 * worker died. The next attempt avoids the worker of the failed attempt, while another
-	 * worker is free. */
+	 * worker died. The next attempt avoids the worker of the last, while another is free. */
 	unsigned retries, crash_retries;
-	unsigned flags;         /* PLM_KEEP, PLM_TIED */
+	unsigned flags;         /* PLM_KEEP, PLM_TIED, PLM_PAIRED */
 	const plm_terms *terms; /* NULL: none; tasks may share terms */
 	/* A name for the work, 128 bits chosen by the program; zero: none. The runtime refuses
-	 * nothing for its sake: programs look for the name before they submit work again (plmctl
-	 * load --unique). */
+	 * nothing for its sake: programs look for the name first (plmctl load --unique). */
 	uint64_t identity[2];
 	uint64_t reserved; /* zero */
 } plm_task;
@@ -299,8 +301,7 @@ int plm_note_terms(plm *rt, const plm_terms *terms);
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
 
 /* The outcome of one retry: the first reference of the new task with error 0, or PLM_NONE with
- * -errno, whose reason plm_why() tells. Return 0 to go on; any other number ends plm_retry_many().
- */
+ * -errno, whose reason plm_why() tells. Return 0 to go on, any other number to end the call. */
 typedef int plm_retry_told(void *context, plm_ref failed, plm_ref again, int error);
 
 /* Retries failed tasks together, so that a failed graph runs again as a graph: an argument that
@@ -508,8 +509,7 @@ typedef struct plm_status {
 	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
 	uint64_t store_bytes, store_reserved, store_used;
 	uint64_t restarts; /* of scheduler, workers and journal since boot */
-	/* Since boot: attempts returned to the queue (plm_requeue()), and attempts ended for want
-	 * of memory. */
+	/* Since boot: attempts returned to the queue (plm_requeue()), and ended for memory. */
 	uint64_t returned, evicted;
 	/* Bytes of the machine's memory at the last look (0: no look yet). No task starts while
 	 * less than accept_free is free; a task goes back into the queue below return_free (0:
@@ -563,6 +563,8 @@ static inline int plm_store_get(plm *rt, plm_store *ret)
 int plm_alive(plm *rt);
 /* 1: the command of a task of this runtime runs our program, and the task has not ended; or 0. */
 int plm_inside(plm *rt);
+/* The line of plm --on-finish, for a program that submits commands; "": none. 0, -E2BIG. */
+int plm_on_finish(plm *rt, char *ret, size_t size);
 /* Waits until the journal has written all that happened. 0 (also without one); -ETIMEDOUT. */
 int plm_flush(plm *rt, int timeout_ms);
 /* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
@@ -573,8 +575,7 @@ int plm_flush(plm *rt, int timeout_ms);
  * is stopped), -ENOTSUP (from inside a task). */
 
 /* Sets the number of workers of the first kind. Missing workers are started; of too many, those
- * with the highest numbers end their task and leave. 0: tasks wait. -EUSERS: too few process
- * slots. */
+ * with the highest numbers end their task and leave. 0: tasks wait. -EUSERS: no process slots. */
 int plm_set_workers(plm *rt, unsigned n);
 /* No task is started. Running tasks go on, and submitted tasks wait. */
 int plm_pause(plm *rt);

@@ -24,7 +24,7 @@ static int replicas_submit_ranks(
 		uint32_t number;
 		int r = terms_agree(rt, task->terms, *n + 1, &number);
 		if (r == 0)
-			r = submit_with(rt, &one, number, &ret[*n]);
+			r = submit_with(rt, &one, NULL, number, &ret[*n]);
 		if (r < 0)
 			return r;
 	}
@@ -32,8 +32,8 @@ static int replicas_submit_ranks(
 }
 
 /* The worker of the taker may die at any time: the result stays, to be taken again. */
-static int replicas_submit_taker(
-    struct plm *rt, const plm_task *task, const plm_ref *ranks, plm_ref *ret)
+static int replicas_submit_taker(struct plm *rt, const plm_task *task, const plm_task *second,
+    const plm_ref *ranks, plm_ref *ret)
 {
 	plm_arg args[REPLICAS_MAX];
 	struct terms terms = { .replicas = task->terms->replicas };
@@ -48,7 +48,7 @@ static int replicas_submit_taker(
 		.flags = task->flags,
 		.identity = { task->identity[0], task->identity[1] } };
 	int r = terms_note(rt, &terms, &number);
-	return r < 0 ? r : submit_with(rt, &taker, number, ret);
+	return r < 0 ? r : submit_with(rt, &taker, second, number, ret);
 }
 
 /* Cancelling may leave another sentence: keep the reason why the submission failed. */
@@ -61,7 +61,7 @@ static int replicas_take_back(struct plm *rt, const plm_ref *ranks, unsigned n, 
 	return why(error, "%s", text);
 }
 
-int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
+int submit_replicas(struct plm *rt, const plm_task *task, const plm_task *second, plm_ref *ret)
 {
 	plm_ref rank[REPLICAS_MAX];
 	unsigned n = 0;
@@ -70,7 +70,7 @@ int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
 		    task->results);
 	int r = replicas_submit_ranks(rt, task, rank, &n);
 	if (r == 0)
-		r = replicas_submit_taker(rt, task, rank, ret);
+		r = replicas_submit_taker(rt, task, second, rank, ret);
 	if (r < 0)
 		r = replicas_take_back(rt, rank, n, r);
 	plm_drop_many(rt, rank, n);

@@ -160,7 +160,7 @@ static int retry_submit_as(struct plm *rt, struct record *r, uint64_t word, cons
 	record_identity(r, word, task.identity);
 	int done = retry_take_arguments(rt, again, r, n, args);
 	if (done == 0)
-		done = submit_with(rt, &task, r->terms, ret);
+		done = submit_with(rt, &task, NULL, r->terms, ret);
 	free(args);
 	return done;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/why.h"
 #include "client/durable.h"
 #include "client/handle.h"
 #include "client/inspect.h"
@@ -167,6 +168,20 @@ int plm_inside(plm *rt)
 {
 	int r = handle_check(rt);
 	return r < 0 ? r : nested_inside(rt);
+}
+
+int plm_on_finish(plm *rt, char *ret, size_t size)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return handle_end(why_count(), r);
+	const char *line = rt->tables.control->on_finish;
+	size_t length = strnlen(line, ON_FINISH_BYTES - 1);
+	if (!ret || length >= size)
+		return why(-E2BIG, "the line of plm --on-finish has %zu bytes", length);
+	memcpy(ret, line, length);
+	ret[length] = 0;
+	return 0;
 }
 
 int plm_flush(plm *rt, int timeout_ms)

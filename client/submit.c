@@ -9,101 +9,14 @@
 #include "client/nested_wait.h"
 #include "client/submit.h"
 #include "client/submit_events.h"
+#include "client/submit_measure.h"
 #include "events/eventlog.h"
 #include "tables/args.h"
 #include "tables/due.h"
 #include "tables/handover.h"
 #include "tables/turns.h"
 
-enum { SUBMIT_CHUNK = 64, ARGS_ALIGNMENT = 8 };
-
-struct submission { /* a task on the way in */
-	const plm_task *task;
-	uint32_t function;
-	uint32_t terms;
-	uint32_t results;
-	uint32_t futures;
-	uint64_t args_bytes;
-	uint64_t deadline_ns;
-	const char *known;       /* the last name looked up: an equal pointer is the same name */
-	const plm_terms *agreed; /* the last terms, likewise */
-	bool alone;              /* no batch: an idle worker may have the task at once */
-};
-
-static int submit_check_results(const plm_task *task)
-{
-	if (task->results <= RESULTS_MAX)
-		return 0;
-	return why(-E2BIG, "%s: %u results, at most %d are possible",
-	    task->function ? task->function : "a task", task->results, RESULTS_MAX);
-}
-
-static int submit_check_numbers(const plm_task *task)
-{
-	if (task->nargs > ARGS_MAX)
-		return why(-E2BIG, "%s: %zu arguments, at most %d are possible", task->function,
-		    task->nargs, ARGS_MAX);
-	if (task->priority < PRIORITY_MIN || task->priority > PRIORITY_MAX)
-		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function,
-		    task->priority, PRIORITY_MIN, PRIORITY_MAX);
-	/* Each start counts one attempt, and the state word holds eight bits of attempts. */
-	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
-		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
-		    task->function, task->retries, task->crash_retries, RETRIES_MAX);
-	if (task->flags & ~(unsigned)(PLM_KEEP | PLM_TIED))
-		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
-	if (task->reserved)
-		return why(
-		    -EINVAL, "%s: the reserved field of plm_task must be zero", task->function);
-	return submit_check_results(task);
-}
-
-static int submit_measure_arg(struct plm *rt, const plm_task *task, size_t i, struct submission *s)
-{
-	const plm_arg *arg = &task->args[i];
-	if (arg->future.id) {
-		uint64_t word;
-		int r = 0;
-		if (arg->len >= ARG_CONDITIONS)
-			return why(-EINVAL, "%s: argument %zu is a future with the length %zu",
-			    task->function, i + 1, arg->len);
-		if (!ref_resolve(rt, arg->future, &word, &r))
-			return r;
-		s->futures++;
-		s->args_bytes += sizeof(struct arg_future);
-		return 0;
-	}
-	if (arg->len > ARG_BYTES_MAX)
-		return why(-E2BIG,
-		    "%s: argument %zu has %zu bytes; over %llu pass a future (plm_put)",
-		    task->function, i + 1, arg->len, (unsigned long long)ARG_BYTES_MAX);
-	if (arg->len && !arg->data)
-		return why(
-		    -EINVAL, "%s: argument %zu has a length but no bytes", task->function, i + 1);
-	s->args_bytes += args_round(arg->len);
-	return 0;
-}
-
-static int submit_measure(struct plm *rt, const plm_task *task, struct submission *s)
-{
-	int r = submit_check_numbers(task);
-	s->task = task;
-	s->results = task->results ? task->results : 1;
-	s->futures = 0;
-	s->args_bytes = args_header_bytes((uint32_t)task->nargs);
-	for (size_t i = 0; r == 0 && i < task->nargs; i++)
-		r = submit_measure_arg(rt, task, i, s);
-	if (r == 0 && s->args_bytes > UINT32_MAX)
-		r = why(-E2BIG,
-		    "%s: %llu bytes of arguments, at most %u are possible; pass futures "
-		    "(plm_put)",
-		    task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
-	/* The record has room for short arguments or for an identity: with an identity, arguments
-	 * go to the store. */
-	if ((task->identity[0] || task->identity[1]) && s->args_bytes <= RECORD_INLINE_ARGS)
-		s->args_bytes = RECORD_INLINE_ARGS + ARGS_ALIGNMENT;
-	return r;
-}
+enum { SUBMIT_CHUNK = 64 };
 
 /* ---- tasks published, and not told yet ---- */
 
@@ -247,8 +160,9 @@ static int submit_fill(struct plm *rt, struct chunk *chunk, uint32_t index,
 	sh_fill(record->key, key_make(task->priority, turn));
 	record->function = (uint16_t)s->function;
 	sh_fill(record->terms, (uint16_t)s->terms);
-	record->results = s->results & 0x7fff; /* at most RESULTS_MAX */
+	record->results = s->results & 0x3fff; /* at most RESULTS_MAX */
 	record->tied = (task->flags & PLM_TIED) != 0;
+	record->paired = (task->flags & PLM_PAIRED) != 0;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
 	sh_fill(record->submit_ms, due_ms(&rt->tables, record));
@@ -362,25 +276,46 @@ static void submit_filled(struct plm *rt, struct chunk *chunk, const struct subm
 		journal_tell(&rt->tables, index);
 }
 
+struct draft { /* a task in a reserved record, not visible yet */
+	struct submission s;
+	uint32_t index;
+	size_t held; /* arguments */
+	uint64_t turn;
+	plm_ref *ref; /* of all its results */
+};
+
+/* On failure nothing stays held. */
+static int submit_draft(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    uint64_t turn, plm_ref *ref, struct draft *ret)
+{
+	*ret = (struct draft){ .s = *s, .turn = turn, .ref = ref };
+	int r = s->futures ? submit_hold_arguments(rt, s->task, &ret->held) : 0;
+	if (r == 0)
+		r = submit_chunk_record(rt, chunk, s->deadline_ns, &ret->index);
+	if (r == 0)
+		r = submit_fill(rt, chunk, ret->index, s, turn, ref);
+	if (r == 0 && rt->before_publish)
+		r = submit_ask_before(rt, ref, s->results);
+	if (r < 0)
+		submit_drop_arguments(rt, s->task, ret->held);
+	return r;
+}
+
+static void submit_accept(struct plm *rt, struct chunk *chunk, const struct draft *draft)
+{
+	submit_filled(rt, chunk, &draft->s, draft->index, draft->turn, draft->ref[0]);
+	if (draft->held)
+		chunk->holding[chunk->holdings++] = draft->s.task;
+}
+
 static int submit_one(
     struct plm *rt, struct chunk *chunk, const struct submission *s, uint64_t turn, plm_ref *ret)
 {
-	uint32_t index;
-	size_t held = 0;
-	int r = s->futures ? submit_hold_arguments(rt, s->task, &held) : 0;
-	if (r == 0)
-		r = submit_chunk_record(rt, chunk, s->deadline_ns, &index);
-	if (r == 0)
-		r = submit_fill(rt, chunk, index, s, turn, ret);
-	if (r == 0 && rt->before_publish)
-		r = submit_ask_before(rt, ret, s->results);
-	if (r < 0) {
-		submit_drop_arguments(rt, s->task, held);
+	struct draft draft;
+	int r = submit_draft(rt, chunk, s, turn, ret, &draft);
+	if (r < 0)
 		return r;
-	}
-	submit_filled(rt, chunk, s, index, turn, ret[0]);
-	if (held)
-		chunk->holding[chunk->holdings++] = s->task;
+	submit_accept(rt, chunk, &draft);
 	return chunk->n >= SUBMIT_CHUNK || chunk->holdings >= SUBMIT_CHUNK
 	    ? submit_chunk_tell(rt, chunk)
 	    : 0;
@@ -409,16 +344,109 @@ static int submit_look_up(struct plm *rt, const plm_task *task, struct submissio
 	return r;
 }
 
+/* ---- two tasks in one step ---- */
+
+/* The second task with the first in the place of PLM_PREVIOUS. */
+static int submit_fill_previous(const plm_task *second, plm_ref first, plm_arg *args)
+{
+	bool named = false;
+	for (size_t i = 0; i < second->nargs; i++) {
+		args[i] = second->args[i];
+		if (args[i].future.id != PLM_PREVIOUS.id)
+			continue;
+		args[i].future = first;
+		named = true;
+	}
+	return named
+	    ? 0
+	    : why(-EINVAL, "%s: a task with PLM_PAIRED has PLM_PREVIOUS among its arguments",
+		  second->function);
+}
+
+static int submit_draft_second(struct plm *rt, struct chunk *chunk, const plm_task *task,
+    const struct draft *first, struct draft *ret)
+{
+	struct submission s = { .deadline_ns = first->s.deadline_ns };
+	if (task->terms && task->terms->replicas > 1)
+		return why(-EINVAL, "%s: a task with PLM_PAIRED has no replicas", task->function);
+	int r = submit_look_up(rt, task, &s);
+	if (r == 0)
+		r = submit_measure(rt, task, &s);
+	return r < 0
+	    ? r
+	    : submit_draft(rt, chunk, &s, first->turn + 1, first->ref + first->s.results, ret);
+}
+
+static void submit_take_back(struct plm *rt, const struct draft *draft)
+{
+	plm_drop_many(rt, draft->ref, draft->s.results);
+	for (uint32_t i = 0; i < draft->s.results; i++)
+		draft->ref[i] = PLM_NONE;
+	submit_drop_arguments(rt, draft->s.task, draft->held);
+}
+
+/* The second task becomes visible first, and waits for a record that is only reserved. The step
+ * that makes the first task visible accepts both. If this process dies before, the scheduler frees
+ * the reserved record and takes the second task back (graph_abandoned()). */
+static int submit_both(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    const plm_task *second, plm_arg *args, uint64_t turn, plm_ref *ret)
+{
+	struct draft first, next;
+	plm_task task = *second;
+	task.args = args;
+	int r = submit_draft(rt, chunk, s, turn, ret, &first);
+	if (r < 0)
+		return r;
+	r = submit_fill_previous(second, ret[0], args);
+	if (r == 0)
+		r = submit_draft_second(rt, chunk, &task, &first, &next);
+	if (r < 0) {
+		submit_take_back(rt, &first);
+		return r;
+	}
+	submit_accept(rt, chunk, &next);
+	submit_accept(rt, chunk, &first);
+	return submit_chunk_tell(rt, chunk); /* before `task` and `args` end */
+}
+
+/* s: the first task, measured. */
+static int submit_pair(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    const plm_task *second, uint64_t turn, plm_ref *ret)
+{
+	plm_arg *args = calloc(second->nargs + 1, sizeof *args);
+	if (!args)
+		return why(-ENOMEM, "no memory for %zu arguments", second->nargs);
+	int r = submit_both(rt, chunk, s, second, args, turn, ret);
+	free(args);
+	return r;
+}
+
+/* ---- many ---- */
+
+static bool submit_is_paired(const plm_task *task)
+{
+	return (task->flags & PLM_PAIRED) != 0;
+}
+
+/* A task, and with it `second`, if that is not NULL. */
 static int submit_next(struct plm *rt, struct chunk *chunk, struct submission *s,
-    const plm_task *task, uint64_t turn, plm_ref *ret)
+    const plm_task *task, const plm_task *second, uint64_t turn, plm_ref *ret)
 {
 	s->results = 1;
+	if (submit_is_paired(task))
+		return why(-EINVAL,
+		    "%s: a task with PLM_PAIRED follows a task without, in one call of "
+		    "plm_submit_many()",
+		    task->function);
 	if (task->terms && task->terms->replicas > 1)
-		return submit_replicas(rt, task, ret);
+		return submit_replicas(rt, task, second, ret);
 	int r = submit_look_up(rt, task, s);
 	if (r == 0)
 		r = submit_measure(rt, task, s);
-	return r < 0 ? r : submit_one(rt, chunk, s, turn, ret);
+	if (r < 0)
+		return r;
+	return second ? submit_pair(rt, chunk, s, second, turn, ret)
+		      : submit_one(rt, chunk, s, turn, ret);
 }
 
 static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
@@ -428,9 +456,12 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 	submit_chunk_begin(&chunk, n);
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, n);
 	int r = 0;
-	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
-		r = submit_next(rt, &chunk, &s, &tasks[i], turn + i, ret);
-		ret += s.results;
+	for (size_t i = 0, some; i < n && r == 0; i += some, chunk.left -= some) {
+		const plm_task *second =
+		    i + 1 < n && submit_is_paired(&tasks[i + 1]) ? &tasks[i + 1] : NULL;
+		some = second ? 2 : 1;
+		r = submit_next(rt, &chunk, &s, &tasks[i], second, turn + i, ret);
+		ret += s.results + (second ? submit_results_of(second) : 0);
 	}
 	int told = submit_chunk_tell(rt, &chunk);
 	submit_chunk_return(rt, &chunk);
@@ -454,19 +485,21 @@ static int submit_check_open(const struct plm *rt)
 	return 0;
 }
 
-int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
+int submit_with(
+    struct plm *rt, const plm_task *task, const plm_task *second, uint32_t terms, plm_ref *ret)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
 	struct chunk chunk;
-	submit_chunk_begin(&chunk, 1);
-	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, 1);
+	submit_chunk_begin(&chunk, second ? 2 : 1);
+	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, second ? 2 : 1);
 	int r = submit_check_open(rt);
 	if (r == 0)
 		r = names_find(rt->names, &rt->tables.registry, task->function, &s.function);
 	if (r == 0)
 		r = submit_measure(rt, task, &s);
 	if (r == 0)
-		r = submit_one(rt, &chunk, &s, turn, ret);
+		r = second ? submit_pair(rt, &chunk, &s, second, turn, ret)
+			   : submit_one(rt, &chunk, &s, turn, ret);
 	int told = submit_chunk_tell(rt, &chunk);
 	submit_chunk_return(rt, &chunk);
 	r = r < 0 ? r : told;
@@ -481,7 +514,7 @@ static int submit_count_results(const plm_task *tasks, size_t n, size_t *ret)
 	*ret = 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		r = submit_check_results(&tasks[i]);
-		*ret += tasks[i].results ? tasks[i].results : 1;
+		*ret += submit_results_of(&tasks[i]);
 	}
 	if (r < 0)
 		*ret = n;

@@ -5,14 +5,16 @@
 
 #include "client/handle.h"
 
-/* One task, with the terms of the given number instead of the task's own. */
-int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret);
+/* One task, with the terms of the given number instead of the task's own; second: NULL, or a task
+ * with PLM_PAIRED. */
+int submit_with(
+    struct plm *rt, const plm_task *task, const plm_task *second, uint32_t terms, plm_ref *ret);
 
 /* ---- replicas.c ---- */
 
 /* A task whose terms ask for several replicas: a task for each replica, and a task to take the
- * first good result. */
-int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret);
+ * first good result; `second` as above comes after that task. */
+int submit_replicas(struct plm *rt, const plm_task *task, const plm_task *second, plm_ref *ret);
 
 /* ---- task_terms.c ---- */
 

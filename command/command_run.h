@@ -54,6 +54,7 @@ struct command { /* the request; texts lie in the arguments of the task, or are 
 	struct command_file *file;
 	size_t files;
 	size_t futures;              /* arguments behind the words */
+	size_t after;                /* the first of them that is an end to come after; 0: none */
 	bool has_directory;          /* for the files the command writes */
 	bool has_outlet;             /* the last argument is the outlet */
 	char own[COMMAND_OWN_BYTES]; /* PLM_TASK and our other variables */

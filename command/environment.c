@@ -77,80 +77,55 @@ static void environment_set_task(struct variables *v, const struct plm_call *cal
 }
 
 /* What became of a task: the code is an exit code, or 128 + a signal; of a function its code. */
-static void environment_set_end(struct variables *v, const struct plm *rt, const struct record *r)
+static void environment_set_end(struct variables *v, const struct command_after *after)
 {
 	char task[PLM_REF_TEXT_BYTES];
-	uint64_t word = sh_load(&r->state);
-	enum record_state state = word_state(word);
-	plm_ref_print(
-	    ref_public(rt, record_ref(record_index(&rt->tables, r), word_generation(word))), task);
+	plm_ref_print((plm_ref){ .id = after->ref, .runtime = after->runtime }, task);
 	environment_set_own(v, "PLM_AFTER=%s", task);
-	environment_set_own(v, "PLM_AFTER_STATE=%s", record_state_name(state));
-	environment_set_own(v, "PLM_AFTER_CODE=%d",
-	    state == RECORD_FAILED          ? (int)r->failure.code
-		: state == RECORD_CANCELLED ? COMMAND_SIGNALLED + SIGINT
-					    : 0);
+	environment_set_own(v, "PLM_AFTER_STATE=%s", after->state);
+	environment_set_own(v, "PLM_AFTER_CODE=%d", after->code);
 }
 
-/* The same, told in bytes: "REFERENCE STATE CODE". */
-static bool environment_set_told(struct variables *v, const char *told, size_t length)
+/* The same, told in bytes: "REFERENCE STATE CODE". The task was one of another host (a fleet), or
+ * of an earlier boot (the journal). */
+static void environment_set_told(struct variables *v, const char *told, size_t length)
 {
 	char text[PLM_REF_TEXT_BYTES + TOLD_BYTES], task[PLM_REF_TEXT_BYTES], state[STATE_BYTES];
 	plm_ref ref;
 	int code;
 	if (length == 0 || length >= sizeof text)
-		return false;
+		return;
 	snprintf(text, sizeof text, "%.*s", (int)length, told);
 	const char *state_at = strchr(text, ' ');
 	if (!state_at || (size_t)(state_at - text) >= sizeof task)
-		return false;
+		return;
 	snprintf(task, sizeof task, "%.*s", (int)(state_at - text), text);
 	if (sscanf(state_at, " %11[a-z] %d", state, &code) != 2 || plm_ref_parse(task, &ref) < 0)
-		return false;
+		return;
 	environment_set_own(v, "PLM_AFTER=%s", task);
 	environment_set_own(v, "PLM_AFTER_STATE=%s", state);
 	environment_set_own(v, "PLM_AFTER_CODE=%d", code);
-	return true;
-}
-
-/* A command that comes from a fleet has bytes in the place of such a task, which was no task of
- * this runtime. Arguments of fields stand behind the words, in the order of the fields. */
-static void environment_set_after_told(struct variables *v, const struct command *c)
-{
-	const char *at = NULL, *text;
-	enum command_field field;
-	size_t length, argument = plm_nargs(c->call) - c->has_outlet - c->futures;
-	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
-		bool any = field == COMMAND_AFTER_ANY || field == COMMAND_AFTER_FAILED;
-		bool future = any || field == COMMAND_AFTER || field == COMMAND_IN ||
-		    field == COMMAND_STDIN_VALUE;
-		if (!future)
-			continue;
-		const char *told = plm_arg_data(c->call, argument++, &length);
-		if (any && environment_set_told(v, told, length))
-			return;
-	}
 }
 
 /* For a command that runs after another task in any case, or after its failure. Of several tasks
  * the first counts. */
 static void environment_set_after(struct variables *v, const struct command *c)
 {
-	const struct plm_call *call = c->call;
-	const struct plm *rt = call->rt;
+	const struct tables *t = &c->call->rt->tables;
 	struct args_reader reader;
-	struct arg arg;
-	bool readable = args_open(&rt->tables, call->record, &reader);
-	while (readable && args_next(&reader, &arg)) {
-		const struct record *r = arg.future && arg.condition != ARG_VALUE
-		    ? edges_speaker(&rt->tables, arg.future->ref)
-		    : NULL;
-		if (!r)
-			continue;
-		environment_set_end(v, rt, r);
+	struct arg arg = { .data = NULL };
+	bool readable = c->after && args_open(t, c->call->record, &reader);
+	while (readable && reader.next <= c->after)
+		readable = args_next(&reader, &arg);
+	if (!readable)
 		return;
-	}
-	environment_set_after_told(v, c);
+	const struct record *ended = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
+	if (!arg.future)
+		environment_set_told(v, arg.data, arg.length);
+	if (!ended)
+		return;
+	const struct command_after after = command_after_of(t, ended);
+	environment_set_end(v, &after);
 }
 
 /* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task

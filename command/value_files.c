@@ -34,10 +34,14 @@ enum {
 
 /* ---- the request ---- */
 
+static bool value_files_is_after_end(enum command_field field)
+{
+	return field == COMMAND_AFTER_ANY || field == COMMAND_AFTER_FAILED;
+}
+
 static bool value_files_is_order(enum command_field field)
 {
-	return field == COMMAND_AFTER || field == COMMAND_AFTER_ANY ||
-	    field == COMMAND_AFTER_FAILED;
+	return field == COMMAND_AFTER || value_files_is_after_end(field);
 }
 
 static bool value_files_takes_future(enum command_field field)
@@ -87,6 +91,8 @@ int value_files_take(struct command *c, size_t nargs)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for %zu files", files);
 	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
 		size_t which = value_files_takes_future(field) ? argument++ : result;
+		if (value_files_is_after_end(field) && !c->after)
+			c->after = which;
 		result += field == COMMAND_OUT;
 		if (!value_files_takes_future(field) && field != COMMAND_OUT)
 			continue;

@@ -68,7 +68,11 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_LAST_ATTEMPT] =
 	    "SELECT attempt, running, failures, returns FROM attempt WHERE task = ?1 AND boot = ?2"
 	    " ORDER BY attempt DESC, running LIMIT 1",
-	[DB_FIND_ENDED] = "SELECT state FROM ended WHERE task = ?1",
+	[DB_FIND_ENDED] =
+	    "SELECT e.state, e.code, coalesce(r.ref, t.ref), b.runtime"
+	    " FROM ended e LEFT JOIN task t ON t.id = e.task LEFT JOIN resumed r ON r.task = e.task"
+	    " AND r.boot = (SELECT max(x.boot) FROM resumed x WHERE x.task = e.task)"
+	    " LEFT JOIN boot b ON b.id = coalesce(r.boot, t.boot) WHERE e.task = ?1",
 	[DB_SET_MARK] = "INSERT OR REPLACE INTO mark VALUES(?1, ?2)",
 	[DB_GET_MARK] = "SELECT number FROM mark WHERE name = ?1",
 	[DB_FIRST_TASK] = "SELECT min(id) FROM task",

@@ -8,6 +8,7 @@
 #include "base/why.h"
 #include "journal/journal.h"
 #include "tables/args.h"
+#include "tables/command_block.h"
 #include "tables/edges.h"
 
 /* FNV-1a over words, which is fast for long data. Equal sums are confirmed by the bytes. */
@@ -163,6 +164,13 @@ static uint64_t encode_task_of(const struct journal *j, const struct record *r, 
 	    : 0;
 }
 
+static bool encode_is_command(const struct journal *j, const struct record *r)
+{
+	struct function_entry function;
+	return registry_function(&j->rt.tables.registry, r->function, &function) &&
+	    strcmp(function.name, COMMAND_FUNCTION) == 0;
+}
+
 /* The number of a task whose end another task needs. */
 static int encode_put_needed(
     struct journal *j, uint64_t task, enum argument_kind kind, uint32_t which, struct encoding *e)
@@ -172,23 +180,35 @@ static int encode_put_needed(
 	return r < 0 ? r : encode_put_number(e, kind, task, which);
 }
 
-/* An order after a task. A met order is an empty argument. A task that is not durable ends with the
- * runtime: after a boot everything that waits for any end of it may start. */
-static int encode_put_order(
-    struct journal *j, const struct arg *arg, uint32_t number, struct encoding *e)
+size_t encode_end(const struct command_after *end, char ret[END_TEXT_BYTES])
 {
-	uint64_t word = 0;
-	const struct record *r = edges_speaker(&j->rt.tables, arg->future->ref);
-	if (r)
-		word = sh_load(&r->state);
+	char ref[PLM_REF_TEXT_BYTES];
+	plm_ref_print((plm_ref){ .id = end->ref, .runtime = end->runtime }, ref);
+	return (size_t)snprintf(ret, END_TEXT_BYTES, "%s %s %d", ref, end->state, end->code);
+}
+
+/* An order after a task. A met order is an argument of bytes. A task that is not durable ends with
+ * the runtime, nobody knows how: after a boot everything that waits for any end of it may start. */
+static int encode_put_order(struct journal *j, const struct record *waiting, const struct arg *arg,
+    uint32_t number, struct encoding *e)
+{
+	const struct tables *t = &j->rt.tables;
+	const struct record *r = edges_speaker(t, arg->future->ref);
+	struct command_after end =
+	    command_after_make(arg->future->ref, t->control->runtime, RECORD_FREE, 0);
+	uint64_t word = r ? sh_load(&r->state) : 0;
 	bool any = arg->condition == ARG_AFTER_ANY;
 	if (r && arg_met(arg->condition, word_state(word)))
-		return encode_put_bytes(e, NULL, 0);
-	uint64_t task = r ? encode_task_of(j, r, word) : 0;
-	if (!task)
-		return any ? encode_put_bytes(e, NULL, 0)
-			   : encode_lose(e, number, "a future of a task that is not durable");
-	return encode_put_needed(j, task, any ? ARGUMENT_AFTER_ANY : ARGUMENT_AFTER_FAILED, 0, e);
+		end = command_after_of(t, r);
+	else if (r && encode_task_of(j, r, word))
+		return encode_put_needed(j, encode_task_of(j, r, word),
+		    any ? ARGUMENT_AFTER_ANY : ARGUMENT_AFTER_FAILED, 0, e);
+	else if (!any)
+		return encode_lose(e, number, "a future of a task that is not durable");
+	/* plm.h promises an empty argument to functions. */
+	char text[END_TEXT_BYTES];
+	size_t length = encode_is_command(j, waiting) ? encode_end(&end, text) : 0;
+	return encode_put_bytes(e, text, length);
 }
 
 static int encode_put_future(
@@ -236,7 +256,7 @@ int encode_args(struct journal *j, struct record *r, uint64_t id, struct encodin
 	while (done == 0 && args_next(&reader, &arg)) {
 		uint64_t blob;
 		if (arg.future && arg.condition != ARG_VALUE) {
-			done = encode_put_order(j, &arg, reader.next, ret);
+			done = encode_put_order(j, r, &arg, reader.next, ret);
 		} else if (arg.future) {
 			done = encode_put_future(j, arg.future->ref, id, reader.next, ret);
 		} else if (arg.length < SHARED_BYTES_MIN) {

@@ -14,6 +14,7 @@
 
 struct journal;
 struct record;
+struct command_after;
 
 enum {
 	VALUE_BYTES_MAX = 1 << 20, /* of a value among arguments, to be kept in the journal */
@@ -39,6 +40,9 @@ int encode_args(struct journal *j, struct record *r, uint64_t id, struct encodin
 /* ref: the object with the value; 0: none. A known object is not even read. */
 int encode_value(struct journal *j, uint64_t ref, const void *data, size_t length, uint64_t id,
     uint64_t *ret_blob);
+/* The end of a task in words, for a command (tables/command_block.h); returns its length. */
+enum { END_TEXT_BYTES = 80 };
+size_t encode_end(const struct command_after *end, char ret[END_TEXT_BYTES]);
 int64_t encode_sum(const void *data, size_t length);
 
 enum argument_kind {

@@ -24,25 +24,59 @@ static void journal_tell_back(struct journal *j, uint32_t index)
 	sh_or(&j->rt.tables.news[index / 64], (uint64_t)1 << index % 64);
 }
 
-/* Looks at records with news, in table order, from where the last group stopped. */
-static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
+/* Records with news, in table order, from where the last group stopped. Returns their number. */
+static uint32_t journal_list_news(struct journal *j, uint32_t *ret_list)
 {
 	struct tables *t = &j->rt.tables;
-	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->group.look_from;
-	int r = 0;
-	*ret_count = 0;
-	for (uint32_t i = 0; i < words && *ret_count + 64 <= GROUP_RECORDS; i++) {
+	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->group.look_from, n = 0;
+	for (uint32_t i = 0; i < words && n + 64 <= GROUP_RECORDS; i++) {
 		w = w + 1 < words ? w + 1 : 0;
 		uint64_t bits = sh_peek(&t->news[w]) ? sh_swap(&t->news[w], 0) : 0;
-		for (; bits; bits &= bits - 1) {
-			uint32_t index = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			ret_list[(*ret_count)++] = index;
-			if (r == 0 && index < t->limits.records)
-				r = rows_look(j, index);
-		}
+		for (; bits; bits &= bits - 1)
+			ret_list[n++] = w * 64 + (uint32_t)__builtin_ctzll(bits);
 	}
 	j->group.look_from = w;
-	return r;
+	return n;
+}
+
+/* Looks at n records, and moves those that have to be looked at later to the front of the list, in
+ * reverse order: a chain of tasks that stands backwards in the table is written in two rounds.
+ * Returns their number, or -errno. */
+static int journal_look_at(struct journal *j, uint32_t *list, uint32_t n)
+{
+	uint32_t later = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t index = list[i];
+		int r = index < j->rt.tables.limits.records ? rows_look(j, index) : 0;
+		if (r < 0)
+			return r;
+		if (r == ROWS_LATER)
+			list[later++] = index;
+	}
+	for (uint32_t i = 0; i < later / 2; i++) {
+		uint32_t index = list[i];
+		list[i] = list[later - 1 - i];
+		list[later - 1 - i] = index;
+	}
+	return (int)later;
+}
+
+/* Looks at the records of the list as long as a round brings some further. *ret_later: how many
+ * stay; they have news again. */
+static int journal_look_around(
+    struct journal *j, const uint32_t *list, uint32_t n, uint32_t *ret_later)
+{
+	static uint32_t left[GROUP_RECORDS];
+	int later = (int)n, before = later + 1;
+	memcpy(left, list, n * sizeof *list);
+	while (later > 0 && later < before) {
+		before = later;
+		later = journal_look_at(j, left, (uint32_t)before);
+	}
+	*ret_later = later > 0 ? (uint32_t)later : 0;
+	for (uint32_t i = 0; i < *ret_later; i++)
+		journal_tell_back(j, left[i]);
+	return later < 0 ? later : 0;
 }
 
 /* After a failed commit the records of the group have news again. */
@@ -97,18 +131,20 @@ static void journal_log_group(struct journal *j)
 		.argument = j->group.ended + j->group.accepted });
 }
 
-/* True: some record was looked at. */
+/* True: the news of some record are written, or no news any more. */
 static bool journal_write_group(struct journal *j)
 {
 	static uint32_t list[GROUP_RECORDS];
-	uint32_t n = 0;
+	uint32_t n = 0, later = 0;
 	j->group.changes = 0;
 	j->group.ended = j->group.accepted = 0;
 	j->group.first_task = j->next_task;
 	j->group.first_blob = j->next_blob;
 	int r = db_run(&j->db, DB_BEGIN, BIND_NOTHING);
-	if (r == 0)
-		r = journal_look_around(j, list, &n);
+	if (r == 0) {
+		n = journal_list_news(j, list);
+		r = journal_look_around(j, list, n, &later);
+	}
 	if (r == 0)
 		r = db_run(&j->db, j->group.changes ? DB_COMMIT : DB_ROLLBACK, BIND_NOTHING);
 	if (r < 0) {
@@ -124,7 +160,7 @@ static bool journal_write_group(struct journal *j)
 		journal_publish(j);
 		journal_say_written(j);
 	}
-	return n > 0;
+	return n > later;
 }
 
 /* ---- opening ---- */

@@ -8,7 +8,9 @@
 
 #include "base/why.h"
 #include "journal/journal.h"
+#include "tables/args.h"
 #include "tables/command_block.h"
+#include "tables/edges.h"
 
 enum { LABEL_BYTES = 128, HEAD_BYTES = 512, MESSAGE_BYTES = 512, UNKNOWN = -1 };
 
@@ -279,13 +281,38 @@ static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint
 	return done;
 }
 
+static bool rows_is_accepted(const struct journal *j, uint32_t index, uint64_t word)
+{
+	const struct entry *entry = &j->entry[index];
+	return entry->generation == word_generation(word) && entry->flags & ENTRY_ACCEPTED;
+}
+
+/* A row names arguments by their task numbers, so a durable task among the arguments is accepted
+ * before. The table has them in any order, and the first task of a pair may still be reserved. */
+static bool rows_waits_for_argument(struct journal *j, struct record *r)
+{
+	struct tables *t = &j->rt.tables;
+	struct args_reader reader;
+	struct arg arg;
+	bool readable = args_open(t, r, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		struct record *of = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
+		uint32_t index = of ? record_index(t, of) : 0;
+		if (!of || !journal_wants(t, of) || rows_is_accepted(j, index, sh_load(&of->state)))
+			continue;
+		sh_or(&t->news[index / 64], (uint64_t)1 << index % 64);
+		return true;
+	}
+	return false;
+}
+
 int rows_look(struct journal *j, uint32_t index)
 {
 	struct record *r = record_at(&j->rt.tables, index);
 	uint64_t word = sh_load(&r->state);
 	enum record_state state = word_state(word);
 	struct entry *entry = &j->entry[index];
-	bool known = entry->generation == word_generation(word) && entry->flags & ENTRY_ACCEPTED;
+	bool known = rows_is_accepted(j, index, word);
 	if (!journal_wants(&j->rt.tables, r) || state == RECORD_FREE || state == RECORD_RESERVED ||
 	    state == RECORD_PART || word_flags(word) & FLAG_OBJECT)
 		return 0;
@@ -293,6 +320,8 @@ int rows_look(struct journal *j, uint32_t index)
 		return 0;
 	if (j->plan.durability == DURABILITY_NONE && !state_settled(state))
 		return 0;
+	if (!known && j->plan.durability != DURABILITY_NONE && rows_waits_for_argument(j, r))
+		return ROWS_LATER;
 	int done = known ? 0 : rows_add_accepted(j, r, word, index);
 	return done < 0 ? done : rows_look_on(j, r, word, index);
 }

@@ -12,7 +12,9 @@
 
 struct journal;
 
-/* Writes the news of a record. 0 or -errno: the group is to be taken back. */
+enum { ROWS_LATER = 1 }; /* after the news of an argument, which wants to be looked at */
+
+/* Writes the news of a record. 0, ROWS_LATER, or -errno: the group is to be taken back. */
 int rows_look(struct journal *j, uint32_t index);
 /* A task ended without having been queued again: 0 or -errno. */
 int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message);

@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "journal/journal_rows.h"
 #include "journal/journal_trouble.h"
+#include "tables/command_block.h"
 
 enum {
 	RETRY_MS = 100,
@@ -264,22 +265,46 @@ static plm_ref resume_result_of(const struct journal *j, uint64_t ref, uint32_t 
 	return ref_public(&j->rt, ref);
 }
 
+struct former {                  /* a task among the arguments */
+	uint64_t ref;            /* of its record; 0: it has ended */
+	enum record_state state; /* how it ended */
+	struct command_after ended;
+};
+
+/* QUEUED with *ret; SKIPPED: the task waits for a module itself; or -errno. */
+static int resume_find_former(struct journal *j, uint64_t id, struct former *ret)
+{
+	struct db *db = &j->db;
+	const enum db_statement q = DB_FIND_ENDED;
+	uint64_t word;
+	int r = db_rows(db, q, BIND(bind_uint(id)));
+	*ret = (struct former){ .ref = 0 };
+	if (r == 1)
+		*ret = (struct former){ .state = (enum record_state)db_int(db, q, 0),
+			.ended = command_after_make((uint64_t)db_int(db, q, 2),
+			    (uint64_t)db_int(db, q, 3), (enum record_state)db_int(db, q, 0),
+			    (int)db_int(db, q, 1)) };
+	db_end(db, q);
+	if (r != 0)
+		return r < 0 ? r : QUEUED;
+	ret->ref = resume_ref_of(j, id);
+	return ret->ref && record_lookup(&j->rt.tables, ret->ref, &word) ? QUEUED : SKIPPED;
+}
+
 /* The result of a task among the arguments. */
 static int resume_take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
 {
 	char message[128];
-	int64_t state, blob;
-	int r = db_number(&j->db, DB_FIND_ENDED, &state, BIND(bind_uint(id)));
-	if (r < 0)
+	struct former former;
+	int64_t blob;
+	int r = resume_find_former(j, id, &former);
+	if (r != QUEUED)
 		return r;
-	if (r == 0) {
-		uint64_t ref = resume_ref_of(j, id), word;
-		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
-			return SKIPPED; /* the argument waits for a module */
-		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, ref, which));
+	if (former.ref) {
+		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, former.ref, which));
 		return QUEUED;
 	}
-	if (state != RECORD_DONE) {
+	if (former.state != RECORD_DONE) {
 		snprintf(message, sizeof message,
 		    "task %llu, an argument, did not succeed "
 		    "(plmctl history %llu)",
@@ -298,30 +323,29 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 	return resume_end_failed(j, t, ESTALE, message);
 }
 
-/* An order after a task, without a value. An ended task is no record any more. */
+/* An order after a task, without a value. An ended task is no record any more: a command finds the
+ * end in its variables (command/environment.c). */
 static int resume_take_order(struct journal *j, struct task *t, uint64_t id, enum plm_after after)
 {
 	char message[128];
-	int64_t state;
-	int r = db_number(&j->db, DB_FIND_ENDED, &state, BIND(bind_uint(id)));
-	if (r < 0)
+	struct former former;
+	int r = resume_find_former(j, id, &former);
+	if (r != QUEUED)
 		return r;
-	if (r == 0) {
-		uint64_t ref = resume_ref_of(j, id), word;
-		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
-			return SKIPPED; /* the task waits for a module */
-		t->arg[t->nargs++] = PLM_AFTER(ref_public(&j->rt, ref), after);
+	if (former.ref) {
+		t->arg[t->nargs++] = PLM_AFTER(ref_public(&j->rt, former.ref), after);
 		return QUEUED;
 	}
-	if (after == PLM_AFTER_FAILED && state == RECORD_DONE) {
+	if (after == PLM_AFTER_FAILED && former.state == RECORD_DONE) {
 		snprintf(message, sizeof message,
 		    "not needed: task %llu succeeded, and this task was to run after its failure",
 		    (unsigned long long)id);
 		r = rows_cancel_unqueued(j, t->id, message);
 		return r < 0 ? r : ENDED;
 	}
-	t->arg[t->nargs++] = PLM_BYTES(NULL, 0);
-	return QUEUED;
+	char text[END_TEXT_BYTES];
+	bool command = strcmp(t->function, COMMAND_FUNCTION) == 0;
+	return resume_take_bytes(j, t, text, command ? encode_end(&former.ended, text) : 0);
 }
 
 static int resume_take_arguments(struct journal *j, struct task *t)

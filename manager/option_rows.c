@@ -246,8 +246,8 @@ const struct option_row option_rows[] = {
 		    "oldest results leave, too. all: no result leaves before `plmctl forget`",
 	    .take = option_rows_keep_finished },
 	{ "on-finish", NULL, NULL, OPTION_TEXT, .word = "LINE",
-	    .help = "run LINE in a shell after the end of each command of `plmctl submit` that has "
-		    "no --on-finish of its own",
+	    .help = "run LINE in a shell after the end of each command of `plmctl submit` and "
+		    "`plmctl load` that has no --on-finish of its own",
 	    .take = option_rows_on_finish },
 	{ "processes", NULL, "PLM_PROCESSES", OPTION_NUMBER, .word = "N",
 	    .standard = "256, or more for many workers",

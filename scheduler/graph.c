@@ -411,6 +411,13 @@ static void graph_fail_in_vain(struct scheduler *s, uint32_t index)
 	    "an object it waits for was never sealed: its maker dropped it, or died");
 }
 
+/* The task was to be accepted together with a task that nobody will submit any more. */
+static void graph_take_back(struct scheduler *s, uint32_t index)
+{
+	hold_clear(s->t, index, SLOT_MANAGER);
+	graph_cancel(s, index);
+}
+
 void graph_abandoned(struct scheduler *s, uint32_t index)
 {
 	enum { SOME = 64 };
@@ -423,7 +430,10 @@ void graph_abandoned(struct scheduler *s, uint32_t index)
 			scheduler_give_up();
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t task = edges[i].task;
-			if (word_state(sh_load(&record_at(s->t, task)->state)) == RECORD_WAITING)
+			const struct record *r = record_at(s->t, task);
+			if (word_state(sh_load(&r->state)) == RECORD_WAITING && r->paired)
+				graph_take_back(s, task);
+			else if (word_state(sh_load(&r->state)) == RECORD_WAITING)
 				graph_fail_in_vain(s, task);
 			else if (edges[i].last)
 				graph_settled(s, task);

@@ -21,7 +21,7 @@ void graph_spread(struct scheduler *s);
 void graph_cancel(struct scheduler *s, uint32_t index);
 /* After the first result of several replicas: cancels the rest. */
 void graph_cancel_arguments(struct scheduler *s, struct record *r);
-/* A RESERVED record will never settle: fails the dependants. */
+/* A RESERVED record will never settle: fails the dependants; takes back the one of a pair. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
 /* Ends a task owned by no worker: WAITING, or RUNNING with a dead owner. flags: 0 or
  * FLAG_RETRIABLE. message may be NULL. */

@@ -236,12 +236,25 @@ static void repair_end_tied(struct scheduler *s)
 	graph_spread(s);
 }
 
+/* A task submitted in a pair names a record that may be RESERVED yet, or freed in this burial: its
+ * argument is counted before. */
+static void repair_admit_pairs(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct record *r = record_at(s->t, i);
+		if (word_state(sh_load(&r->state)) == RECORD_WAITING && r->paired)
+			graph_admit(s, i);
+	}
+}
+
 static void repair_records(struct scheduler *s, uint32_t dead)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	uint64_t requeued = s->requeued;
 	if (eventlog_on(s->t))
 		task_log_meet_dead(s, dead);
+	repair_admit_pairs(s);
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
 	if (s->unended.n)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,6 +88,27 @@ void command_stream_name(uint64_t ref, uint32_t attempt, int stream, char ret[CO
 {
 	snprintf(ret, COMMAND_STREAM_BYTES, "plm-%" PRIx64 "-%" PRIu32 "-%s", ref, attempt,
 	    stream == 1 ? "stdout" : "stderr");
+}
+
+/* ---- the end of the task before ---- */
+
+struct command_after command_after_make(
+    uint64_t ref, uint64_t runtime, enum record_state state, int code)
+{
+	struct command_after after = { .ref = ref, .runtime = runtime };
+	after.state = state_settled(state) ? record_state_name(state) : "unknown";
+	after.code = !state_settled(state) ? COMMAND_OURS
+	    : state == RECORD_FAILED       ? code
+	    : state == RECORD_CANCELLED    ? COMMAND_SIGNALLED + SIGINT
+					   : 0;
+	return after;
+}
+
+struct command_after command_after_of(const struct tables *t, const struct record *ended)
+{
+	uint64_t word = sh_load(&ended->state);
+	return command_after_make(record_ref(record_index(t, ended), word_generation(word)),
+	    t->control->runtime, word_state(word), ended->failure.code);
 }
 
 /* ---- outlets ---- */

@@ -70,6 +70,20 @@ bool command_variable(const char *text);
 /* The file name in the NAME or NAME=FILE of COMMAND_OUT; NULL: not a possible name. */
 const char *command_out_file(const char *text);
 
+/* How a task ended, for a command that comes after the task in any case, or after its failure. If
+ * the task is none of this runtime any more, or never was, the argument holds the end in words, in
+ * place of the future: "REFERENCE STATE CODE". */
+struct command_after {
+	uint64_t ref, runtime; /* a plm_ref */
+	const char *state;     /* of a record, or "unknown" */
+	int code; /* an exit code, or COMMAND_SIGNALLED + a signal; of a function its code */
+};
+
+struct command_after command_after_of(const struct tables *t, const struct record *ended);
+/* The same of a state and the code of a failure. A state that is not settled: unknown. */
+struct command_after command_after_make(
+    uint64_t ref, uint64_t runtime, enum record_state state, int code);
+
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
 #define COMMAND_CAP_MAX ((uint64_t)1 << 40)
 

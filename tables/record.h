@@ -91,7 +91,9 @@ struct record {
 			      inline. */
 	uint32_t args_bytes;   /* W: submitter */
 	uint16_t nargs;        /* W: submitter */
-	uint16_t results : 15; /* W: submitter. 1 + number of parts. */
+	uint16_t results : 14; /* W: submitter. 1 + number of parts. */
+	uint16_t paired : 1; /* W: submitter. 1: accepted together with a task among the arguments,
+				or not at all (PLM_PAIRED). */
 	uint16_t tied : 1; /* W: submitter. 1: cancelled when no process holds and no task needs the
 			      record (PLM_TIED). */
 	shared32 value;    /* W: owner. Granule of the value, 0: inline (or empty). */

@@ -77,7 +77,7 @@ struct control { /* the first page of the control segment, after the segment's o
 	uint64_t memory;                           /* bytes that tasks may ask for together */
 	struct memory_rules memory_rules;
 	struct retention retention;
-	char on_finish[ON_FINISH_BYTES]; /* a line for a shell, for `plmctl submit`; "": none */
+	char on_finish[ON_FINISH_BYTES]; /* a line for a shell, for submit and load; "": none */
 	uint32_t event_ring;             /* events in a ring of the event log; 0: there is no log */
 	uint32_t events_always;          /* 1: events are written even if nobody watches */
 	shared32 made;   /* W: manager, last at boot. 1: the fields above are complete, and another

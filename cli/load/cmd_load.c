@@ -48,6 +48,7 @@ static const struct option_row rows[] = {
 	    OPTION_FIELD(struct load, unique) },
 	{ "wait", NULL, NULL, OPTION_FLAG, .help = "wait until all tasks have ended",
 	    OPTION_FIELD(struct load, wait) },
+	HOOK_ROW(struct load, common.on_finish),
 	{ 0 },
 };
 _Static_assert(LOAD_AUTO == 0 && LOAD_ORIGIN == 1 && LOAD_JSON == 2 && LOAD_LINES == 3,
@@ -71,6 +72,8 @@ static void load_take_options(struct context *context, int argc, char **argv, st
 		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that",
 		    l->common.request.options.input);
+	if (context->fleet && l->common.on_finish && l->common.on_finish[0])
+		usage_error(context, LOAD_HAS_NO_HOOKS);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -91,7 +94,7 @@ static int load_judge_line(struct load *l, const struct load_line *line)
 	int r = load_read(l->format, &l->common.request, line, &l->item);
 	if (r <= 0)
 		return r;
-	r = load_task_judge(&l->item, &l->terms, l->context->rt);
+	r = load_task_judge(&l->item, &l->common);
 	if (r == 0)
 		r = load_graph_add(&l->graph, &l->item, line);
 	return r < 0 ? r : 1;
@@ -336,7 +339,9 @@ static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 		entry->ours = true;
 	}
 	int code = EXIT_FINE;
-	while (code == EXIT_FINE && !load_batch_add(&l->batch, &l->task.task, *ticket))
+	while (code == EXIT_FINE &&
+	    !load_batch_add(&l->batch, &l->task.task,
+		l->task.hook.command ? &l->task.hook.task : NULL, *ticket))
 		code = load_flush(l);
 	return code;
 }
@@ -369,8 +374,7 @@ static int load_submit_item(struct load *l, struct load_ticket *ticket)
 	}
 	if (l->context->fleet)
 		load_describe(l, ticket);
-	int r =
-	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
+	int r = load_task_make(&l->item, &l->common, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
 	load_task_done(&l->task);
 	return code;
@@ -501,6 +505,7 @@ static void load_free(struct load *l)
 	load_item_free(&l->item);
 	load_terms_free(l->terms);
 	load_graph_free(&l->graph);
+	load_references_free(&l->common.references);
 	load_batch_free(&l->batch);
 	command_request_free(l->context, &l->common.request);
 	free(l->known.entry);
@@ -514,7 +519,9 @@ static int load_run(struct context *context, int argc, char **argv)
 	struct load *l = calloc(1, sizeof *l);
 	if (!l)
 		return failed(-ENOMEM, "load");
-	l->context = l->batch.context = context;
+	l->context = l->batch.context = l->common.context = context;
+	l->common.graph = &l->graph;
+	l->common.terms = &l->terms;
 	l->file.fd = -1;
 	load_take_options(context, argc, argv, l);
 	int code = load_all(l, argv[optind]);

@@ -11,6 +11,10 @@
 
 #include "cli/command_objects.h"
 #include "cli/fleet_door.h"
+#include "cli/hook.h"
+
+#define LOAD_HAS_NO_HOOKS \
+	"load gives the commands of a fleet no --on-finish: `plmctl submit --on-finish` does"
 
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
@@ -66,7 +70,8 @@ struct load_item {
 	const char **word;   /* of a command, or arguments of a function; NULL: see result */
 	const char **result; /* [i]: word i is the value of the line called so */
 	size_t words, words_room, results_room;
-	const char *name; /* NULL: none */
+	const char *name;      /* NULL: none */
+	const char *on_finish; /* NULL: as for all lines */
 	struct load_future *future;
 	size_t futures, futures_room;
 	/* memory of the above */
@@ -154,10 +159,30 @@ plm_ref load_graph_ref(const struct load_graph *graph, const char *name);
 const char *load_graph_name(const struct load_graph *graph, const struct load_node *node);
 void load_graph_free(struct load_graph *graph);
 
+/* ---- load_reference.c: references, whole or short ---- */
+
+struct load_references { /* zeroes: none yet */
+	struct load_named {
+		char *text;
+		plm_ref ref;
+	} * known; /* short ones, as found first */
+	size_t n, room;
+};
+
+/* 0, or -errno with a why. */
+int load_reference(
+    struct load_references *refs, struct context *context, const char *text, plm_ref *ret);
+void load_references_free(struct load_references *refs);
+
 /* ---- load_task.c: the task of a line ---- */
 
 struct load_common { /* by all lines */
+	struct context *context;
+	const struct load_graph *graph;
+	struct load_terms **terms;
+	struct load_references references;
 	struct command_request request;
+	const char *on_finish; /* NULL: as the runtime says */
 };
 
 struct load_task { /* of one line, until the next */
@@ -167,14 +192,14 @@ struct load_task { /* of one line, until the next */
 	plm_command *command; /* NULL: the command of all lines */
 	plm_command_future *future;
 	size_t futures_room;
+	struct hook hook; /* without a command: none */
 };
 
 /* Judges what is known before the task is made: function, needs, references. */
-int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt);
+int load_task_judge(const struct load_item *item, struct load_common *common);
 /* Makes the task; the lines that it waits for are submitted. 0 or -errno; load_task_done() ends it
  * either way, load_task_free() after the last line. */
-int load_task_make(struct load_item *item, const struct load_common *common,
-    const struct load_graph *graph, struct load_terms **terms, plm *rt, struct load_task *ret);
+int load_task_make(struct load_item *item, struct load_common *common, struct load_task *ret);
 void load_task_done(struct load_task *task);
 void load_task_free(struct load_task *task);
 
@@ -222,12 +247,14 @@ struct load_batch {
 	int (*make_room)(void *context, bool waited, bool *ret_some);
 };
 
-/* Called for each accepted task, in order. */
+/* Called for each accepted task, in order, but for hooks. */
 typedef void load_accepted_f(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
-/* Copies the task and its arguments. False: the batch is full, flush first. */
-bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket);
+/* Copies the task, and its hook (NULL: none), with their arguments. False: the batch is full, flush
+ * first. */
+bool load_batch_add(struct load_batch *batch, const plm_task *task, const plm_task *hook,
+    struct load_ticket ticket);
 /* Submits the batch, waiting for room in the table. EXIT_FINE, or an exit code after a message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);

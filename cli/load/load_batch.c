@@ -49,36 +49,65 @@ static const char *load_batch_copy_name(struct load_batch *batch, const char *na
 	return strcpy(to, name);
 }
 
-bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket)
+static void load_batch_copy(
+    struct load_batch *batch, const plm_task *task, struct load_ticket ticket)
 {
-	size_t bytes = load_batch_bytes_of(task);
-	if (batch->tasks == BATCH_TASKS || (batch->tasks > 0 && bytes > batch->room - batch->used))
-		return false;
-	if (batch->tasks == 0) {
-		batch->used = batch->results = 0;
-		batch->memory =
-		    grow(batch->memory, bytes < BATCH_BYTES ? BATCH_BYTES : bytes, &batch->room, 1);
-	}
 	batch->results += load_batch_results_of(task);
 	batch->ref = grow(batch->ref, batch->results, &batch->refs_room, sizeof *batch->ref);
 	batch->task[batch->tasks] = *task;
 	batch->task[batch->tasks].args = load_batch_copy_arguments(batch, task);
 	batch->task[batch->tasks].function = load_batch_copy_name(batch, task->function);
 	batch->ticket[batch->tasks++] = ticket;
+}
+
+static bool load_batch_is_hook(const plm_task *task)
+{
+	return (task->flags & PLM_PAIRED) != 0;
+}
+
+bool load_batch_add(
+    struct load_batch *batch, const plm_task *task, const plm_task *hook, struct load_ticket ticket)
+{
+	size_t bytes = load_batch_bytes_of(task) + (hook ? load_batch_bytes_of(hook) : 0);
+	if (batch->tasks + 1 >= BATCH_TASKS ||
+	    (batch->tasks > 0 && bytes > batch->room - batch->used))
+		return false;
+	if (batch->tasks == 0) {
+		batch->used = batch->results = 0;
+		batch->memory =
+		    grow(batch->memory, bytes < BATCH_BYTES ? BATCH_BYTES : bytes, &batch->room, 1);
+	}
+	load_batch_copy(batch, task, ticket);
+	if (hook)
+		load_batch_copy(batch, hook, ticket);
 	return true;
 }
 
 /* ---- submitting ---- */
 
-/* Hands out the accepted tasks of n; returns how many. */
-static size_t load_batch_hand_out(const struct load_batch *batch, size_t first, size_t n,
-    load_accepted_f *accepted, void *context)
+/* Hands out the accepted tasks of n; returns how many. Nobody asks for the end of a hook. */
+static size_t load_batch_hand_out(
+    struct load_batch *batch, size_t first, size_t n, load_accepted_f *accepted, void *context)
 {
 	const plm_ref *refs = batch->ref;
 	size_t i = first;
-	for (; i < first + n && refs->id; refs += load_batch_results_of(&batch->task[i]), i++)
-		accepted(context, &batch->task[i], &batch->ticket[i], refs);
+	for (; i < first + n && refs->id; refs += load_batch_results_of(&batch->task[i]), i++) {
+		const plm_task *task = &batch->task[i];
+		if (load_batch_is_hook(task)) {
+			plm_drop_many(batch->context->rt, refs, load_batch_results_of(task));
+			continue;
+		}
+		accepted(context, task, &batch->ticket[i], refs);
+		batch->accepted++;
+	}
 	return i - first;
+}
+
+/* How many tasks a patient submission takes: a task, and its hook. */
+static size_t load_batch_first(const struct load_batch *batch, size_t done)
+{
+	bool hook = done + 1 < batch->tasks && load_batch_is_hook(&batch->task[done + 1]);
+	return hook ? 2 : 1;
 }
 
 static void load_batch_say_full(struct load_batch *batch)
@@ -123,11 +152,10 @@ static int load_batch_submit_some(struct load_batch *batch, size_t *done, int pa
     load_accepted_f *accepted, void *context)
 {
 	plm_patience(batch->context->rt, patience_ms);
-	size_t n = patience_ms ? 1 : batch->tasks - *done;
+	size_t n = patience_ms ? load_batch_first(batch, *done) : batch->tasks - *done;
 	int r = plm_submit_many(batch->context->rt, batch->task + *done, n, batch->ref);
 	n = load_batch_hand_out(batch, *done, n, accepted, context);
 	*done += n;
-	batch->accepted += n;
 	return r;
 }
 

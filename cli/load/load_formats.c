@@ -277,7 +277,7 @@ int load_read(enum load_format format, const struct command_request *common,
 		return 0;
 	item->request = *common;
 	item->own_fields = item->shell = false;
-	item->function = item->name = NULL;
+	item->function = item->name = item->on_finish = NULL;
 	item->words = item->futures = 0;
 	why_clear();
 	int r = load_formats_read_as(format, line, item);

@@ -9,6 +9,7 @@
 #include "base/scan.h"
 #include "base/why.h"
 #include "cli/load/load.h"
+#include "cli/short_reference.h"
 #include "cli/spool.h"
 
 struct key {
@@ -65,7 +66,7 @@ static const char *load_json_future_of(json_t *value)
 {
 	const char *text = json_string_value(value);
 	plm_ref ref;
-	return text && plm_ref_parse(text, &ref) == 0 && text[0] == '@'
+	return text && text[0] == '@' && reference_parse(text, &ref) == 0
 	    ? text
 	    : load_json_result_of(value);
 }
@@ -139,7 +140,7 @@ static int load_json_add_after(
 	if (!of || !*of)
 		return load_json_wrong(
 		    name, "the name of a line, a reference, or an array of them");
-	if (of[0] == '@' && plm_ref_parse(of, &ref) < 0)
+	if (of[0] == '@' && reference_parse(of, &ref) < 0)
 		return -EINVAL;
 	load_add_future(item, (struct load_future){ use, NULL, of });
 	return 0;
@@ -314,6 +315,13 @@ static int load_json_take_no_env(struct load_item *item, const char *name, json_
 	return 0;
 }
 
+/* An empty line: none, whatever --on-finish says. */
+static int load_json_take_on_finish(struct load_item *item, const char *name, json_t *value)
+{
+	item->on_finish = json_string_value(value);
+	return item->on_finish ? 0 : load_json_wrong(name, "a line for a shell");
+}
+
 /* ---- options of tasks ---- */
 
 static int load_json_take_priority(struct load_item *item, const char *name, json_t *value)
@@ -384,6 +392,7 @@ static const struct key keys[] = {
 	{ "env", load_json_take_env, false },
 	{ "no_env", load_json_take_no_env, false },
 	{ "label", load_json_take_label, false },
+	{ "on_finish", load_json_take_on_finish, false },
 	{ "output_cap", load_json_take_cap, false },
 	{ "mem_limit", load_json_take_memory, false },
 	{ "in", load_json_take_in, false },
@@ -432,6 +441,8 @@ static int load_json_take_all(struct load_item *item, json_t *object)
 		    runs ? "more" : "none");
 	if (json_object_get(object, "out") && item->request.task.terms.replicas > 1)
 		return why(-EINVAL, "\"out\" and \"replicas\" cannot be combined");
+	if (item->on_finish && item->function)
+		return why(-EINVAL, "\"on_finish\" is for commands, not for \"func\"");
 	if (json_object_get(object, "args") && !item->function)
 		return why(-EINVAL, "\"args\" needs \"func\": the words of a command are \"argv\"");
 	return 0;

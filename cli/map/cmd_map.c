@@ -108,7 +108,8 @@ static int map_take_shell(void *target, const struct option_given *given)
 	struct map_plan *plan = target;
 	plan->shell = true;
 	plan->shell_program = given->text;
-	return 0;
+	return given->text && !given->text[0] ? why(-EINVAL, "--shell wants a program, not \"\"")
+					      : 0;
 }
 
 static int map_take_delay(void *target, const struct option_given *given)
@@ -129,11 +130,18 @@ static int map_take_slot_variable(void *target, const struct option_given *given
 	struct map_plan *plan = target;
 	free(plan->slot_variable);
 	if (given->text[0] == 0 || strchr(given->text, '=') ||
-	    asprintf(&plan->slot_variable, "%s=" TAG_PLACE_FROM_ZERO, given->text) < 0) {
+	    asprintf(&plan->slot_variable, "%s=0", given->text) < 0) {
 		plan->slot_variable = NULL;
 		return why(-EINVAL, "%s wants the name of a variable, not \"%s\"", given->what,
 		    given->text);
 	}
+	plan->template.tags.place_from_zero = plan->slot_variable + strlen(given->text) + 1;
+	return 0;
+}
+
+static int map_take_tag_text(void *target, const struct option_given *given)
+{
+	((struct map_plan *)target)->tag_text = given->text[0] ? given->text : NULL;
 	return 0;
 }
 
@@ -152,6 +160,15 @@ static int map_take_resume(void *target, const struct option_given *given)
 	return 0;
 }
 
+static int map_refuse_on_finish(void *target, const struct option_given *given)
+{
+	(void)target;
+	return why(-EINVAL,
+	    "%s is not for map, which waits for its jobs: let the line of a job go on behind its "
+	    "command ('COMMAND; LINE'), or give the jobs to `plmctl load --on-finish`",
+	    given->what);
+}
+
 static const struct option_row rows[] = {
 	{ "jobs", "jP", NULL, OPTION_TEXT, .word = "N|+N|-N|N%", .standard = "100%",
 	    .help = "run N jobs at once; or N more or N fewer than the runtime has workers, or N "
@@ -159,6 +176,7 @@ static const struct option_row rows[] = {
 		    "count instead of workers",
 	    .take = map_take_jobs },
 	{ "max-procs", NULL, NULL, OPTION_TEXT, .word = "N", .take = map_take_jobs },
+	{ "on-finish", NULL, NULL, OPTION_TEXT, .word = "LINE", .take = map_refuse_on_finish },
 	{ "private", NULL, NULL, OPTION_FLAG,
 	    .help = "start a runtime for this map alone, even if a runtime is up (if none is up, "
 		    "map always does)",
@@ -190,7 +208,7 @@ static const struct option_row rows[] = {
 	    OPTION_FIELD(struct map_plan, tag) },
 	{ "tagstring", NULL, NULL, OPTION_TEXT, .word = "TEXT",
 	    .help = "print TEXT, with its replacement strings replaced, and a tab before each line",
-	    OPTION_FIELD(struct map_plan, tag_text) },
+	    .take = map_take_tag_text },
 	{ "print-command", "v", NULL, OPTION_FLAG, .help = "print each command before its output",
 	    .take = map_take_echo },
 	{ "verbose", "t", NULL, OPTION_FLAG,

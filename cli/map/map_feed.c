@@ -97,30 +97,44 @@ static size_t feed_max_bytes(const struct feed *f)
 	return f->plan->max_bytes ? f->plan->max_bytes : LINE_BYTES;
 }
 
+static bool feed_is_xargs(const struct feed_plan *plan)
+{
+	return plan->packs && !plan->spreads;
+}
+
 /* A line that ends with a blank goes on in the next line (-L). */
-static bool feed_ends_line(struct row *part)
+static bool feed_ends_line(const struct row *part)
 {
 	size_t end = part->values.length - 1; /* at the zero of the last value */
-	if (end == 0 || !isblank((unsigned char)part->values.data[end - 1]))
-		return true;
-	while (end > 0 && isblank((unsigned char)part->values.data[end - 1]))
-		end--;
-	part->values.data[end] = 0;
-	part->values.length = end + 1;
-	return false;
+	return end == 0 || !isblank((unsigned char)part->values.data[end - 1]);
+}
+
+/* Lines that go on are one input, as for GNU parallel; with --xargs they are several inputs of one
+ * command, as for xargs. */
+static void feed_add_values(struct feed *f)
+{
+	const struct row *part = &f->part;
+	size_t size = part->values.length, *last = (void *)f->sizes.data;
+	if (f->goes_on && f->row.count && part->count == 1 && !feed_is_xargs(f->plan)) {
+		f->row.values.length--; /* the zero */
+		text_add(&f->row.values, part->values.data, size);
+		last[f->sizes.length / sizeof size - 1] += size - 1;
+		return;
+	}
+	text_add(&f->sizes, &size, sizeof size);
+	f->inputs++;
+	if (f->plan->no_values)
+		return;
+	text_add(&f->row.values, part->values.data, size);
+	f->row.count += part->count;
 }
 
 static void feed_add_part(struct feed *f, size_t bytes)
 {
-	if (f->plan->max_lines)
-		f->lines += feed_ends_line(&f->part);
-	const size_t size = f->part.values.length;
-	text_add(&f->sizes, &size, sizeof size);
-	if (!f->plan->no_values) {
-		text_add(&f->row.values, f->part.values.data, f->part.values.length);
-		f->row.count += f->part.count;
-	}
-	f->inputs++;
+	bool ends = !f->plan->max_lines || feed_ends_line(&f->part);
+	feed_add_values(f);
+	f->lines += ends;
+	f->goes_on = !ends;
 	f->bytes += bytes;
 	f->has_part = false;
 }
@@ -153,6 +167,7 @@ static void feed_clear_row(struct feed *f)
 {
 	f->row.values.length = f->row.count = f->sizes.length = 0;
 	f->inputs = f->lines = f->bytes = 0;
+	f->goes_on = false;
 }
 
 /* Gives the inputs of the last job to as many jobs as may run at once. */

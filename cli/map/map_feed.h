@@ -44,6 +44,7 @@ struct feed {
 	struct row part;     /* its values; waits here for the next job */
 	bool has_part, exhausted;
 	struct row row; /* values of the job so far */
+	bool goes_on;   /* the last line goes on in the next */
 	uint64_t inputs, lines;
 	size_t bytes;
 	int error; /* of reading ahead */

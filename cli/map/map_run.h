@@ -52,7 +52,7 @@ struct map_plan { /* zeroes ask for nothing */
 	struct pace pace;
 	struct room room;
 	int nice;
-	char *slot_variable; /* NAME=TAG_PLACE_FROM_ZERO */
+	char *slot_variable; /* NAME=0: tags.place_from_zero */
 };
 
 /* The exit code of plmctl. */

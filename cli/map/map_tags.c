@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ long tags_read(const struct tags *tags, const char *text, struct piece *ret)
 		if (n)
 			return n;
 	}
-	if (text[0] == TAG_PLACE_FROM_ZERO[0]) {
+	if (text == tags->place_from_zero) {
 		*ret = (struct piece){ .kind = PIECE_PLACE, .from_zero = true };
 		return 1;
 	}
@@ -162,7 +163,10 @@ long tags_read(const struct tags *tags, const char *text, struct piece *ret)
 
 size_t tags_plain(const struct tags *tags, const char *text)
 {
-	size_t n = strcspn(text, "{" TAG_PLACE_FROM_ZERO);
+	size_t n = strcspn(text, "{");
+	uintptr_t place = (uintptr_t)tags->place_from_zero, from = (uintptr_t)text;
+	if (place >= from && place - from < n)
+		n = place - from;
 	const char *parens = tags->parens;
 	for (int i = 0; i < TAG_NAMES; i++) {
 		const char *at = tags->name[i] ? strstr(text, tags->name[i]) : NULL;

@@ -20,7 +20,7 @@ enum piece_kind {
 
 struct piece {
 	enum piece_kind kind;
-	bool from_zero; /* TAG_PLACE_FROM_ZERO: the place counts from 0 */
+	bool from_zero; /* tags.place_from_zero: the place counts from 0 */
 	bool padded;    /* {0#} {0%}: with zeroes to the width of the largest */
 	long which;     /* number of the value, from 1, or from -1 at the end; 0: all values */
 	struct change change;
@@ -40,9 +40,6 @@ enum tag_name {
 	TAG_NAMES
 };
 
-/* plmctl's own: the place of the job less one, for --process-slot-var. */
-#define TAG_PLACE_FROM_ZERO "\001"
-
 struct tags {                        /* zeroes: the usual ones */
 	const char *name[TAG_NAMES]; /* instead of {} {.} {/} {//} {/.} {#} {%}; NULL: these */
 	bool plus;
@@ -51,6 +48,9 @@ struct tags {                        /* zeroes: the usual ones */
 	const char *parens;        /* of --parens; NULL: {==} */
 	const char *const *column; /* names of the values, from 1 on */
 	size_t columns;
+	/* A byte that stands for the place of the job less one, in the variable of
+	 * --process-slot-var: found by its address, because a text may contain any byte. */
+	const char *place_from_zero;
 };
 
 /* The length of the replacement string at the text; 0: none; -EINVAL with a why. */

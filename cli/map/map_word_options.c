@@ -253,9 +253,20 @@ const struct option_row map_word_rows[] = {
 	{ 0 },
 };
 
+/* An empty text stands everywhere. */
+static void words_check_names(const struct context *context, const struct tags *tags)
+{
+	for (int i = 0; i < TAG_NAMES; i++)
+		if (tags->name[i] && !tags->name[i][0])
+			usage_error(context,
+			    "a replacement string (--replace-str, --extensionreplace and the "
+			    "like) has one character at least");
+}
+
 void map_words_settle(const struct context *context, struct map_plan *plan)
 {
 	struct feed_plan *feed = &plan->feed;
+	words_check_names(context, &plan->template.tags);
 	if (plan->context)
 		plan->template.repeat = true;
 	if (plan->no_context)

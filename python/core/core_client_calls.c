@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 #include "client/refs.h"
 #include "python/core/core_errors.h"
@@ -320,6 +321,61 @@ static PyObject *core_calls_cancel(
 	return Py_XNewRef(ret);
 }
 
+static const char *const core_calls_places[] = { [PLM_TO_FRONT] = "front",
+	[PLM_TO_PRIORITY] = "priority",
+	[PLM_ASIDE] = "parked",
+	[PLM_BACK] = "todo" };
+
+/* 0 with *ret; -1 with an exception. */
+static int core_calls_place(PyObject *word, enum plm_place *ret)
+{
+	const char *text = "";
+	if (core_text(word, "to", &text) < 0)
+		return -1;
+	for (size_t i = PLM_TO_FRONT; i < COUNT_OF(core_calls_places); i++)
+		if (strcmp(text, core_calls_places[i]) == 0) {
+			*ret = (enum plm_place)i;
+			return 0;
+		}
+	PyErr_Format(PyExc_ValueError, "to is front, priority, parked or todo, not %R", word);
+	return -1;
+}
+
+/* 1: moved. 0: too late. `todo` puts a running task back into the queue, and ends the parking of a
+ * queued task. */
+static int core_calls_move_one(struct plm *rt, plm_ref ref, enum plm_place place, int priority)
+{
+	int r = place == PLM_BACK ? plm_requeue(rt, ref, PLM_GRACE_OF_TASK) : 0;
+	if (r == 0) {
+		r = plm_move(rt, ref, place, priority);
+		if (r == -EALREADY && place == PLM_BACK)
+			return 1; /* it ran, and is on its way back */
+	}
+	return r == -EALREADY ? 0 : r < 0 ? r : 1;
+}
+
+static PyObject *core_calls_move(
+    PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+	static const char *const known[] = { "ref", "to", "priority", NULL };
+	struct core_client *self = core_calls_self(object);
+	PyObject *given[3];
+	enum plm_place place;
+	plm_ref ref;
+	long long priority = 0;
+	if (core_unpack("move", args, nargs, names, known, 2, given) < 0 ||
+	    core_client_ref(self, given[0], &ref) < 0 || core_calls_place(given[1], &place) < 0 ||
+	    core_int(given[2], "priority", PRIORITY_MIN, PRIORITY_MAX, &priority) < 0 ||
+	    core_client_begin(self) < 0)
+		return NULL;
+	core_release();
+	int r = core_calls_move_one(self->rt, ref, place, (int)priority);
+	core_acquire();
+	PyObject *ret = r < 0 ? core_client_raise(self, r) : r ? Py_True : Py_False;
+	core_client_end(self);
+	return Py_XNewRef(ret);
+}
+
 static PyObject *core_calls_failure(PyObject *object, PyObject *of)
 {
 	struct core_client *self = core_calls_self(object);
@@ -428,6 +484,8 @@ const PyMethodDef core_client_methods[] = {
 	    "settled(refs, start=0, limit=...): the indexes of settled Refs of a list." },
 	{ "cancel", CORE_FAST(core_calls_cancel), CORE_NAMED,
 	    "cancel(ref, grace_ms=-1, only_queued=False): False if too late." },
+	{ "move", CORE_FAST(core_calls_move), CORE_NAMED,
+	    "move(ref, to, priority=0): another place in the queue; False if too late." },
 	{ "failure", core_calls_failure, METH_O,
 	    "failure(ref): code, signal, function, message, detail." },
 	{ "hold", CORE_FAST(core_calls_hold), CORE_NAMED,

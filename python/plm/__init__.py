@@ -54,6 +54,7 @@ __all__ = [
     "empty",
     "explain",
     "get",
+    "move",
     "put",
     "remote",
     "run",
@@ -126,6 +127,13 @@ def cancel(ref: Any) -> bool:
     """Cancels a task, also a running one. False: it has ended before."""
     cancelled: bool = ref.cancel()
     return cancelled
+
+
+def move(ref: Any, to: str | None = None, *, priority: int | None = None) -> bool:
+    """Gives a task another place: to="front", "parked" or "todo", or another priority. False: it
+    runs already, or has ended; "todo" puts a running task back into the queue."""
+    moved: bool = ref.move(to, priority=priority)
+    return moved
 
 
 def explain(ref: Any) -> str:

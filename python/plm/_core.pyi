@@ -170,6 +170,8 @@ class Client:
         """futures: ("stdin" | "in" | "after" | "after_any" | "after_failed" | "out", name, Ref).
         Returns the Refs of the standard output, of the log, and of each "out"."""
     def cancel(self, ref: Ref, grace_ms: int = -1, only_queued: bool = False) -> bool: ...
+    def move(self, ref: Ref, to: str, priority: int = 0) -> bool:
+        """to: "front" | "priority" | "parked" | "todo"."""
     def failure(self, ref: Ref) -> tuple[int, int, str, str, bytes | None]:
         """code, signal, function, message, detail."""
     def explain(self, ref: Ref) -> str: ...

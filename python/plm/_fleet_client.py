@@ -78,6 +78,12 @@ class FleetRef(Promise):
         """Cancels the task, also a running one. False: the task has ended before."""
         return self.client.cancel(self)
 
+    def move(self, to: str | None = None, *, priority: int | None = None) -> bool:
+        """Refused: FleetClient.move()."""
+        from ._session import place_of
+
+        return self.client.move(self, *place_of(to, priority))
+
     def explain(self) -> str:
         """Why the task has not ended, or what became of it."""
         return self.client.explain(self)
@@ -181,6 +187,13 @@ class FleetClient:
         if only_queued and self.running(ref):
             return False
         return bool(self._asked(self.raw.cancel, ref.id))
+
+    def move(self, ref: FleetRef, to: str, priority: int = 0) -> bool:
+        """A fleet starts tasks in the order of its queue."""
+        raise ValueError(
+            "a task of a fleet keeps its place: cancel it, and submit it again with "
+            "another priority"
+        )
 
     def failure(self, ref: FleetRef) -> tuple[int, int, str, str, bytes | None]:
         """code, signal, function, message, detail."""

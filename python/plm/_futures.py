@@ -24,7 +24,7 @@ from concurrent.futures._base import (
 )
 
 from . import _core
-from ._session import Promise, Ref, Session, milliseconds, stopped
+from ._session import Promise, Ref, Session, milliseconds, place_of, stopped
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -244,6 +244,11 @@ class Future(StandardFuture[T], Promise):
         if self._callbacks or self._waiting:
             self._follow()
         return True
+
+    def move(self, to: str | None = None, *, priority: int | None = None) -> bool:
+        """Gives the task another place in the queue, as Ref.move() does. False: too late."""
+        place = place_of(to, priority)
+        return not self.fetched and self.session.core.move(self._task, *place)
 
     # ---- who wants to be told ----
 

@@ -54,6 +54,19 @@ def milliseconds(timeout: float | None) -> int:
     return max(0, min(int(timeout * 1000 + 0.999), 2**31 - 1))
 
 
+def place_of(to: str | None, priority: int | None) -> tuple[str, int]:
+    """The place that the words of move() name."""
+    if (to is None) == (priority is None):
+        raise ValueError("a task has one place: give to= or priority=")
+    if priority is not None:
+        if not -32768 <= priority <= 32767:
+            raise ValueError(f"priority is from -32768 to 32767, not {priority}")
+        return "priority", priority
+    if to not in ("front", "parked", "todo"):
+        raise ValueError(f'to is "front", "parked" or "todo", not {to!r}')
+    return to, 0
+
+
 class Ref(_core.Ref):
     """The name of a future value in a runtime: of a task, or of an object.
 
@@ -85,6 +98,13 @@ class Ref(_core.Ref):
     def cancel(self) -> bool:
         """Cancels the task, also a running one. False: the task has ended before."""
         return session_of(self).core.cancel(self)
+
+    def move(self, to: str | None = None, *, priority: int | None = None) -> bool:
+        """Gives the task another place, as `plmctl move` does. to="front": before all queued tasks
+        of its priority; "parked": aside, where nothing starts it; "todo": a parked task goes on, a
+        running task is ended and queued again. priority: a queued task gets this one. False: too
+        late, the task runs or has ended."""
+        return session_of(self).core.move(self, *place_of(to, priority))
 
     def explain(self) -> str:
         """Why the task has not ended, or what became of it."""

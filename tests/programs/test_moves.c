@@ -174,8 +174,42 @@ START_TEST(a_runtime_has_a_hook_for_each_command)
 	    "$PLM_AFTER_CODE >> ends' >w; plmctl --name $PLM_NAME-h submit false || :; "
 	    "plmctl --name $PLM_NAME-h submit --on-finish '' true; "
 	    "plmctl --name $PLM_NAME-h stop; cat ends");
+	check_shell(0, "done 0\n", NULL,
+	    "plm --daemon --name $PLM_NAME-h --workers 1 --on-finish 'echo $PLM_AFTER_STATE "
+	    "$PLM_AFTER_CODE > end' >w; echo true | plmctl --name $PLM_NAME-h load - 2>w; "
+	    "plmctl --name $PLM_NAME-h stop; cat end");
 	check_shell(64, "", "511 bytes at most",
 	    "plm --name $PLM_NAME-h --on-finish $(head -c 600 /dev/zero | tr '\\0' x)");
+}
+END_TEST
+
+START_TEST(replicas_have_a_hook_of_their_task)
+{
+	check_shell(0, "out\ndone 0\n", NULL,
+	    "plm --daemon --name $PLM_NAME-h --workers 2 >w; plmctl --name $PLM_NAME-h submit "
+	    "--replicas 2 --on-finish 'echo $PLM_AFTER_STATE $PLM_AFTER_CODE > end' echo out; "
+	    "plmctl --name $PLM_NAME-h stop; cat end");
+}
+END_TEST
+
+START_TEST(lines_of_a_file_have_hooks)
+{
+	check_shell(0, "done 0\nfailed 3\nfailed 4 other\n", "loaded 4, skipped 0",
+	    "echo 'true\nexit 3\n"
+	    "{\"shell\": \"exit 4\", \"on_finish\": \"echo $PLM_AFTER_STATE $PLM_AFTER_CODE other "
+	    ">> ends\"}\n"
+	    "{\"shell\": \"exit 5\", \"on_finish\": \"\"}' > lines; "
+	    "plmctl load --wait --on-finish 'echo $PLM_AFTER_STATE $PLM_AFTER_CODE >> ends' lines "
+	    ">w; [ $? = 3 ] && plmctl wait --label on-finish --no-fail >w; sort ends; " END);
+	/* Many at once, through a small table; a hook counts as no task of the file. */
+	check_shell(0, "600 600\n", "loaded 600, skipped 0",
+	    "seq 600 | sed 's/.*/echo & >> did/' > lines; "
+	    "plmctl load --wait --on-finish 'echo $PLM_AFTER_STATE >> many' lines; "
+	    "plmctl wait --label on-finish >w; "
+	    "echo $(wc -l < did) $(grep -c done many); " END);
+	check_shell(65, "", "\"on_finish\" is for commands",
+	    "echo '{\"func\": \"probe.noop\", \"on_finish\": \"true\"}' | plmctl load -");
+	check_shell(64, "", "plmctl load --on-finish", "plmctl map --on-finish true echo ::: 1");
 }
 END_TEST
 
@@ -196,6 +230,8 @@ int main(void)
 	tcase_add_test(tcase, moves_that_make_no_sense_are_refused);
 	tcase_add_test(tcase, a_hook_runs_after_any_end_of_its_command);
 	tcase_add_test(tcase, a_runtime_has_a_hook_for_each_command);
+	tcase_add_test(tcase, replicas_have_a_hook_of_their_task);
+	tcase_add_test(tcase, lines_of_a_file_have_hooks);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

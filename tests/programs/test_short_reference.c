@@ -109,6 +109,43 @@ START_TEST(logs_and_info_take_filters)
 }
 END_TEST
 
+START_TEST(events_and_the_history_take_short_names)
+{
+	check_shell(0, "done\nfailed\ndone\nfailed\n", "",
+	    "plm --daemon --name $PLM_NAME-e --workers 1 --events on --state state >w; "
+	    "export PLM_NAME=$PLM_NAME-e; " TWO
+	    "e() { plmctl events --kind done,failed $1 | sed 1d | awk '{ print $2 }'; }; e $a; e "
+	    "last; "
+	    "h() { plmctl history --json $1 | sed 's/.*\"state\": \"\\([a-z]*\\).*/\\1/'; }; "
+	    "h @$a; h last; plmctl stop");
+	/* The column ID of events names the task. */
+	check_shell(0, "same\n", "",
+	    "plm --daemon --name $PLM_NAME-e --workers 1 --events on >w; "
+	    "export PLM_NAME=$PLM_NAME-e; " TWO
+	    "[ $(plmctl events --kind failed | sed 1d | awk '{ print $4 }') = $b ] && echo same; "
+	    "plmctl stop");
+	check_shell(65, "", "there is no task fff", "plmctl events fff");
+	check_shell(65, "", "there is no task @fff", "plmctl history @fff");
+}
+END_TEST
+
+/* A line of the file itself is later than `last`. */
+START_TEST(lines_of_a_file_take_short_names)
+{
+	check_shell(0, "first|after|2|later|", "",
+	    TWO "X=$(printf 'one two' | plmctl put -); x=${X#@}; x=${x%%.*}; "
+		"echo '{\"shell\": \"cat $F > 1\", \"in\": {\"F\": \"@'$a'\"}}\n"
+		"{\"shell\": \"echo after > 2\", \"after_failed\": \"@last\"}\n"
+		"func:0:0:1:probe.wordcount @'$x'\n"
+		"{\"shell\": \"echo later > 3\", \"after_any\": [\"@'$b'\", \"@last\"]}' > lines; "
+		"plmctl load --quiet --wait lines > refs 2>w; plmctl get $(sed -n 3p refs) > 4; "
+		"cat 1 2 4 3 | tr '\n' '|' | sed 's/2later/2|later/'; "
+		"plmctl drop $a $b $X $(cat refs)");
+	check_shell(65, "", "stdin:1: there is no task @fff",
+	    "echo '{\"shell\": \"true\", \"after\": \"@fff\"}' | plmctl load -");
+}
+END_TEST
+
 START_TEST(names_without_a_task_are_refused)
 {
 	check_shell(65, "", "there is no task last", "plmctl logs last");
@@ -153,6 +190,8 @@ int main(void)
 	tcase_add_test(tcase, what_a_person_watches_fits_a_terminal);
 	tcase_add_test(tcase, logs_and_info_take_filters);
 	tcase_add_test(tcase, a_command_writes_into_named_files);
+	tcase_add_test(tcase, events_and_the_history_take_short_names);
+	tcase_add_test(tcase, lines_of_a_file_take_short_names);
 	tcase_add_test(tcase, names_without_a_task_are_refused);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

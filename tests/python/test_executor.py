@@ -49,6 +49,11 @@ def told(path: str, word: str) -> str:
     return word
 
 
+def began(path: str, gate: str) -> str:
+    append(path, "begun")
+    return wait_for_file(gate)
+
+
 def fails(words: str) -> None:
     raise KeyError(words, 7)
 
@@ -365,6 +370,64 @@ class Options(Shared):
         options = self.pool.options(priority=3)
         self.assertEqual(self.pool.submit_with(pow, 2, 5, kwargs={"mod": 7}).result(), 4)
         self.assertEqual(list(options.map(double, range(5), chunksize=2)), [0, 2, 4, 6, 8])
+
+
+class Moves(unittest.TestCase):
+    """One worker, which a first task keeps until the gate is open."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.gate, self.order = f"{self.folder}/gate", f"{self.folder}/order"
+        self.pool = plm.Executor(max_workers=1)
+        self.first = self.pool.submit(began, f"{self.folder}/began", self.gate)
+        until(lambda: os.path.exists(f"{self.folder}/began"), "the first task runs")
+
+    def tearDown(self) -> None:
+        touch(self.gate)
+        self.pool.shutdown()
+
+    def queue(self, *names: str) -> list[plm.Future[str]]:
+        return [self.pool.submit(told, self.order, name) for name in names]
+
+    def run_all(self, *futures: plm.Future[str]) -> list[str]:
+        touch(self.gate)
+        for future in futures:
+            future.result()
+        return lines(self.order)
+
+    def test_a_task_is_moved_to_the_front_and_to_a_priority(self) -> None:
+        a, b, c, d = self.queue("a", "b", "c", "d")
+        self.assertTrue(c.move("front"))
+        assert d.ref is not None
+        self.assertTrue(plm.move(d.ref, priority=5))
+        self.assertTrue(plm.move(a, priority=-5))
+        self.assertEqual(self.run_all(a, b, c, d), ["d", "c", "b", "a"])
+
+    def test_a_parked_task_waits_until_it_is_back(self) -> None:
+        a, b = self.queue("a", "b")
+        self.assertTrue(a.move("parked"))
+        self.assertEqual(self.run_all(b), ["b"])
+        self.assertIn("parked", plm.explain(a))
+        self.assertTrue(a.move("todo"))
+        self.assertEqual(self.run_all(a), ["b", "a"])
+
+    def test_a_running_task_goes_back_into_the_queue(self) -> None:
+        self.assertFalse(self.first.move("front"))
+        self.assertTrue(self.first.move("todo"))
+        until(lambda: len(lines(f"{self.folder}/began")) == 2, "the task runs again")
+        touch(self.gate)
+        self.assertEqual(self.first.result(), self.gate)
+        for words in ({"to": "front"}, {"to": "todo"}, {"priority": 1}):
+            self.assertFalse(self.first.move(**words))
+
+    def test_moves_that_make_no_sense_are_refused(self) -> None:
+        for words in ({}, {"to": "back"}, {"to": "front", "priority": 1}, {"priority": 40000}):
+            with self.assertRaises(ValueError):
+                self.first.move(**words)
+        with self.assertRaises(plm.Error):
+            self.pool.put(1).move("front")
 
 
 class Maps(Shared):

@@ -271,6 +271,8 @@ class Refusals(FleetCase):
         for options in ({"tied": True}, {"replicas": 2}):
             with self.assertRaisesRegex(plm.Error, "leave out"):
                 self.pool.options(**options).submit(double, 1)
+        with self.assertRaisesRegex(ValueError, "keeps its place"):
+            self.pool.submit(double, 1).move("front")
         with self.assertRaisesRegex(plm.Error, "8 MiB"):
             self.pool.put(b"x" * (9 << 20))
         with self.assertRaisesRegex(plm.Error, "8 MiB"):

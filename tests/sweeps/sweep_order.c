@@ -1,6 +1,6 @@
 /* sweep_order.c - tasks that come after another in whatever way it ends, or only after its failure:
  * client, worker and scheduler killed at every step. Each runs once if its condition is met; else a
- * task that waits for a failure is cancelled. */
+ * task that waits for a failure is cancelled. Two tasks submitted in one step: both or neither. */
 #include <errno.h>
 
 #include "tests/support/echo_case.h"
@@ -187,6 +187,97 @@ static const char *judge_tied(void *image)
 	return world_judge(WORLD_A, any_has_run);
 }
 
+/* ---- two tasks submitted in one step: in the end both have run, or neither is there ---- */
+
+static void setup_pair(void *image)
+{
+	echo_boot(image);
+	if_failed = world_put(&world.b, "o", 1); /* the second task waits for B's object, too */
+	world_share(&world.a, if_failed);
+}
+
+static void submit_pair(void *image)
+{
+	(void)image;
+	plm_ref refs[3];
+	const plm_arg second[] = { PLM_BYTES("any", 3), PLM_AFTER(PLM_PREVIOUS, PLM_AFTER_ANY),
+		PLM_FUTURE(if_failed) };
+	const plm_task pair[] = { { .function = "probe.echo",
+				      .args = &PLM_BYTES("x", 1),
+				      .nargs = 1,
+				      .results = 2,
+				      .crash_retries = 1,
+				      .flags = PLM_KEEP },
+		{ .function = "probe.echo",
+		    .args = second,
+		    .nargs = 3,
+		    .crash_retries = 1,
+		    .flags = PLM_KEEP | PLM_PAIRED } };
+	world_play(&world.a);
+	SWEEP_REQUIRE(plm_submit_many(&world.a, pair, 2, refs) == 0);
+	SWEEP_REQUIRE(refs[0].id && refs[1].id && refs[2].id);
+}
+
+/* How many tasks that the runtime keeps are in this state; RECORD_STATES: in any. */
+static unsigned count_kept(bool paired, enum record_state state)
+{
+	const struct tables *t = &world.tables;
+	unsigned n = 0;
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
+		enum record_state now = word_state(sh_load(&t->record[i].state));
+		n += now != RECORD_FREE && now != RECORD_PART && hold_test(t, i, SLOT_MANAGER) &&
+		    t->record[i].paired == paired && (state == RECORD_STATES || now == state);
+	}
+	return n;
+}
+
+static const char *both_or_none(void)
+{
+	unsigned first = count_kept(false, RECORD_STATES), second = count_kept(true, RECORD_STATES);
+	if (first != second)
+		return first ? "the first task of a pair is there without the second"
+			     : "the second task of a pair is there without the first";
+	if (sweep_finished() && first != 1)
+		return "an accepted pair is lost";
+	if (count_kept(false, RECORD_DONE) != first || count_kept(true, RECORD_DONE) != second)
+		return "a task of the pair has not run";
+	return NULL;
+}
+
+static const char *judge_pair(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, both_or_none);
+}
+
+/* The client died when the second task was visible, and the record of the first only reserved. */
+static void setup_half_a_pair(void *image)
+{
+	void *data;
+	plm_ref first, second;
+	setup_pair(image);
+	SWEEP_REQUIRE(plm_create(&world.a, 1, &data, &first) == 0);
+	const plm_arg args[] = { PLM_BYTES("any", 3), PLM_AFTER(first, PLM_AFTER_ANY) };
+	const plm_task t = {
+		.function = "probe.echo", .args = args, .nargs = 2, .flags = PLM_KEEP
+	};
+	SWEEP_REQUIRE(plm_submit(&world.a, &t, &second) == 0);
+	record_at(&world.tables, ref_index(second.id))->paired = 1;
+	world_declare_dead(WORLD_A);
+}
+
+static const char *nothing_kept(void)
+{
+	return count_kept(true, RECORD_STATES) ? "half of a pair is kept, though its client died"
+					       : NULL;
+}
+
+static const char *judge_half(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, nothing_kept);
+}
+
 static const struct sweep_op ops[] = {
 	LONG("the first task succeeds", setup_good, step_worker, recover_worker, judge_good_worker),
 	LONG("the first task fails", setup_bad, step_worker, recover_worker, judge_bad_worker),
@@ -197,6 +288,9 @@ static const struct sweep_op ops[] = {
 	LONG("scheduling after a failure", setup_settled_badly, schedule, recover_scheduler,
 	    judge_bad_scheduler),
 	LONG("cancel of the first task", setup_cancelled, cancel, recover_client, judge_cancel),
+	OP("submission of a pair", setup_pair, submit_pair, recover_client, judge_pair),
+	LONG("half a pair is taken back", setup_half_a_pair, schedule, recover_scheduler,
+	    judge_half),
 	LONG("a client leaves its tied task", setup_tied, leave, recover_client, judge_tied),
 };
 
