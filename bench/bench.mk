@@ -1,13 +1,13 @@
 # bench.mk - building, installing and running the benchmarks; included by the Makefile.
 
 BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
-BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c bench/test_%.c,$(call sources,bench)))
+BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c bench/fleet_%.c bench/test_%.c,$(call sources,bench)))
 
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
 # A fleet is measured by the verbs of its engine.
-$(B)/bench/fleet: $(call objects,$(call sources,fleet))
+$(B)/bench/fleet: $(call objects,$(wildcard bench/fleet_*.c) $(call sources,fleet))
 $(B)/bench/fleet: LIBS += -lhiredis -lsodium
 
 # The scheduler itself, and the tables, on a stage without a runtime around them.
