@@ -300,7 +300,8 @@ int print_idle(struct fleet *f)
 
 /* ---- the cases ---- */
 
-static int fleet_case(struct bench *bench, const char *what, int (*print)(struct fleet *), bool hosts)
+static int fleet_case(
+    struct bench *bench, const char *what, int (*print)(struct fleet *), bool hosts)
 {
 	static struct fleet f;
 	char title[280];

@@ -73,9 +73,10 @@ static int played_round(void *context, struct samples *ret)
 
 static int played_measure(struct fleet *f, struct played_queue queue[2])
 {
-	struct series series[] = { SERIES("fleet: claim and commit, a task of a short queue",
-				       played_round, &queue[0]),
-		SERIES("fleet: claim and commit, a task of a long queue", played_round, &queue[1]) };
+	struct series series[] = {
+		SERIES("fleet: claim and commit, a task of a short queue", played_round, &queue[0]),
+		SERIES("fleet: claim and commit, a task of a long queue", played_round, &queue[1])
+	};
 	int r = series_in_turn(series, 2, bench_choose(f->bench, 9, 5));
 	if (r < 0)
 		return r;
@@ -104,12 +105,13 @@ int print_queue(struct fleet *f)
 	struct engine_status status = { .ready = 0 };
 	if (r >= 0)
 		r = engine_status(queue[1].engine, &status);
-	const struct row length = {
-		.name = "fleet: tasks of the long queue", .unit = "tasks", .value = (double)status.ready
-	};
+	const struct row length = { .name = "fleet: tasks of the long queue",
+		.unit = "tasks",
+		.value = (double)status.ready };
 	const struct row memory = { .name = "fleet: memory of Redis, a queued task",
 		.unit = "bytes",
-		.value = (redis_number(f, "memory", "used_memory:") - before) / (double)status.ready };
+		.value =
+		    (redis_number(f, "memory", "used_memory:") - before) / (double)status.ready };
 	if (r == 0) {
 		row_print(f->bench, &length);
 		row_print(f->bench, &memory);

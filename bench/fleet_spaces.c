@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-
 #define SPACES_NET "10.92.0."
 
 enum { FIRST = 2 /* the desk is 1 */, PATH_BYTES = 48, COMMAND_BYTES = 160 };

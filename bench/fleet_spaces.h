@@ -15,7 +15,7 @@ enum { SPACES_MOST = 4 };
 
 struct spaces {
 	bool real;
-	char why[160]; /* not real: the reason */
+	char why[160];  /* not real: the reason */
 	int home, desk; /* the namespace of the start, and that of the switch */
 	int machine[SPACES_MOST];
 	pid_t holder[SPACES_MOST];

@@ -18,6 +18,7 @@
 #include "fleet/bridge_parts.h"
 
 enum { TICK_MS = 1000, BEGIN_LOOK_MS = 5, UP_LOOK_MS = 20, REQUEST_MS = 1000 };
+enum { LOOKED_AT_MOST = 8 };
 
 /* ---- into the runtime ---- */
 
@@ -130,12 +131,35 @@ static int bridge_timeout_ms(const struct bridge *b)
 	return b->waiting && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
 }
 
-static void bridge_sleep(const struct bridge *b)
+struct bridge_ears {
+	struct bridge *b;
+	struct pollfd *fd;
+	nfds_t n;
+};
+
+/* A task that has ended is seen before the descriptor of the runtime tells of the end, if there are
+ * few tasks to look at. */
+static bool bridge_hears(void *context)
+{
+	const struct bridge_ears *ears = context;
+	struct bridge *b = ears->b;
+	for (size_t i = 0; b->tasks <= LOOKED_AT_MOST && i < b->tasks; i++)
+		if (plm_outcome(b->rt, b->task[i].ref) != -EAGAIN && !b->task[i].far)
+			return true;
+	return poll(ears->fd, ears->n, 0) != 0;
+}
+
+static void bridge_sleep(struct bridge *b)
 {
 	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
 		{ .fd = plm_fd(b->rt), .events = POLLIN }, { .fd = b->bell, .events = POLLIN },
 		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
-	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
+	struct bridge_ears ears = { b, p, sizeof p / sizeof p[0] };
+	int timeout_ms = bridge_timeout_ms(b);
+	if (timeout_ms && !soon_look(&b->turns, bridge_hears, &ears))
+		poll(ears.fd, ears.n, timeout_ms);
+	if (timeout_ms)
+		soon_over(&b->turns);
 }
 
 /* The member has to be out before the engine may give its tasks away. */

@@ -144,20 +144,30 @@ void bridge_needs_look(struct bridge *b)
 	}
 }
 
-size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_class *ret)
+size_t bridge_needs_ask(struct bridge *b, unsigned room, struct engine_class *ret)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < b->classes; i++) {
-		const struct bridge_class *c = &b->class[i];
+		struct bridge_class *c = &b->class[i];
 		unsigned ahead = needs_ahead(c), most = ahead > c->window ? ahead : c->window;
 		/* The window opens anew when all tasks of the window have begun. */
 		if (ahead <= c->window && c->waits > 0)
 			most = 0;
 		most = most > c->waits ? most - c->waits : 0;
-		if (c->possible && most)
-			ret[n++] = (struct engine_class){ c->needs, most < room ? most : room };
+		c->asked = c->possible ? (most < room ? most : room) : 0;
+		c->took = 0;
+		if (c->asked)
+			ret[n++] = (struct engine_class){ c->needs, c->asked };
 	}
 	return n;
+}
+
+bool bridge_needs_declined(const struct bridge *b)
+{
+	for (size_t i = 0; i < b->classes; i++)
+		if (b->class[i].possible && b->class[i].took >= b->class[i].asked)
+			return true;
+	return false;
 }
 
 void bridge_needs_took(struct bridge *b, int class)
@@ -165,6 +175,7 @@ void bridge_needs_took(struct bridge *b, int class)
 	struct bridge_class *c = &b->class[class];
 	c->here++;
 	c->waits++;
+	c->took++;
 	c->claimed = true;
 	c->claimed_ns = clock_ns();
 	b->waiting++;
