@@ -46,7 +46,7 @@ endif
 $(PEERS)/plm_runtime: $(B)/bench/peers/plm_runtime.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 $(PEERS)/plm_fleet: $(B)/bench/peers/plm_fleet.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE) \
-	$(call objects,$(call sources,fleet))
+	$(call objects,bench/fleet_world.c bench/fleet_spaces.c $(call sources,fleet))
 	$(LINK) -lhiredis -lsodium
 $(PEERS)/redis_list: $(B)/bench/peers/redis_list.o $(PEER_LIB)
 	$(LINK) -lhiredis
