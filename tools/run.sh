@@ -89,8 +89,8 @@ count() { # LOG EXIT_CODE: sets good and bad
 }
 
 what_failed() { # NAME LOG EXIT_CODE: lines of Check, unittest and sweeps, or else the last line
-	local lines
-	lines=$(grep -aE '^[^ :]+:[0-9]+:[FE]:|^(FAIL|ERROR): |(^| )(FAILED|FAIL)$' "$2" | head -n 10)
+	local lines told='^[^ :]+:[0-9]+:[FE]:|^(FAIL|ERROR): |(^| )(FAILED|FAIL)$'
+	lines=$(grep -aE "$told" "$2" | head -n 10)
 	[ "$lines" ] || lines="exit code $3: $(tail -n 1 "$2")"
 	echo "failed: $1: ${lines//$'\n'/$'\n'failed: $1: }"
 }

@@ -27,6 +27,7 @@ static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 	struct record *speaker = r ? ref_speaker(rt, r, &word) : NULL;
 	if (!speaker || word_state(sh_load(&speaker->state)) != RECORD_DONE)
 		return why(-ESTALE, "argument %zu is no finished future", i + 1);
+	call->args[i].future = r;
 	call->args[i].data = record_value(&rt->tables, r, &call->args[i].length);
 	call->future_bytes += call->args[i].length;
 	if (eventlog_on(&rt->tables) && sh_peek(&r->value))
@@ -34,22 +35,29 @@ static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
 }
 
-static int call_find_args(struct plm_call *call)
+static int call_find_arg(struct plm_call *call, size_t i, const struct arg *arg)
+{
+	call->args[i] = arg->future ? (struct call_arg){ 0 }
+				    : (struct call_arg){ arg->data, arg->length, NULL };
+	if (!arg->future || arg->condition != ARG_VALUE)
+		return 0;
+	int r = call_find_future(call, i, arg->future->ref);
+	return r < 0 && call_takes_first(call) ? 0 : r;
+}
+
+/* On an error the call has the arguments in front of the bad one. */
+static int call_find_args(struct plm_call *call, size_t nargs)
 {
 	struct args_reader reader;
 	struct arg arg;
 	if (!args_open(&call->rt->tables, call->record, &reader))
 		return why(-EIO, "the task's arguments are damaged");
-	size_t i = 0;
-	for (; i < call->nargs && args_next(&reader, &arg); i++) {
-		call->args[i] = arg.future ? (struct call_arg){ NULL, 0 }
-					   : (struct call_arg){ arg.data, arg.length };
-		bool reads = arg.future && arg.condition == ARG_VALUE;
-		int r = reads ? call_find_future(call, i, arg.future->ref) : 0;
-		if (r < 0 && !call_takes_first(call))
+	for (; call->nargs < nargs && args_next(&reader, &arg); call->nargs++) {
+		int r = call_find_arg(call, call->nargs, &arg);
+		if (r < 0)
 			return r;
 	}
-	return i == call->nargs ? 0 : why(-EIO, "argument %zu is damaged", i + 1);
+	return call->nargs == nargs ? 0 : why(-EIO, "argument %zu is damaged", call->nargs + 1);
 }
 
 void call_name(struct plm_call *call, const char *name, size_t length)
@@ -106,16 +114,16 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 
 int call_open(struct plm_call *call)
 {
-	call->nargs = call->record->nargs;
-	if (call->nargs == 0)
+	size_t nargs = call->record->nargs;
+	if (nargs == 0)
 		return 0;
-	if (call->nargs > CALL_ARGS_HERE)
-		call->args = calloc(call->nargs, sizeof call->args[0]);
+	if (nargs > CALL_ARGS_HERE)
+		call->args = calloc(nargs, sizeof call->args[0]);
 	if (!call->args) {
 		call->args = call->here;
-		return why(-ENOMEM, "no memory for %zu arguments", call->nargs);
+		return why(-ENOMEM, "no memory for %zu arguments", nargs);
 	}
-	return call_find_args(call);
+	return call_find_args(call, nargs);
 }
 
 void call_close(struct plm_call *call)

@@ -12,6 +12,7 @@ enum { CALL_ARGS_HERE = 16, CALL_MESSAGE_BYTES = 512 };
 struct call_arg {
 	const void *data;
 	uint64_t length;
+	const struct record *future; /* NULL: bytes, or a future of which no value is wanted */
 };
 
 struct plm_call {

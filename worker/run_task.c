@@ -13,15 +13,21 @@
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
+bool worker_room_is_wanted(const struct worker *w)
+{
+	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	return heap_length(&w->rt.tables.task_heap) > 0 &&
+	    ring_used(&own) <= process_depth(w->rt.me) / 2 + 1;
+}
+
 /* Wake the scheduler if a client waits for the effect of the report, if queued tasks could use our
  * room, if the report lets large values go, or if the runtime is stopping and our task may have
  * been the last. Otherwise the scheduler would only tidy up, which can wait until the scheduler is
  * awake anyhow. */
 static bool run_task_report_is_urgent(const struct worker *w)
 {
-	const struct tables *t = &w->rt.tables;
-	return w->urgent || unfreed_due(w) || heap_length(&t->task_heap) > 0 ||
-	    sh_peek(&t->control->mode) == MODE_STOPPING;
+	return w->urgent || unfreed_due(w) || worker_room_is_wanted(w) ||
+	    sh_peek(&w->rt.tables.control->mode) == MODE_STOPPING;
 }
 
 /* If the ring is full, handle_tell() sleeps, which calls worker_report() again

@@ -5,9 +5,9 @@
  * tasks with large values would fill the store with values that nobody can reach, and each result
  * would land in cold memory.
  * So the worker counts. From unfreed_due() on a report wakes the scheduler; with still more bytes
- * told and not read, the worker waits for the scheduler before its next task. The count is a guess
- * from above: another task or a client may still need a value. Tasks with small values seldom come
- * to the first threshold, and pay for an addition.
+ * told and not read, the worker waits for the scheduler before its next task. Values that a client
+ * holds do not count. The count is a guess from above: another task may still need a value. Tasks
+ * with small values seldom come to the first threshold, and pay for an addition.
  * Not taken: the worker frees the values itself. Holds and uses belong to the scheduler, which may
  * just be granting a hold on the same value to another client.
  * Death: private memory. A store without a living scheduler fills as before: the wait is short. */
@@ -21,6 +21,7 @@ enum {
 	UNFREED_TIMES = 8,      /* so many times more may be told and not read */
 	UNFREED_NAP_MS = 1,
 	UNFREED_WAIT_MS = 100, /* a living scheduler reads within microseconds, if it has a core */
+	UNFREED_SMALL = 4096,  /* so few bytes are counted without a look at who holds them */
 };
 
 void unfreed_open(struct worker *w)
@@ -29,13 +30,29 @@ void unfreed_open(struct worker *w)
 	w->unfreed.most = share < UNFREED_MOST ? share : (uint64_t)UNFREED_MOST;
 }
 
+static bool unfreed_is_held(const struct record *r)
+{
+	return sh_peek(&r->holds) || sh_peek(&r->more_held);
+}
+
+static uint64_t unfreed_arguments(const struct plm_call *call)
+{
+	uint64_t bytes = 0;
+	if (call->future_bytes < UNFREED_SMALL)
+		return call->future_bytes;
+	for (size_t i = 0; i < call->nargs; i++)
+		if (call->args[i].future && !unfreed_is_held(call->args[i].future))
+			bytes += call->args[i].length;
+	return bytes;
+}
+
 uint64_t unfreed_bytes(const struct plm_call *call)
 {
 	const struct record *r = call->record;
-	uint64_t bytes = call->future_bytes;
+	uint64_t bytes = unfreed_arguments(call);
 	if (sh_peek(&r->args))
 		bytes += r->args_bytes;
-	if (sh_peek(&r->value) && !sh_peek(&r->holds) && !sh_peek(&r->more_held))
+	if (sh_peek(&r->value) && !unfreed_is_held(r))
 		bytes += r->value_bytes; /* nobody wants the result, except perhaps a dependant */
 	return bytes;
 }

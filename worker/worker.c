@@ -51,17 +51,12 @@ void worker_close(struct worker *w)
 }
 
 /* A report can wait while nobody waits for the effect: the scheduler would only tidy up. But while
- * tasks are queued, the scheduler must know in time about our room: when half of our ring is done,
- * while a task is left. The ring still counts the task just ended. */
+ * tasks are queued, the scheduler must know in time about our room. */
 static bool worker_report_is_due(const struct worker *w)
 {
-	if (w->urgent)
-		return true;
-	if (!w->reports || heap_length(&w->rt.tables.task_heap) == 0 ||
-	    w->now_ns - w->report_since_ns <= REPORT_DELAY_NS)
-		return false;
-	struct ring own = ring_down(&w->rt.tables, w->rt.self);
-	return ring_used(&own) <= process_depth(w->rt.me) / 2 + 1;
+	return w->urgent ||
+	    (w->reports && w->now_ns - w->report_since_ns > REPORT_DELAY_NS &&
+		worker_room_is_wanted(w));
 }
 
 /* Because of the state in the process slot, or a signal. */

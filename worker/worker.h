@@ -86,6 +86,9 @@ bool worker_deadlocked(void *worker, uint32_t index);
 /* Puts a hint to the scheduler into report[]. The report is sent soon, or, if urgent, after the
  * current task. */
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent);
+/* Tasks are queued, and half of our ring is done: then a wake of the scheduler serves many tasks.
+ * The ring still counts the task just ended. */
+bool worker_room_is_wanted(const struct worker *w);
 /* Sends what is in report[]. */
 void worker_report(struct worker *w);
 

@@ -96,6 +96,22 @@ START_TEST(words_of_files_are_those_of_sort_and_uniq)
 }
 END_TEST
 
+/* More lines than fit in any fixed range for a file; the second file has no last newline. */
+START_TEST(lines_of_an_index_count_on_over_all_files)
+{
+	char *place = said("mktemp -d");
+	place[strcspn(place, "\n")] = 0;
+	free(said("cd %s && yes 'one two' | head -n 70000 >a && printf 'three\none' >b", place));
+	char *lines = said("%s/words index %s/a %s/b", directory, place, place);
+	ck_assert_msg(strstr(lines, "\nthree 70000:1\n") && strstr(lines, " 70001:1\nthree") &&
+		strncmp(lines, "one 0:1 1:1 ", 12) == 0,
+	    "%.100s", lines);
+	free(lines);
+	free(said("rm -r %s", place));
+	free(place);
+}
+END_TEST
+
 /* A question about a real page gets an answer, and the page is named. */
 START_TEST(a_question_is_answered_from_a_page)
 {
@@ -111,7 +127,8 @@ int main(void)
 {
 	const TTest *const tests[] = { matrices_are_those_of_blas_and_lapack,
 		words_are_those_of_a_sequential_loop, answers_are_those_of_a_sequential_loop,
-		words_of_files_are_those_of_sort_and_uniq, a_question_is_answered_from_a_page };
+		words_of_files_are_those_of_sort_and_uniq,
+		lines_of_an_index_count_on_over_all_files, a_question_is_answered_from_a_page };
 	return run_tests(
 	    "workloads", TEST_TIMEOUT_S, setup, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -95,6 +95,25 @@ START_TEST(a_worker_wakes_the_scheduler_to_free_and_waits_for_it)
 }
 END_TEST
 
+START_TEST(a_value_that_a_client_holds_is_not_counted_as_let_go)
+{
+	static const char text[20000];
+	plm_ref task[2];
+	world_boot();
+	plm_ref value = world_put(&world.a, text, sizeof text);
+	for (int i = 0; i < 2; i++)
+		task[i] = world_submit(&world.a, "probe.wordcount", &PLM_FUTURE(value), 1, 1, 0, 0);
+	world_settle();
+	ck_assert(worker_run_record(&world.worker, ref_index(task[0].id)));
+	ck_assert_uint_lt(world.worker.unfreed.kept + world.worker.unfreed.told, 100);
+	plm_drop(&world.a, value);
+	world_settle();
+	ck_assert(worker_run_record(&world.worker, ref_index(task[1].id)));
+	ck_assert_uint_ge(world.worker.unfreed.told, sizeof text);
+	world_settle();
+}
+END_TEST
+
 /* More than the store may fill, while the scheduler reads nothing: the worker goes on. */
 START_TEST(a_worker_waits_a_moment_for_a_scheduler_that_stands_still)
 {
@@ -189,6 +208,36 @@ START_TEST(a_worker_asks_for_more_short_tasks_while_some_are_left)
 }
 END_TEST
 
+static bool told(shared64 *unread)
+{
+	return sh_load(&unread[WORLD_WORKER / 64]) >> WORLD_WORKER % 64 & 1;
+}
+
+START_TEST(a_batch_of_reports_wakes_nobody_while_more_than_half_of_the_ring_is_left)
+{
+	enum { TEN_AT_HAND_NS = 100000 };
+	struct control *control;
+	uint64_t hint;
+	world_boot();
+	control = world.tables.control;
+	keep_pace(TEN_AT_HAND_NS);
+	room_refresh(&world.scheduler, WORLD_WORKER);
+	submit_spins();
+	struct ring down = ring_down(&world.tables, WORLD_WORKER);
+	ck_assert_uint_eq(ring_used(&down), 10);
+	ck_assert_uint_gt(heap_length(&world.tables.task_heap), 0);
+	for (int i = 0; i < WORKER_BATCH; i++)
+		worker_tell(&world.worker, HINT_NONE, 0, false);
+	ck_assert(told(control->unread_quiet) && !told(control->unread));
+	for (int i = 0; i < 5 && ring_look(&down, &hint, 1) == 1; i++)
+		ring_done(&down, 1);
+	for (int i = 0; i < WORKER_BATCH; i++)
+		worker_tell(&world.worker, HINT_NONE, 0, false);
+	ck_assert(told(control->unread));
+	world_settle();
+}
+END_TEST
+
 START_TEST(a_worker_asks_for_more_while_the_last_of_three_is_left)
 {
 	ck_assert_uint_ge(left_when_asked(HARDLY_SHORT_NS), 1);
@@ -201,10 +250,13 @@ int main(void)
 	TCase *tests = tcase_create("waiting for the scheduler");
 	tcase_set_timeout(tests, 2 * DEADLINE_S);
 	tcase_add_test(tests, a_worker_wakes_the_scheduler_to_free_and_waits_for_it);
+	tcase_add_test(tests, a_value_that_a_client_holds_is_not_counted_as_let_go);
 	tcase_add_test(tests, a_worker_waits_a_moment_for_a_scheduler_that_stands_still);
 	tcase_add_test(tests, a_worker_that_finds_its_ring_full_waits_and_tells_once);
 	tcase_add_test(tests, a_scheduler_sleeps_while_somebody_waits_for_room_that_is_not_there);
 	tcase_add_test(tests, a_worker_asks_for_more_short_tasks_while_some_are_left);
+	tcase_add_test(
+	    tests, a_batch_of_reports_wakes_nobody_while_more_than_half_of_the_ring_is_left);
 	tcase_add_test(tests, a_worker_asks_for_more_while_the_last_of_three_is_left);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

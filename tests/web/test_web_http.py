@@ -537,8 +537,8 @@ class Life(unittest.TestCase):
         with runtime("moments", python=None) as name, tempfile.TemporaryDirectory() as directory:
             before, path = segments(name), directory + "/web.sock"
             for _ in range(25):
-                after = ["timeout", "--signal=KILL", f"{chance.uniform(0.001, 0.2):.3f}"]
-                server = Server(name, listen="unix:" + path, under=after)
+                after = chance.uniform(0.001, 0.2)
+                server = Server(name, listen="unix:" + path, killed_after=after)
                 lives: list[Live] = []
                 while server.process.poll() is None:
                     with contextlib.suppress(OSError, http.client.HTTPException):

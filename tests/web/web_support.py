@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,15 @@ class Server:
         *options: str,
         listen: str = "127.0.0.1:0",
         under: Sequence[str] = (),
+        killed_after: float | None = None,
     ) -> None:
         named = ["--name", name] if name else []  # a fleet has none
         words = [*under, str(PROGRAMS / "plmweb"), *named, "--listen", listen, *options]
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
         )
+        if killed_after is not None:
+            threading.Timer(killed_after, self.process.kill).start()
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.token = (re.findall(r"token=(\w+)", line) or [""])[0]

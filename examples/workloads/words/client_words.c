@@ -19,12 +19,20 @@
 #include "text.h"
 #include "workload.h"
 
-enum { ROUNDS_MAX = 99, CHUNKS_A_STRAGGLER = 10, PARTITIONS = 8, CHUNKS_MAX = 60000, SEED = 7 };
+enum {
+	ROUNDS_MAX = 99,
+	CHUNKS_A_STRAGGLER = 10,
+	LARGER = 50,
+	PARTITIONS = 8,
+	CHUNKS_MAX = 60000,
+	SEED = 7
+};
 
 struct job {
 	unsigned chunks, rounds, skew;
 	uint32_t bytes;
 	bool index;
+	const uint32_t *first; /* of an index: how many lines lie in front of each chunk */
 	unsigned replicas, kills;
 };
 
@@ -52,6 +60,14 @@ static void make_text(const struct workload *w, const struct job *job, plm_ref *
 	workload_wait(w, ret, job->chunks, job->chunks);
 }
 
+static uint32_t lines_of(const char *text, size_t bytes)
+{
+	uint32_t lines = bytes && text[bytes - 1] != '\n';
+	for (size_t i = 0; i < bytes; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
 static char *text_here(const struct job *job)
 {
 	char *all = memory(job->chunks, job->bytes);
@@ -71,7 +87,8 @@ static void submit_maps(
 	plm_task *tasks = memory(job->chunks, sizeof *tasks);
 	plm_terms terms = { .replicas = job->replicas };
 	for (unsigned i = 0; i < job->chunks; i++) {
-		order[i] = (struct map_order){ PARTITIONS, 0, job->index, i * DOCUMENTS_A_CHUNK };
+		uint32_t first = job->index ? job->first[i] : 0;
+		order[i] = (struct map_order){ PARTITIONS, 0, job->index, first };
 		args[i][0] = PLM_BYTES(&order[i], sizeof order[i]);
 		args[i][1] = PLM_FUTURE(text[i]);
 		tasks[i] = (plm_task){ .function = "words.map",
@@ -172,7 +189,7 @@ static char *sequential(const struct job *job, const char *text, double *took)
 	double begin = workload_now();
 	bool ok = true;
 	for (unsigned i = 0; ok && i < job->chunks; i++) {
-		uint32_t document = i * DOCUMENTS_A_CHUNK;
+		uint32_t document = job->index ? job->first[i] : 0;
 		ok = table_count(
 		    &t, text + (size_t)i * job->bytes, job->bytes, job->index, &document);
 	}
@@ -276,11 +293,24 @@ static void run_origin(const struct workload *w, const struct job *job, bool sho
 
 /* ---- measuring and checking ---- */
 
-static void run_words(const struct workload *w, const struct job *job, const char *name, bool show)
+static uint32_t *first_lines(const struct job *job, const char *text)
 {
+	uint32_t *first = memory(job->chunks, sizeof *first);
+	for (unsigned i = 1; i < job->chunks; i++)
+		first[i] = first[i - 1] + lines_of(text + (size_t)(i - 1) * job->bytes, job->bytes);
+	return first;
+}
+
+static void run_words(
+    const struct workload *w, const struct job *wanted, const char *name, bool show)
+{
+	struct job with_lines = *wanted;
+	const struct job *job = &with_lines;
 	plm_ref *text = memory(job->chunks, sizeof *text), part[PARTITIONS];
 	double ours[ROUNDS_MAX], loop[ROUNDS_MAX];
 	char *here = text_here(job);
+	uint32_t *first = first_lines(job, here);
+	with_lines.first = first;
 	make_text(w, job, text);
 	for (unsigned r = 0; r <= job->rounds; r++) {
 		ours[r ? r - 1 : 0] = run_job(w, job, text, part);
@@ -300,6 +330,7 @@ static void run_words(const struct workload *w, const struct job *job, const cha
 	}
 	plm_drop_many(w->rt, text, job->chunks);
 	free(text);
+	free(first);
 	free(here);
 }
 
@@ -336,6 +367,11 @@ static void run_all(const struct job *base, bool show)
 	run_words(&w, &job, "index, every other word the same", show);
 	job.skew = 0;
 	run_words(&w, &job, "index", show);
+	job.chunks = (base->chunks + LARGER - 1) / LARGER;
+	job.bytes = base->bytes * LARGER;
+	run_words(&w, &job, "index, chunks 50 times larger", show);
+	job.index = false;
+	run_words(&w, &job, "words, chunks 50 times larger", show);
 	workload_end(&w);
 	run_stragglers(base, show);
 }
@@ -359,15 +395,22 @@ static void write_text(const char *directory, const struct job *job)
 static void count_files(char **paths, unsigned n, bool index)
 {
 	struct workload w;
-	struct job job = { .chunks = n, .index = index };
 	plm_ref *text = memory(n, sizeof *text), part[PARTITIONS];
+	uint32_t *first = memory(n + 1, sizeof *first);
+	struct job job = { .chunks = n, .index = index, .first = first };
 	workload_boot(&w, &(struct workload_options){ .module = "words" });
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		plm_view view;
 		text[i] = workload_put_file(&w, paths[i]);
+		workload_get(&w, text[i], &view);
+		first[i + 1] = first[i] + lines_of(view.data, view.len);
+		plm_release(w.rt, &view);
+	}
 	run_job(&w, &job, text, part);
 	char *lines = join(&w, part);
 	fputs(lines, stdout);
 	free(lines);
+	free(first);
 	free(text);
 	workload_end(&w);
 }

@@ -12,10 +12,8 @@
 struct map_order { /* the first argument of a map task; a reduce task: number of the partition */
 	uint32_t partitions, partition;
 	uint32_t index;          /* 1: with postings */
-	uint32_t first_document; /* the number of the first line */
+	uint32_t first_document; /* the number of the first line: lines of all chunks count on */
 };
-
-enum { DOCUMENTS_A_CHUNK = 4096 }; /* chunk number n begins with document n * 4096 */
 
 struct mapped_word {
 	uint64_t count;
