@@ -116,6 +116,8 @@ struct bridge {
 	struct serve *serve; /* NULL: nobody can fetch large values here */
 	int bell;            /* an eventfd: a thread has ended */
 	struct soon turns;   /* waits between two turns */
+	bool settled, thread_ended,
+	    news; /* there is something to read: plm_fd(), bell, engine_bell() */
 	atomic_uint threads;
 	struct bridge_fetch fetch[BRIDGE_FETCHES];
 	uint64_t lost; /* the last value that bridge_fetch() was asked for */
