@@ -120,7 +120,8 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # Fleets from C: a library on top of libplm, so that libplm does not need hiredis.
 FLEET   := $(call objects,$(call sources,fleet/library base) $(wildcard fleet/engine_*.c) \
-	$(addprefix fleet/,url.c explain.c carry.c far.c fleet_lua.c task_words.c tls.c))
+	$(addprefix fleet/,url.c explain.c carry.c far.c fleet_lua.c task_class.c task_words.c \
+	tls.c))
 
 $(B)/libplm-fleet.so: $(FLEET) fleet/library/libplm-fleet.map $(B)/libplm.so
 	$(LINK) -shared -Wl,-soname,libplm-fleet.so.$(SOVERSION) -Wl,-z,defs -lhiredis -lsodium \

@@ -126,7 +126,9 @@ const struct command cmd_call = {
 	.notes = TASK_TIMES_HELP
 	"The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
 	"Exit code: 0, 1 (the task failed), 128+N (signal N ended its worker), 130\n"
-	"(cancelled), 124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
+	"(cancelled), 124 (time ran out), 127 (no such function); plmctl --help has the rest.\n"
+	"With --fleet 127 also says that no host which is up has the module; with --detach the\n"
+	"task waits for a host that loads it.\n",
 	.options_end_at_operand = true,
 	.run = call_run,
 	.fleet = true,

@@ -340,9 +340,6 @@ static int submit_to_fleet(
 	const char *line = s->shell;
 	if (s->tmpdir)
 		usage_error(context, "--tmpdir is not for a fleet: output comes through its queue");
-	if (s->on_finish && s->on_finish[0])
-		usage_error(
-		    context, "--on-finish is not for a fleet: no task of a fleet follows any end");
 	if (s->request.options.output || s->request.options.error)
 		usage_error(context,
 		    "--output and --error are not for a fleet: output comes through its queue");
@@ -351,8 +348,10 @@ static int submit_to_fleet(
 	const char *const shell[] = { SHELL_STANDARD, "-c", line };
 	int code = command_objects_settle(context, &s->request);
 	if (code == EXIT_FINE)
-		code = line ? fleet_submit(context, &s->request, shell, COUNT_OF(shell))
-			    : fleet_submit(context, &s->request, (const char *const *)word, count);
+		code = line
+		    ? fleet_submit(context, &s->request, shell, COUNT_OF(shell), s->on_finish)
+		    : fleet_submit(
+			  context, &s->request, (const char *const *)word, count, s->on_finish);
 	command_request_free(context, &s->request);
 	return code;
 }

@@ -35,8 +35,11 @@ int fleet_add(struct context *context, const struct fleet_new *tasks, size_t n, 
 enum { FLEET_TITLE_BYTES = 200 };
 void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYTES]);
 
+/* Says once for each module that no host has it, so that tasks wait. */
+void fleet_function_note(struct context *context, const char *function);
+/* on_finish: a line to be run after the end of the command; NULL or "": none. */
 int fleet_submit(struct context *context, struct command_request *request, const char *const *word,
-    size_t count);
+    size_t count, const char *on_finish);
 int fleet_call(struct context *context, const struct task_request *call);
 
 /* Puts what a descriptor has to say into the queue, and prints the reference. */

@@ -3,7 +3,9 @@
  * The library libplm-fleet has this interface, and needs hiredis; libplm does not. A program on any
  * machine connects by an address, and needs no runtime there. Tasks, terms, references and failures
  * are those of plm.h, so a task that a program submits to a runtime goes to a fleet unchanged:
- * plm_command_task(), plm_identify(), plm_ref_print() and plm_ref_parse() make no difference.
+ * plm_command_task(), plm_identify(), plm_ref_print() and plm_ref_parse() make no difference. A
+ * task of a function whose module no host has is accepted, and waits for such a host
+ * (plm_fleet_explain()).
  *
  * What is missing beside plm.h: replicas and PLM_TIED, which are refused with -EINVAL. keep_ms is
  * how long a result stays after its end, in place of the time of the queue.

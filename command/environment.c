@@ -13,7 +13,7 @@
 #include "tables/edges.h"
 #include "worker/needs.h"
 
-enum { OURS_MAX = 16 };
+enum { OURS_MAX = 16, TOLD_BYTES = 32, STATE_BYTES = 12 };
 
 struct variables {
 	char **list;
@@ -92,10 +92,51 @@ static void environment_set_end(struct variables *v, const struct plm *rt, const
 					    : 0);
 }
 
+/* The same, told in bytes: "REFERENCE STATE CODE". */
+static bool environment_set_told(struct variables *v, const char *told, size_t length)
+{
+	char text[PLM_REF_TEXT_BYTES + TOLD_BYTES], task[PLM_REF_TEXT_BYTES], state[STATE_BYTES];
+	plm_ref ref;
+	int code;
+	if (length == 0 || length >= sizeof text)
+		return false;
+	snprintf(text, sizeof text, "%.*s", (int)length, told);
+	const char *state_at = strchr(text, ' ');
+	if (!state_at || (size_t)(state_at - text) >= sizeof task)
+		return false;
+	snprintf(task, sizeof task, "%.*s", (int)(state_at - text), text);
+	if (sscanf(state_at, " %11[a-z] %d", state, &code) != 2 || plm_ref_parse(task, &ref) < 0)
+		return false;
+	environment_set_own(v, "PLM_AFTER=%s", task);
+	environment_set_own(v, "PLM_AFTER_STATE=%s", state);
+	environment_set_own(v, "PLM_AFTER_CODE=%d", code);
+	return true;
+}
+
+/* A command that comes from a fleet has bytes in the place of such a task, which was no task of
+ * this runtime. Arguments of fields stand behind the words, in the order of the fields. */
+static void environment_set_after_told(struct variables *v, const struct command *c)
+{
+	const char *at = NULL, *text;
+	enum command_field field;
+	size_t length, argument = plm_nargs(c->call) - c->has_outlet - c->futures;
+	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
+		bool any = field == COMMAND_AFTER_ANY || field == COMMAND_AFTER_FAILED;
+		bool future = any || field == COMMAND_AFTER || field == COMMAND_IN ||
+		    field == COMMAND_STDIN_VALUE;
+		if (!future)
+			continue;
+		const char *told = plm_arg_data(c->call, argument++, &length);
+		if (any && environment_set_told(v, told, length))
+			return;
+	}
+}
+
 /* For a command that runs after another task in any case, or after its failure. Of several tasks
  * the first counts. */
-static void environment_set_after(struct variables *v, const struct plm_call *call)
+static void environment_set_after(struct variables *v, const struct command *c)
 {
+	const struct plm_call *call = c->call;
 	const struct plm *rt = call->rt;
 	struct args_reader reader;
 	struct arg arg;
@@ -109,6 +150,7 @@ static void environment_set_after(struct variables *v, const struct plm_call *ca
 		environment_set_end(v, rt, r);
 		return;
 	}
+	environment_set_after_told(v, c);
 }
 
 /* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task
@@ -222,6 +264,6 @@ int command_environment(struct command *c)
 	environment_add_fields(&v, c);
 	environment_add_files(&v, c);
 	environment_set_task(&v, c->call);
-	environment_set_after(&v, c->call);
+	environment_set_after(&v, c);
 	return environment_set_makeflags(&v, c);
 }

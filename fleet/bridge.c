@@ -87,6 +87,8 @@ static int bridge_hear(struct bridge *b)
 			b->renew_due_ns = 0; /* cancels and orders come with a renewal */
 		if (rung == BELL_TASK)
 			r = bridge_take(b, &claim);
+		if (rung == BELL_FOLLOW)
+			r = bridge_follow(b, claim.words);
 	}
 	return r < 0 ? r : rung < 0 ? rung : 0;
 }

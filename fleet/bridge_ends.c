@@ -14,7 +14,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { COMMIT_BYTES = 4 << 20, ERRORS_MOST = 256 << 10 };
+enum { COMMIT_BYTES = 4 << 20 };
 
 struct batch { /* a commit being made */
 	size_t n, bytes;
@@ -110,7 +110,7 @@ static void ends_read_command(
 		return;
 	end->wall_us = row.wall_us;
 	if (plm_inspect_output(b->in, task->ref, STDERR_FILENO, &data, &bytes) == 0) {
-		size_t from = bytes > ERRORS_MOST ? bytes - ERRORS_MOST : 0;
+		size_t from = bytes > ENGINE_ERRORS_MOST ? bytes - ENGINE_ERRORS_MOST : 0;
 		end->error_output = (const char *)data + from;
 		end->error_bytes = bytes - from;
 	}

@@ -1,14 +1,11 @@
-/* bridge_facts.c - what a host says of itself: memory, what it can do, what it has. */
+/* bridge_facts.c - what a host says of itself: memory, classes of tasks, modules. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/text_file.h"
 #include "fleet/bridge_parts.h"
-
-enum { HAS_AGAIN_MS = 10000 };
 
 /* The scheduler looks at the memory of the machine only when there is work. */
 static void facts_look_at_memory(plm_status *s)
@@ -21,10 +18,10 @@ static void facts_look_at_memory(plm_status *s)
 	s->memory_free = left ? strtoull(left + 13, NULL, 10) << 10 : 0;
 }
 
-/* The needs that some worker here can meet, a line each: for people who wonder why a task waits. */
+/* The classes that this host can run, a line each: for people who ask why a task waits. */
 static const char *facts_can(const struct bridge *b)
 {
-	static char can[BRIDGE_CLASSES_MOST * ENGINE_NEEDS_MOST];
+	static char can[BRIDGE_CLASSES_MOST * TASK_CLASS_BYTES];
 	size_t n = 0;
 	can[0] = 0;
 	for (size_t i = 0; i < b->classes; i++)
@@ -34,10 +31,10 @@ static const char *facts_can(const struct bridge *b)
 	return can;
 }
 
-/* The needs that no worker here can ever meet, with the reason. */
+/* The classes that this host cannot run, with the reason. */
 static const char *facts_lacks(const struct bridge *b)
 {
-	static char lacks[BRIDGE_CLASSES_MOST * (ENGINE_NEEDS_MOST + BRIDGE_WHY_BYTES)];
+	static char lacks[BRIDGE_CLASSES_MOST * (TASK_CLASS_BYTES + BRIDGE_WHY_BYTES)];
 	size_t n = 0;
 	lacks[0] = 0;
 	for (size_t i = 0; i < b->classes; i++)
@@ -62,28 +59,25 @@ static void facts_add(struct bridge *b, const char *kind, const char *name)
 		memcpy(b->has + n, line, (size_t)bytes + 1);
 }
 
-/* What tasks may call here: for people, and for the sentence about a task that failed elsewhere. */
-static const char *facts_has(struct bridge *b)
+/* Modules and interpreters. A module may be loaded at any time, so each renewal looks anew. */
+void bridge_look_around(struct bridge *b)
 {
 	static plm_module_row modules[64];
 	static plm_process_row workers[64];
 	uint64_t cursor = 0;
 	int n;
-	if (clock_ns() < b->has_due_ns)
-		return b->has;
-	b->has_due_ns = clock_ns() + HAS_AGAIN_MS * NS_PER_MS;
 	b->has[0] = 0;
-	n = plm_inspect_modules(b->in, &cursor, modules, sizeof *modules, COUNT_OF(modules));
-	for (int i = 0; i < n; i++)
-		if (modules[i].path[0])
-			facts_add(b, "module", modules[i].module);
+	while ((n = plm_inspect_modules(
+		    b->in, &cursor, modules, sizeof *modules, COUNT_OF(modules))) > 0)
+		for (int i = 0; i < n; i++)
+			if (!task_module_is_built_in(modules[i].module))
+				facts_add(b, "module", modules[i].module);
 	cursor = 0;
 	while ((n = plm_inspect_processes(b->in, 1 << PLM_KIND_WORKER, &cursor, workers,
 		    sizeof *workers, COUNT_OF(workers))) > 0)
 		for (int i = 0; i < n; i++)
 			if (workers[i].python[0])
 				facts_add(b, "python", workers[i].python);
-	return b->has;
 }
 
 static unsigned facts_busy(const struct bridge *b)
@@ -103,7 +97,7 @@ struct engine_facts bridge_facts(struct bridge *b)
 		.busy = facts_busy(b),
 		.can = facts_can(b),
 		.lacks = facts_lacks(b),
-		.has = facts_has(b),
+		.has = b->has,
 		.boot = b->boot,
 		.serves = b->serve ? serve_address(b->serve) : "",
 		.memory_total = b->status.memory_total,

@@ -1,5 +1,8 @@
-/* bridge_needs.c - tasks with needs: which classes the host can run, and how many tasks of each
- * class to claim.
+/* bridge_needs.c - classes of tasks (task_class.h): which the host can run, and how many tasks of
+ * each class to claim.
+ *
+ * A class without needs is a module, which all workers of a runtime have or none: its tasks are
+ * claimed like tasks of no class. The rest is about needs.
  *
  * The runtime alone knows when needs are met: amounts of workers, alternatives, memory, tasks of
  * other clients. So the bridge tries: one task of a class, and twice as many after all claimed
@@ -46,6 +49,17 @@ static struct bridge_class *needs_place(struct bridge *b)
 	return NULL;
 }
 
+/* Needs were judged when the class came, since the boot chooses the kinds of workers; a module may
+ * be loaded at any time. */
+static void needs_judge(struct bridge *b, struct bridge_class *c)
+{
+	bool has = !c->parts.module[0] || task_module_is_in(b->has, c->parts.module);
+	if (c->fits && !has)
+		snprintf(c->why, sizeof c->why, "it has no module %s", c->parts.module);
+	b->hungry |= c->fits && has && !c->possible;
+	c->possible = c->fits && has;
+}
+
 static void needs_note(struct bridge *b, const char *needs, size_t n)
 {
 	struct bridge_class *c = needs_place(b);
@@ -53,19 +67,27 @@ static void needs_note(struct bridge *b, const char *needs, size_t n)
 		return;
 	*c = (struct bridge_class){ .window = 1 };
 	memcpy(c->needs, needs, n);
-	c->possible = plm_check_terms(b->rt, &(plm_terms){ .needs = c->needs }) == 0;
-	if (!c->possible) {
+	c->parts = task_class_read(c->needs);
+	c->fits = !c->parts.needs[0] ||
+	    plm_check_terms(b->rt, &(plm_terms){ .needs = c->parts.needs }) == 0;
+	if (!c->fits)
 		snprintf(c->why, sizeof c->why, "%s", plm_why());
-		log_info("tasks that need %s are left to other hosts: %s", c->needs, c->why);
-	}
-	b->hungry |= c->possible;
+	needs_judge(b, c);
+	if (!c->possible)
+		log_info("tasks of class %s are left to other hosts: %s", c->needs, c->why);
+}
+
+void bridge_needs_judge(struct bridge *b)
+{
+	for (size_t i = 0; i < b->classes; i++)
+		needs_judge(b, &b->class[i]);
 }
 
 void bridge_note_needs(struct bridge *b, const char *lines)
 {
 	while (*lines) {
 		size_t n = strcspn(lines, "\n");
-		if (n > 0 && n < ENGINE_NEEDS_MOST && needs_find(b, lines, n) < 0)
+		if (n > 0 && n < TASK_CLASS_BYTES && needs_find(b, lines, n) < 0)
 			needs_note(b, lines, n);
 		lines += n + (lines[n] != 0);
 	}
@@ -154,6 +176,8 @@ size_t bridge_needs_ask(struct bridge *b, unsigned room, struct engine_class *re
 		if (ahead <= c->window && c->waits > 0)
 			most = 0;
 		most = most > c->waits ? most - c->waits : 0;
+		if (!c->parts.needs[0])
+			most = room;
 		c->asked = c->possible ? (most < room ? most : room) : 0;
 		c->took = 0;
 		if (c->asked)
@@ -162,11 +186,14 @@ size_t bridge_needs_ask(struct bridge *b, unsigned room, struct engine_class *re
 	return n;
 }
 
+/* Of a class without needs the host asks for as much as there is room. */
 bool bridge_needs_declined(const struct bridge *b)
 {
-	for (size_t i = 0; i < b->classes; i++)
-		if (b->class[i].possible && b->class[i].took >= b->class[i].asked)
+	for (size_t i = 0; i < b->classes; i++) {
+		const struct bridge_class *c = &b->class[i];
+		if (c->possible && c->parts.needs[0] && c->took >= c->asked)
 			return true;
+	}
 	return false;
 }
 

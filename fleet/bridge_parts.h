@@ -10,6 +10,7 @@
 #include "fleet/bridge.h"
 #include "fleet/serve.h"
 #include "fleet/soon.h"
+#include "fleet/task_class.h"
 #include "fleet/task_words.h"
 #include "fleet/trace_order.h"
 
@@ -21,7 +22,7 @@ enum {
 	BRIDGE_HOST_BYTES = TRACE_HOST_BYTES,
 	BRIDGE_MESSAGE_BYTES = 600,
 	BRIDGE_WHY_BYTES = 200,
-	BRIDGE_HAS_BYTES = 4096,
+	BRIDGE_HAS_BYTES = 8192,
 	BRIDGE_FETCHES = 64, /* large values on their way here, or here already */
 };
 
@@ -51,7 +52,7 @@ struct bridge_task {                       /* claimed, and not yet committed */
 	plm_ref ref;
 	plm_ref *more; /* further results; NULL: none */
 	unsigned mores;
-	int class; /* index of its needs; -1: none */
+	int class; /* with needs; -1: none */
 	bool command, begun, cancelled;
 	uint64_t fetches;       /* bits: entries of the table of fetches that it needs */
 	struct bridge_far *far; /* its large results; NULL: none, as far as known */
@@ -82,9 +83,11 @@ struct bridge {
 	struct bridge_task *task;
 	size_t tasks, tasks_room;
 
-	struct bridge_class {
-		char needs[ENGINE_NEEDS_MOST];
-		bool possible;              /* some worker of the runtime can meet the needs */
+	struct bridge_class { /* task_class.h */
+		char needs[TASK_CLASS_BYTES];
+		struct task_class parts;    /* of the text before */
+		bool fits;                  /* some worker of the runtime can meet the needs */
+		bool possible;              /* and the runtime has the module */
 		char why[BRIDGE_WHY_BYTES]; /* not possible */
 		bool claimed;               /* since the window was full */
 		unsigned here, waits;       /* tasks of the class; those that have not begun */
@@ -109,15 +112,14 @@ struct bridge {
 	uint64_t pace_began_ns;     /* of the running count */
 	unsigned pace, pace_before; /* ends in this fifth of a second, and in the last */
 
-	char has[BRIDGE_HAS_BYTES]; /* modules and interpreters, as of the last look */
-	uint64_t has_due_ns;
+	char has[BRIDGE_HAS_BYTES]; /* modules and interpreters, as of the last renewal */
 
 	uint64_t boot;       /* of the runtime: plm_ref.runtime */
 	struct serve *serve; /* NULL: nobody can fetch large values here */
 	int bell;            /* an eventfd: a thread has ended */
 	struct soon turns;   /* waits between two turns */
-	bool settled, thread_ended,
-	    news; /* there is something to read: plm_fd(), bell, engine_bell() */
+	/* There is something to read from plm_fd(), bell, engine_bell(). */
+	bool settled, thread_ended, news;
 	atomic_uint threads;
 	struct bridge_fetch fetch[BRIDGE_FETCHES];
 	uint64_t lost; /* the last value that bridge_fetch() was asked for */
@@ -139,6 +141,7 @@ struct engine_room bridge_room(const struct bridge *b);
 /* ---- bridge_needs.c: tasks with needs ---- */
 
 void bridge_note_needs(struct bridge *b, const char *lines);
+void bridge_needs_judge(struct bridge *b);                   /* b->has may have changed */
 int bridge_class(const struct bridge *b, const char *needs); /* -1: not known */
 void bridge_needs_look(struct bridge *b);                    /* which tasks have begun */
 /* Appends how many of each class to claim. Returns how many classes. */
@@ -162,6 +165,7 @@ void bridge_cancel(struct bridge *b, uint64_t id); /* by a user */
 
 /* ---- bridge_facts.c ---- */
 
+void bridge_look_around(struct bridge *b);          /* makes b->has */
 struct engine_facts bridge_facts(struct bridge *b); /* texts until the next call */
 
 /* ---- bridge_values.c: values too large for the engine ---- */
@@ -202,6 +206,11 @@ uint32_t bridge_grace_ms(const struct bridge *b);
 int bridge_guard_open(struct bridge *b);
 /* Handles an error of a verb. */
 void bridge_fail(struct bridge *b, int error);
+
+/* ---- bridge_follow.c ---- */
+
+/* Answers a request for output of a running command. 0 or an error of a verb. */
+int bridge_follow(struct bridge *b, const char *request);
 
 /* ---- bridge_trace.c: parts of traces ---- */
 

@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "fleet/bridge_parts.h"
 
-enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000 };
+enum { REST_MS = 500, PACE_MS = 50, GRACE_USUAL_MS = 1000, END_TEXT_BYTES = 32 };
 
 /* ---- how many ---- */
 
@@ -80,11 +80,32 @@ static struct bridge_task *tasks_add(struct bridge *b)
 	return &b->task[b->tasks++];
 }
 
+/* How a task ended that this one waited for, as the command module reads it: "REFERENCE STATE
+ * CODE". A function sees an empty argument, as on one runtime. */
+static plm_arg tasks_tell_end(const struct bridge *b, const struct engine_claim *claim,
+    const struct task_read *read, size_t i)
+{
+	static char text[COUNT_OF(read->after)][PLM_REF_TEXT_BYTES + END_TEXT_BYTES];
+	const char *end = "";
+	size_t n = engine_claim_end(claim, read->after[i].id, &end);
+	if (n == 0 || strcmp(read->function, PLM_COMMAND_FUNCTION) != 0)
+		return PLM_BYTES(NULL, 0);
+	plm_ref_print(engine_ref(b->engine, read->after[i].id), text[i]);
+	size_t used = strlen(text[i]);
+	snprintf(text[i] + used, sizeof text[i] - used, " %.*s", (int)n, end);
+	return PLM_BYTES(text[i], strlen(text[i]));
+}
+
 /* Puts the values that the task takes into the store. 0 or -errno with a why. */
-static int tasks_fetch(struct bridge *b, struct task_read *read, struct bridge_task *task)
+static int tasks_fetch(struct bridge *b, const struct engine_claim *claim, struct task_read *read,
+    struct bridge_task *task)
 {
 	for (size_t i = 0; i < read->afters; i++) {
 		struct engine_result value;
+		if (read->after[i].condition != AFTER_DONE) {
+			read->arg[read->after[i].arg] = tasks_tell_end(b, claim, read, i);
+			continue;
+		}
 		int r = engine_result(b->engine, read->after[i].id, &value);
 		plm_ref ref = PLM_NONE;
 		if (r == 0 && value.far.ref.id)
@@ -129,11 +150,23 @@ static void tasks_limit_grace(
 	read->task.terms = &read->terms;
 }
 
+/* -ENOSYS: the runtime has no such function. */
+static int tasks_give(const struct bridge *b, const struct task_read *read, plm_ref *refs)
+{
+	int r = plm_submit(b->rt, &read->task, refs);
+	return r == -ENOENT ? why(-ENOSYS,
+				  ENGINE_SAYS_NO_FUNCTION
+				  "%s\" on host %s: plmctl module list there shows what there is",
+				  read->function, b->host)
+			    : r;
+}
+
 static int tasks_submit(
     struct bridge *b, const struct engine_claim *claim, struct bridge_task *task)
 {
 	static struct task_read read;
 	static plm_ref refs[TASK_WORDS_RESULTS];
+	char class[TASK_CLASS_BYTES];
 	int r = task_words_read(claim->words, claim->words_bytes, &read);
 	if (r < 0)
 		return r;
@@ -142,16 +175,18 @@ static int tasks_submit(
 		read.task.terms = &read.terms;
 	}
 	tasks_limit_grace(b, &read, task);
-	r = tasks_fetch(b, &read, task);
+	r = tasks_fetch(b, claim, &read, task);
 	if (r == 0)
-		r = plm_submit(b->rt, &read.task, refs);
+		r = tasks_give(b, &read, refs);
 	tasks_drop_values(b, &read);
 	if (r < 0)
 		return r;
 	tasks_take_references(task, refs, read.task.results);
 	bridge_trace_note(b, task->id, task->ref);
 	task->command = strcmp(read.function, PLM_COMMAND_FUNCTION) == 0;
-	task->class = read.needs[0] ? bridge_class(b, read.needs) : -1;
+	if (read.needs[0])
+		task_class_print(read.function, read.needs, class);
+	task->class = read.needs[0] ? bridge_class(b, class) : -1;
 	if (task->class >= 0)
 		bridge_needs_took(b, task->class);
 	return 0;
@@ -166,7 +201,9 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 	uint8_t taken;
 	bool idle;
 	struct engine_room room = bridge_room(b);
-	snprintf(text, sizeof text, "host %s: %.300s", b->host, why_text());
+	bool unknown = error == -ENOSYS;
+	snprintf(text, sizeof text, "%s%s%s%.300s", unknown ? "" : "host ", unknown ? "" : b->host,
+	    unknown ? "" : ": ", why_text());
 	if (back) {
 		b->rest_until_ns = clock_ns() + REST_MS * NS_PER_MS;
 		log_info("a task of the fleet goes back into its queue: %s", why_text());
@@ -176,7 +213,7 @@ static int tasks_refuse(struct bridge *b, const struct engine_claim *claim, int 
 		.kind = back            ? ENDING_BACK
 		    : error == -ENODATA ? ENDING_LACKS
 					: ENDING_FAILED,
-		.code = -error,
+		.code = unknown ? ENOENT : -error,
 		.lost = b->lost,
 		.lost_at = &b->lost_at,
 		.message = text };

@@ -31,13 +31,15 @@
 struct engine;
 
 enum {
-	ENGINE_ADD_MOST = 512,       /* tasks of one engine_add() */
-	ENGINE_COMMIT_MOST = 512,    /* ends of one engine_commit() */
-	ENGINE_VALUE_MOST = 8 << 20, /* bytes of a value, or of the words of a task */
-	ENGINE_MEMBER_BYTES = 24,    /* the name of a member */
-	ENGINE_FAR_BYTES = 400,      /* the place of a large value, as text */
-	ENGINE_DROPS_MOST = 64,      /* values that one renewal tells a host to drop */
-	ENGINE_TITLE_MOST = 200,     /* bytes that say what a task does, for lists */
+	ENGINE_ADD_MOST = 512,          /* tasks of one engine_add() */
+	ENGINE_COMMIT_MOST = 512,       /* ends of one engine_commit() */
+	ENGINE_VALUE_MOST = 8 << 20,    /* bytes of a value, or of the words of a task */
+	ENGINE_ERRORS_MOST = 256 << 10, /* bytes of stderr: the last ones */
+	ENGINE_PIECE_MOST = 256 << 10,  /* bytes of output while a command runs, in one answer */
+	ENGINE_MEMBER_BYTES = 24,       /* the name of a member */
+	ENGINE_FAR_BYTES = 400,         /* the place of a large value, as text */
+	ENGINE_DROPS_MOST = 64,         /* values that one renewal tells a host to drop */
+	ENGINE_TITLE_MOST = 200,        /* bytes that say what a task does, for lists */
 	ENGINE_NEEDS_MOST = 160,
 };
 
@@ -77,17 +79,28 @@ bool engine_id_of(uint64_t epoch, plm_ref ref, uint64_t *ret_id);
 
 /* ---- add ---- */
 
+/* When a task may start that waits for another one: plm_arg and enum plm_after of plm.h. */
+enum engine_condition {
+	AFTER_DONE = 0,
+	AFTER_ANY = 'a',    /* has ended in any way */
+	AFTER_FAILED = 'f', /* has failed or been cancelled; else the waiting task is cancelled */
+};
+struct engine_after {
+	uint64_t id;
+	enum engine_condition condition;
+};
+
 struct engine_task {
 	const void *words; /* the task, as task_words.h writes it */
 	size_t words_bytes;
 	int priority;
-	const char *needs; /* "": none */
+	const char *needs; /* the class of the task: task_class.h */
 	unsigned retries, crash_retries;
 	uint32_t queue_ms, total_ms, backoff_ms, backoff_max_ms; /* 0: none */
 	uint64_t keep_ms;                                        /* 0: as long as the queue says */
 	const char *label, *title;                               /* "": none */
 	uint64_t identity[2];
-	const uint64_t *after; /* tasks that it waits for */
+	const struct engine_after *after; /* tasks that it waits for */
 	size_t afters;
 };
 
@@ -109,6 +122,7 @@ struct engine_claim {
 	const char *words;    /* until the next verb of the handle */
 	size_t words_bytes;
 	uint64_t left_ms; /* of the total limit; 0: no limit */
+	const char *ends; /* engine_claim_end(); as long as the words */
 	uint64_t pushed;  /* engine_bell(): the number of the message */
 };
 
@@ -119,7 +133,7 @@ struct engine_room {
 	uint64_t heard; /* the last engine_claim.pushed */
 };
 
-struct engine_class { /* tasks of equal needs */
+struct engine_class { /* tasks of one class: task_class.h */
 	const char *needs;
 	unsigned most;
 };
@@ -129,6 +143,9 @@ struct engine_class { /* tasks of equal needs */
  * *ret_ms: the next look is due then; -1: at a bell. */
 int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
     const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms);
+/* How a task ended that the claimed task waited for under AFTER_ANY or AFTER_FAILED: "STATE CODE",
+ * up to a semicolon. Its length; 0: the engine does not say. */
+size_t engine_claim_end(const struct engine_claim *claim, uint64_t id, const char **ret);
 /* Keeps the words of the last claim beyond the next verb, until engine_reply_free(). */
 void *engine_reply_take(struct engine *e);
 void engine_reply_free(void *reply);
@@ -154,6 +171,9 @@ struct engine_far {
 enum { ENGINE_PLACE_BYTES = 34 };
 void engine_place_print(plm_ref ref, char text[ENGINE_PLACE_BYTES]);
 bool engine_place_parse(const char *text, plm_ref *ret);
+
+/* How engine_end.message begins, with code ENOENT, if the host has no function of this name. */
+#define ENGINE_SAYS_NO_FUNCTION "no function \""
 
 struct engine_value {  /* a further result */
 	unsigned part; /* its number */
@@ -189,8 +209,8 @@ struct engine_facts { /* of a host, for people */
 	int pid;
 	unsigned cores, busy;
 	uint64_t memory_total, memory_used;
-	const char *can;   /* needs that some worker can meet, a line each */
-	const char *lacks; /* a line for each of the others: needs, a tab, why not */
+	const char *can;   /* classes with needs that the host can run, a line each */
+	const char *lacks; /* a line for each of the others: class, a tab, why not */
 	const char *has;   /* modules and interpreters, a line each: "module NAME", "python PATH" */
 	uint64_t boot;     /* of the runtime: plm_ref.runtime */
 	const char *serves; /* the address for large values; "": none */
@@ -199,7 +219,7 @@ struct engine_facts { /* of a host, for people */
 struct engine_orders {       /* by an operator */
 	bool drain, close;   /* claim nothing; then leave */
 	int64_t next_ms;     /* as in engine_claim() */
-	const char *needs;   /* all classes of needs, a line each */
+	const char *needs;   /* all classes, a line each */
 	const char *drops;   /* large values that nobody needs any more */
 	uint64_t pushed;     /* the number of the last task that was given unasked */
 	const char *trace;   /* a request of engine_trace_ask(), once; "": none */
@@ -227,6 +247,7 @@ enum engine_bells {
 	BELL_WORK = 1, /* engine_claim() */
 	BELL_ORDER,    /* engine_renew() */
 	BELL_TASK,     /* *ret is claimed for the member; the words are valid until the next look */
+	BELL_FOLLOW,   /* ret->words, a text, is a request of engine_follow() */
 };
 int engine_bell_open(struct engine *e, const char *member);
 int engine_bell_fd(const struct engine *e);
@@ -234,7 +255,8 @@ int engine_bell(struct engine *e, struct engine_claim *ret);
 
 /* ---- cancel, result, watch: a user ---- */
 
-/* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task it needs is not done. */
+/* ret[i]: 1 done, 0 not in a state for it, -1 no such task, -2 a task that it waits for has not
+ * ended as it has to. */
 int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
@@ -310,14 +332,19 @@ int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_
 struct engine_reason { /* texts are valid until the next verb */
 	enum engine_state state;
 	const char *needs, *host, *message;
-	uint64_t before;             /* tasks of equal needs that come first */
+	uint64_t before;             /* tasks of the same class that come first */
 	uint64_t pause_ms, began_ms; /* until its end; since the begin */
 	unsigned attempt;
 	size_t waits; /* for tasks that are not done */
 };
 int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret);
 /* Task i of engine_reason.waits. */
-uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state);
+struct engine_wait {
+	uint64_t id;
+	const char *state; /* "gone": none of engine_state_name() */
+	enum engine_condition condition;
+};
+struct engine_wait engine_waits_for(const struct engine *e, size_t i);
 
 struct engine_status {
 	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts;
@@ -335,6 +362,19 @@ int engine_hosts(struct engine *e, engine_host_f *row, void *context);
 /* order: "drain", "close", or "" to go on. Returns how many hosts have the name. */
 int engine_order(struct engine *e, const char *name, const char *order);
 
+/* Asks each host to renew now, because a module may have been loaded since its last renewal. */
+int engine_freshen(struct engine *e);
+
+/* Asks the host that runs the task for what the command has written to stream 1 or 2, from a byte
+ * on. The answer comes by engine_trace_take(): "ATTEMPT FROM", a line feed, and up to
+ * ENGINE_PIECE_MOST bytes. No answer: the host has other troubles, and may be asked again. */
+struct engine_followed {
+	enum engine_state state;
+	unsigned attempt;
+};
+int engine_follow(struct engine *e, uint64_t id, const char *token, int stream, uint64_t from,
+    struct engine_followed *ret);
+
 /* ---- traces: engine_trace.c ---- */
 
 /* The clock of the engine against CLOCK_MONOTONIC here: the quickest of some round trips. */
@@ -346,7 +386,7 @@ int engine_clock(struct engine *e, struct engine_clock *ret);
 
 /* Gives the request to every host. Returns how many there are. */
 int engine_trace_ask(struct engine *e, const char *request);
-/* A part of the trace of this token, which the engine keeps for life_ms. */
+/* A part of the trace of this token, or a piece of output, which the engine keeps for life_ms. */
 int engine_trace_give(
     struct engine *e, const char *token, const void *part, size_t bytes, unsigned life_ms);
 /* Waits for the next part. 1: *ret is valid until the next verb; 0: none came in time. */

@@ -20,26 +20,43 @@ static void add_limit(struct engine *e, uint32_t ms)
 		engine_text(e, "");
 }
 
+static bool add_is_same(const struct engine_task *t, size_t i, size_t j)
+{
+	return engine_task_id(t->after[i].id) == engine_task_id(t->after[j].id);
+}
+
 /* The engine counts the tasks that a task waits for, each once. */
 static bool add_named_before(const struct engine_task *t, size_t i)
 {
 	for (size_t j = 0; j < i; j++)
-		if (engine_task_id(t->after[j]) == engine_task_id(t->after[i]))
+		if (add_is_same(t, i, j))
 			return true;
 	return false;
 }
 
+/* Of several conditions on one task the stricter one: "any" says nothing beside another one. */
+static enum engine_condition add_condition(const struct engine_task *t, size_t i)
+{
+	for (size_t j = i; j < t->afters; j++)
+		if (add_is_same(t, i, j) && t->after[j].condition != AFTER_ANY)
+			return t->after[j].condition;
+	return AFTER_ANY;
+}
+
 static void add_after(struct engine *e, const struct engine_task *t)
 {
-	char text[16 * 24], *at = text;
-	char *all = t->afters > 16 ? malloc(t->afters * 24) : text;
+	enum { FEW = 16, AFTER_BYTES = 24 };
+	char text[FEW * AFTER_BYTES], *at = text;
+	char *all = t->afters > FEW ? malloc(t->afters * AFTER_BYTES) : text;
 	CHECK(all);
 	at = all;
 	*at = 0;
-	for (size_t i = 0; i < t->afters; i++)
+	for (size_t i = 0; i < t->afters; i++) {
+		const char condition[2] = { (char)add_condition(t, i), 0 };
 		if (!add_named_before(t, i))
-			at +=
-			    sprintf(at, i ? " %" PRIu64 : "%" PRIu64, engine_task_id(t->after[i]));
+			at += sprintf(at, "%s%" PRIu64 "%s", i ? " " : "",
+			    engine_task_id(t->after[i].id), condition);
+	}
 	engine_text(e, all);
 	if (all != text)
 		free(all);

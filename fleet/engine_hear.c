@@ -136,8 +136,12 @@ int engine_bell(struct engine *e, struct engine_claim *ret)
 	if (r <= 0)
 		return r;
 	const redisReply *text = e->news->element[2];
+	if (text->str[0] == 'f')
+		*ret =
+		    (struct engine_claim){ .words = text->str + 1, .words_bytes = text->len - 1 };
 	return text->str[0] == 'p' ? hear_pushed(text, ret)
 	    : text->str[0] == 'w'  ? BELL_WORK
+	    : text->str[0] == 'f'  ? BELL_FOLLOW
 				   : BELL_ORDER;
 }
 

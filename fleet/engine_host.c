@@ -91,15 +91,30 @@ enum { ITEM_KIND, ITEM_WIDTH = 6 };
 
 static bool host_read_one(const struct engine *e, size_t at, struct engine_claim *ret)
 {
-	enum { KIND, ID, ATTEMPT, WORDS, LEFT };
+	enum { KIND, ID, ATTEMPT, WORDS, LEFT, ENDS };
 	const redisReply *words = engine_part(e, at + WORDS);
 	bool text = words->type == REDIS_REPLY_STRING;
 	*ret = (struct engine_claim){ .id = (uint64_t)engine_part_number(e, at + ID),
 		.attempt = (uint64_t)engine_part_number(e, at + ATTEMPT),
 		.words = text ? words->str : "",
 		.words_bytes = text ? words->len : 0,
-		.left_ms = (uint64_t)engine_part_number(e, at + LEFT) };
+		.left_ms = (uint64_t)engine_part_number(e, at + LEFT),
+		.ends = engine_part_text(e, at + ENDS) };
 	return true;
+}
+
+size_t engine_claim_end(const struct engine_claim *claim, uint64_t id, const char **ret)
+{
+	char *at = (char *)(uintptr_t)(claim->ends ? claim->ends : "");
+	while (*at) {
+		uint64_t found = strtoull(at, &at, 10);
+		*ret = at + (*at == ' ');
+		size_t n = strcspn(*ret, ";");
+		if (found == engine_task_id(id) && *at == ' ')
+			return n;
+		at = (char *)(uintptr_t)(*ret + n + ((*ret)[n] == ';'));
+	}
+	return 0;
 }
 
 /* A part of a block: where the words of each task begin, and where the last ends; the words. Places

@@ -324,9 +324,34 @@ int engine_order(struct engine *e, const char *name, const char *order)
 	return r < 0 ? r : e->reply->type == REDIS_REPLY_INTEGER ? (int)e->reply->integer : 0;
 }
 
+int engine_freshen(struct engine *e)
+{
+	engine_begin(e, "freshen");
+	int r = engine_call(e);
+	return r < 0 ? r : 0;
+}
+
+int engine_follow(struct engine *e, uint64_t id, const char *token, int stream, uint64_t from,
+    struct engine_followed *ret)
+{
+	engine_begin(e, "follow");
+	engine_number(e, (int64_t)engine_task_id(id));
+	engine_text(e, token);
+	engine_number(e, stream);
+	engine_number(e, (int64_t)from);
+	int r = engine_call(e);
+	if (r < 0)
+		return r;
+	*ret = (struct engine_followed){ user_state(engine_part_text(e, 0)),
+		(unsigned)engine_part_number(e, 1) };
+	return ret->state != ENGINE_NONE
+	    ? 0
+	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
+}
+
 /* ---- explain ---- */
 
-enum { REASON_PARTS = 8 };
+enum { REASON_PARTS = 8, WAIT_PARTS = 3 };
 
 int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 {
@@ -345,14 +370,16 @@ int engine_explain(struct engine *e, uint64_t id, struct engine_reason *ret)
 		.began_ms = (uint64_t)engine_part_number(e, BEGAN),
 		.attempt = (unsigned)engine_part_number(e, ATTEMPT),
 		.message = engine_part_text(e, MESSAGE),
-		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / 2 : 0 };
+		.waits = n > REASON_PARTS ? (n - REASON_PARTS) / WAIT_PARTS : 0 };
 	return ret->state != ENGINE_NONE
 	    ? 0
 	    : why(-ENOENT, "%s has no such task any more", e->url.shown);
 }
 
-uint64_t engine_waits_for(const struct engine *e, size_t i, const char **ret_state)
+struct engine_wait engine_waits_for(const struct engine *e, size_t i)
 {
-	*ret_state = engine_part_text(e, REASON_PARTS + 2 * i + 1);
-	return (uint64_t)engine_part_number(e, REASON_PARTS + 2 * i);
+	size_t at = REASON_PARTS + WAIT_PARTS * i;
+	return (struct engine_wait){ .id = (uint64_t)engine_part_number(e, at),
+		.state = engine_part_text(e, at + 1),
+		.condition = (enum engine_condition)engine_part_text(e, at + 2)[0] };
 }

@@ -9,7 +9,8 @@ enum { EXPLAIN_TEXT_BYTES = 1024 };
 
 struct fleet_explained {
 	enum engine_state state;
-	const char *code; /* for programs: "no-host", "needs", "queued", "argument", or the state */
+	/* For programs: "no-host", "module", "needs", "queued", "argument", or the state. */
+	const char *code;
 	char text[EXPLAIN_TEXT_BYTES];
 };
 

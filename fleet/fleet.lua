@@ -19,7 +19,7 @@ local TURNS = 68719476736 -- 2^36: ids below the priority in a score
 local DROPS = 64          -- large values that one renewal tells a host to drop
 local DAY = 86400
 local PUSHED = 8           -- tasks that one call gives to idle members unasked
-local CLASSES = 64         -- classes of needs that are kept although no task waits
+local CLASSES = 64         -- classes that are kept although no task waits
 local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
@@ -65,17 +65,78 @@ local function ids_of(text)
 	return ids
 end
 
+-- The tasks that a task waits for, each with its condition: '' (has to be done), a (to have ended in
+-- any way), f (to have failed or been cancelled).
+local function deps_of(text)
+	local deps = {}
+	for id, how in string.gmatch(text or '', '(%d+)(%a?)') do
+		deps[#deps + 1] = { id = id, how = how }
+	end
+	return deps
+end
+
+local function is_settled(state)
+	return state == 'done' or state == 'failed' or state == 'cancelled'
+end
+
+-- May a task start that waited so for a task which is settled?
+local function is_met(how, state)
+	return how == 'a' or (how == 'f') == (state ~= 'done')
+end
+
+-- What becomes of the waiting task if not.
+local function unmet(id, how, state, why)
+	if how == 'f' then
+		return 'cancelled', { 'msg', 'task ' .. id .. ', after whose failure it was to run, is done' }
+	end
+	return 'failed', { 'code', '121', 'msg',
+		'task ' .. id .. ', which it waits for, ' .. state .. why }
+end
+
+-- For the host: how a task ended that a claimed task waited for under a condition.
+local function end_text(id, state, code)
+	return id .. ' ' .. state .. ' ' .. (state == 'failed' and code or state == 'cancelled' and '130' or
+		'0') .. ';'
+end
+
 -- What a call has to write and to tell at its end, all at once: tasks that ended, a message for
 -- each client, a count for each outcome.
 local function ledger(P, t)
 	-- s: the time as a text. Redis prints numbers slowly, and more digits than wanted.
 	return { P = P, t = t, s = string.format('%.0f', t), told = {}, counts = {}, ended = {},
-		blocks = {}, rung = 0, rung_all = false }
+		blocks = {}, rung = 0, rung_all = false, rung_for = {}, announced = {} }
 end
 
+-- The class of a task (task_class.h) is called needs here. This is the module of a class without
+-- needs; nil: another class.
+local function module_of(needs)
+	return string.match(needs, '^module:(%S+)$')
+end
+
+local function has_module(P, member, module)
+	local has = call('HGET', P .. 'h:' .. member, 'has') or ''
+	return string.find('\n' .. has .. '\n', '\nmodule ' .. module .. '\n', 1, true)
+end
+
+-- Tasks wait: any idle member can run them; a member that has the module; or the members alone know
+-- (rung_all).
 local function ring(l, needs, n)
-	l.rung = l.rung + n
-	l.rung_all = l.rung_all or needs ~= ''
+	local module = needs ~= '' and module_of(needs)
+	if module then
+		l.rung_for[module] = (l.rung_for[module] or 0) + n
+	else
+		l.rung = l.rung + n
+		l.rung_all = l.rung_all or needs ~= ''
+	end
+end
+
+-- Tasks of the class wait: members hear of a class that is new to the queue, and ask for it from then
+-- on, if they can run its tasks.
+local function announce(l, needs)
+	if needs ~= '' and not l.announced[needs] then
+		l.announced[needs] = true
+		l.is_new = call('SADD', l.P .. 'needs', needs) == 1 or l.is_new
+	end
 end
 
 -- A command with as many words as Lua can pass, again and again.
@@ -100,8 +161,20 @@ local function close(l)
 	for state, n in pairs(l.counts) do
 		call('HINCRBY', l.P .. 'counts', state, text_of(n))
 	end
+	for _, member in ipairs(l.is_new and call('ZRANGE', l.P .. 'lease', 0, -1) or {}) do
+		call('PUBLISH', l.P .. 'bell:' .. member, 'x') -- classes come with a renewal
+	end
+	local idle = l.P .. 'idle'
+	for module, n in pairs(l.rung_for) do
+		for _, member in ipairs(call('HKEYS', idle)) do
+			if n > 0 and has_module(l.P, member, module) then
+				call('PUBLISH', l.P .. 'bell:' .. member, 'w')
+				call('HDEL', idle, member)
+				n = n - 1
+			end
+		end
+	end
 	if l.rung > 0 then
-		local idle = l.P .. 'idle'
 		local members = l.rung_all and call('HKEYS', idle) or call('HRANDFIELD', idle, l.rung)
 		for _, member in ipairs(members) do
 			call('PUBLISH', l.P .. 'bell:' .. member, 'w')
@@ -113,6 +186,7 @@ end
 local function enqueue(l, id, priority, needs)
 	needs = needs or ''
 	call('ZADD', l.P .. 'q:' .. needs, score(tonumber(priority or 0), tonumber(id)), id)
+	announce(l, needs)
 	ring(l, needs, 1)
 end
 
@@ -520,20 +594,25 @@ end
 
 local settle
 
--- A task has ended: those that wait for it go on, or fail with the reason.
-local function tell_dependents(l, id, state, why)
+-- A task has ended: those that wait for it go on, or end with the reason.
+local function tell_dependents(l, id, state, why, code)
 	local key = l.P .. 'd:' .. id
 	for _, other in ipairs(call('SMEMBERS', key)) do
 		local task = l.P .. 't:' .. other
-		local f = call('HMGET', task, 'st', 'pr', 'ne')
-		if f[1] == 'waiting' and state ~= 'done' then
+		local f = call('HMGET', task, 'st', 'pr', 'ne', 'dp', 'ae')
+		local how = string.match(' ' .. (f[4] or '') .. ' ', ' ' .. id .. '(%a?) ') or ''
+		if f[1] == 'waiting' and not is_met(how, state) then
 			call('ZREM', l.P .. 'waiting', other)
-			settle(l, other, 'failed', { 'code', '121', 'msg',
-				'task ' .. id .. ', which it waits for, ' .. state .. ': ' .. why })
-		elseif f[1] == 'waiting' and call('HINCRBY', task, 'mi', -1) == 0 then
-			call('ZREM', l.P .. 'waiting', other)
-			call('HSET', task, 'st', 'ready')
-			enqueue(l, other, f[2], f[3])
+			settle(l, other, unmet(id, how, state, ': ' .. why))
+		elseif f[1] == 'waiting' then
+			if how ~= '' then
+				call('HSET', task, 'ae', (f[5] or '') .. end_text(id, state, code))
+			end
+			if call('HINCRBY', task, 'mi', -1) == 0 then
+				call('ZREM', l.P .. 'waiting', other)
+				call('HSET', task, 'st', 'ready')
+				enqueue(l, other, f[2], f[3])
+			end
 		end
 	end
 	call('DEL', key)
@@ -578,11 +657,12 @@ settle = function(l, id, state, fields, f, again)
 		call('ZREM', P .. 'due', id)
 	end
 	if f[DN] then
-		local why = ''
+		local why, code = '', '0'
 		for i = 1, n, 2 do
 			why = fields[i] == 'msg' and fields[i + 1] or why
+			code = fields[i] == 'code' and fields[i + 1] or code
 		end
-		tell_dependents(l, id, state, why)
+		tell_dependents(l, id, state, why, code)
 	end
 	if f[DP] and not again then
 		let_go(P, f[DP])
@@ -850,38 +930,42 @@ local function limit(l, id, queue_ms, total_ms, put)
 	end
 end
 
--- The tasks that a new task waits for. Returns how many have not ended, and why it cannot run.
+-- The tasks that a new task waits for. Returns how many have not ended, those that have ended
+-- (end_text()), and, if it cannot run, its state and fields.
 local function depend(P, id, deps)
-	local missing, lost = 0, nil
-	for _, dep in ipairs(ids_of(deps)) do
-		local state = call('HGET', P .. 't:' .. dep, 'st')
-		call('HINCRBY', P .. 't:' .. dep, 'us', 1)
-		if state == 'failed' or state == 'cancelled' then
-			lost = 'task ' .. dep .. ', which it waits for, ' .. state .. ' before'
-		elseif state ~= 'done' then
-			call('SADD', P .. 'd:' .. dep, id)
-			call('HSET', P .. 't:' .. dep, 'dn', 1, 'x', 1)
+	local missing, ends, state, fields = 0, '', nil, nil
+	for _, dep in ipairs(deps_of(deps)) do
+		local task = P .. 't:' .. dep.id
+		local f = call('HMGET', task, 'st', 'code')
+		call('HINCRBY', task, 'us', 1)
+		if not is_settled(f[1]) then
+			call('SADD', P .. 'd:' .. dep.id, id)
+			call('HSET', task, 'dn', 1, 'x', 1)
 			missing = missing + 1
+		elseif not is_met(dep.how, f[1]) then
+			state, fields = unmet(dep.id, dep.how, f[1], ' before')
+		elseif dep.how ~= '' then
+			ends = ends .. end_text(dep.id, f[1], f[2] or '0')
 		end
 	end
-	return missing, lost
+	return missing, ends, state, fields
 end
 
--- Gives a new task to an idle member unasked, to save the round trip of a claim: the words go with
+-- Gives a new task without needs to an idle member unasked, to save the round trip of a claim: the words go with
 -- the bell. Only when nothing else waits, so that priorities hold. Returns the member, nil: none.
 -- The messages to a member are numbered. A member that has missed one finds the task among its
 -- claims, and gives it back; from then on the member ignores numbers up to that of the look
 -- (mine()).
-local function push(l, id, words)
+local function push(l, id, words, needs, module)
 	local P, member, free = l.P, nil, 0
 	l.pushed = (l.pushed or 0) + 1
 	local idle = l.pushed <= PUSHED and call('HRANDFIELD', P .. 'idle', '4', 'WITHVALUES') or {}
 	for i = 1, #idle, 2 do
-		if tonumber(idle[i + 1]) > free then
+		if tonumber(idle[i + 1]) > free and (not module or has_module(P, idle[i], module)) then
 			member, free = idle[i], tonumber(idle[i + 1])
 		end
 	end
-	if not member or call('EXISTS', P .. 'q:') == 1 or
+	if not member or call('EXISTS', P .. 'q:', P .. 'q:' .. needs) > 0 or
 	    tonumber(call('ZSCORE', P .. 'lease', member) or 0) <= l.t then
 		return nil
 	end
@@ -924,13 +1008,19 @@ local function add_one(l, id, args, at, token)
 		put('x', 1)
 	end
 	limit(l, id, args[at + QL_AT], args[at + TL_AT], put)
-	local missing, lost, member = 0, nil, nil
+	local missing, ends, member, state, fields = 0, '', nil, nil, nil
+	local needs = args[at + NE_AT]
+	local module = needs ~= '' and module_of(needs)
 	if args[at + DP_AT] ~= '' then
-		missing, lost = depend(P, id, args[at + DP_AT])
+		missing, ends, state, fields = depend(P, id, args[at + DP_AT])
 		put('mi', missing)
+		if ends ~= '' then
+			put('ae', ends)
+		end
 		put('x', 1)
-	elseif args[at + NE_AT] == '' and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and args[at + TL_AT] == '' then
-		member = push(l, text_of(id), args[at + PL_AT])
+	elseif (needs == '' or module) and args[at + KP_AT] == '0' and args[at + QL_AT] == '' and
+	    args[at + TL_AT] == '' then
+		member = push(l, text_of(id), args[at + PL_AT], needs, module)
 	end
 	if missing > 0 then
 		f[6] = 'waiting'
@@ -941,8 +1031,8 @@ local function add_one(l, id, args, at, token)
 		put('be', l.s)
 	end
 	call('HSET', P .. 't:' .. id, unpack(f))
-	if lost then
-		settle(l, id, 'failed', { 'code', '121', 'msg', lost })
+	if state then
+		settle(l, id, state, fields)
 	elseif missing > 0 then
 		call('ZADD', P .. 'waiting', id, id)
 	elseif not member then
@@ -970,6 +1060,7 @@ local function add_block(l, id, args, at, n, token)
 	call('ZADD', P .. 'q:' .. needs, place, 'b' .. first)
 	call('ZADD', P .. 'k:' .. needs, place, first)
 	call('HINCRBY', P .. 'extra', needs, n - 1)
+	announce(l, needs)
 	ring(l, needs, n)
 end
 
@@ -1025,11 +1116,8 @@ local function add(P, args)
 			list[#list + 1] = place
 			list[#list + 1] = ids[#ids]
 			ready[needs] = list
+			announce(l, needs)
 			ring(l, needs, 1)
-		end
-		if needs ~= '' then
-			l.needs = l.needs or {}
-			l.needs[needs] = true
 		end
 	end
 	local names = {}
@@ -1038,14 +1126,6 @@ local function add(P, args)
 		names[#names + 1] = number
 	end
 	call_many('HSET', P .. 'u', names)
-	for needs in pairs(l.needs or {}) do
-		if call('SADD', P .. 'needs', needs) == 1 then
-			l.new_needs = true
-		end
-	end
-	for _, member in ipairs(l.new_needs and call('ZRANGE', P .. 'lease', 0, -1) or {}) do
-		call('PUBLISH', P .. 'bell:' .. member, 'x') -- classes come with a renewal
-	end
 	for needs, list in pairs(ready) do
 		call_many('ZADD', P .. 'q:' .. needs, list)
 	end
@@ -1072,12 +1152,12 @@ local function class_head(P, class)
 end
 
 -- A single task: appended to the reply as: t, id, attempt, words, milliseconds left of its total
--- limit ('': none), and the tasks that it waited for.
+-- limit ('': none), and how tasks ended that it waited for under a condition (end_text()).
 local function claim_one(l, member, id, reply)
 	local task = l.P .. 't:' .. id
 	local f = call('HMGET', task, 'pl', 'at', 'x')
 	if f[3] then
-		f = call('HMGET', task, 'pl', 'at', 'tl', 'dp', 'du')
+		f = call('HMGET', task, 'pl', 'at', 'tl', 'ae', 'du')
 	end
 	local attempt, k = tonumber(f[2] or 0) + 1, #reply
 	call('HSET', task, 'st', 'running', 'ow', member, 'at', attempt, 'be', l.s)
@@ -1361,8 +1441,8 @@ local function join(P, args)
 	return lease
 end
 
--- The classes of needs. When there are many, those of which no task waits are dropped, since each host
--- asks for every class that it knows.
+-- The classes. When there are many, those of which no task waits are dropped, since each host asks for
+-- every class that it knows.
 local function classes_of(P)
 	local all = call('SMEMBERS', P .. 'needs')
 	if #all <= CLASSES then
@@ -1534,7 +1614,8 @@ local function put(P, args)
 end
 
 -- EPOCH ID...: failed and cancelled tasks are queued again under their ids, with fresh budgets.
--- Returns for each 1, 0 (the task has not failed), -1 (none), -2 (a task it needs is not done).
+-- Returns for each 1, 0 (the task has not failed), -1 (none), -2 (a task that it waits for has not ended
+-- as it has to).
 local function retry(P, args)
 	local reply = {}
 	local l = ledger(P, now())
@@ -1544,9 +1625,13 @@ local function retry(P, args)
 		local f = call('HMGET', task, 'st', 'pr', 'ne', 'ro', 'co', 'dp', 'un', 'qm', 'tm')
 		local good = f[1] == 'failed' or f[1] == 'cancelled'
 		reply[i - 1] = not f[1] and -1 or good and 1 or 0
-		for _, dep in ipairs(ids_of(f[6])) do
-			if good and call('HGET', P .. 't:' .. dep, 'st') ~= 'done' then
+		local ends = ''
+		for _, dep in ipairs(good and deps_of(f[6]) or {}) do
+			local d = call('HMGET', P .. 't:' .. dep.id, 'st', 'code')
+			if not is_settled(d[1]) or not is_met(dep.how, d[1]) then
 				reply[i - 1] = -2
+			elseif dep.how ~= '' then
+				ends = ends .. end_text(dep.id, d[1], d[2] or '0')
 			end
 		end
 		if reply[i - 1] == 1 then
@@ -1556,7 +1641,8 @@ local function retry(P, args)
 			call('ZREM', P .. 'ended', id)
 			l.counts[f[1]] = (l.counts[f[1]] or 0) - 1
 			call('HDEL', task, 'cx', 'code', 'sig', 'msg', 'err', 'val', 'en', 'tl', 'du')
-			call('HSET', task, 'st', 'ready', 're', f[4] or 0, 'cr', f[5] or 0, 'ow', '', 'su', l.t)
+			call('HSET', task, 'st', 'ready', 're', f[4] or 0, 'cr', f[5] or 0, 'ow', '', 'su', l.t,
+				'ae', ends)
 			if f[7] then
 				call('HSET', P .. 'u', f[7], id)
 			end
@@ -1786,7 +1872,7 @@ end
 
 -- EPOCH ID: why a task has not ended: state, needs, tasks before it in its queue, milliseconds
 -- until its pause ends, its host, milliseconds since its begin, attempt, message, then the tasks
--- that it waits for and that are not done, each with its state.
+-- that it waits for and that have not ended so, each with its state and the condition (deps_of()).
 local function explain(P, args)
 	local id, task = args[2], P .. 't:' .. args[2]
 	local l = ledger(P, now())
@@ -1808,14 +1894,32 @@ local function explain(P, args)
 	local reply = { f[1] or '', f[2] or '', before(l, f[2] or '', id, b, i),
 		later and math.max(0, later - l.t) or 0, owner or '',
 		f[4] and math.max(0, l.t - f[4]) or 0, tonumber(f[5] or 0), f[6] or '' }
-	for _, dep in ipairs(ids_of(f[7])) do
-		local state = call('HGET', P .. 't:' .. dep, 'st') or 'gone'
-		if state ~= 'done' then
-			reply[#reply + 1] = dep
-			reply[#reply + 1] = state
+	for _, dep in ipairs(deps_of(f[7])) do
+		local state = call('HGET', P .. 't:' .. dep.id, 'st') or 'gone'
+		if not is_settled(state) or not is_met(dep.how, state) then
+			local k = #reply
+			reply[k + 1], reply[k + 2], reply[k + 3] = dep.id, state, dep.how
 		end
 	end
 	return reply
+end
+
+-- EPOCH ID TOKEN STREAM FROM: asks the host that runs the task for the output from byte FROM on, of
+-- stream 1 or 2, which the host hands over by trace_give(). Returns the state ('': no such task) and
+-- the attempt.
+local function follow(P, args)
+	local id, l = args[2], ledger(P, 0)
+	local f = call('HMGET', P .. 't:' .. id, 'st', 'at', 'ow')
+	local b, i
+	if not f[1] then
+		b, i = inside(l, id)
+		f = b and { state_in(b, i), 1 } or f
+	end
+	if f[1] == 'running' then
+		local owner = b and claim_with(b, i).owner or f[3]
+		call('PUBLISH', P .. 'bell:' .. owner, 'f' .. id .. ' ' .. f[2] .. ' ' .. table.concat(args, ' ', 3))
+	end
+	return { f[1] or '', tonumber(f[2] or 0) }
 end
 
 -- EPOCH NAME ORDER: drain, close, or '' to take an order back. Returns how many hosts heard.
@@ -1839,6 +1943,15 @@ local function order(P, args)
 		call('HDEL', P .. 'orders', args[2])
 	end
 	return heard
+end
+
+-- EPOCH: asks every host to renew now, which tells what the host has. Returns how many were asked.
+local function freshen(P, args)
+	local members = call('ZRANGE', P .. 'lease', 0, -1)
+	for _, member in ipairs(members) do
+		call('PUBLISH', P .. 'bell:' .. member, 'x')
+	end
+	return #members
 end
 
 -- EPOCH REQUEST: asks every host, once, for its part of a trace. Returns how many were asked. A
@@ -1900,6 +2013,8 @@ register('list', list)
 register('status', status)
 register('hosts', hosts)
 register('order', order)
+register('freshen', freshen)
+register('follow', follow)
 register('explain', explain)
 redis.register_function('plm2_trace_ask', guarded(trace_ask))
 redis.register_function('plm2_trace_give', guarded(trace_give))

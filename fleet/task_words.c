@@ -9,8 +9,9 @@
 #include "base/why.h"
 #include "client/plm_inspect.h"
 
-/* The head, then the texts, then for each argument a length and the bytes, or ARG_TASK and an
- * id. Numbers are little-endian, as on every machine that plm runs on. */
+/* The head, then the texts, then for each argument a length and the bytes, or a mark in place of
+ * the length and the id of a task. Numbers are little-endian, as on every machine that plm runs on.
+ */
 struct words_head {
 	char magic[4];
 	uint32_t results, flags, run_ms, grace_ms, nargs;
@@ -18,6 +19,18 @@ struct words_head {
 };
 static const char magic[4] = { 'P', 'L', 'M', '1' };
 #define ARG_TASK UINT32_MAX
+#define ARG_ANY (UINT32_MAX - 1)
+#define ARG_FAILED (UINT32_MAX - 2)
+
+static const struct {
+	uint32_t mark;
+	enum engine_condition condition;
+	size_t after; /* plm_arg.len */
+} words_marks[] = {
+	{ ARG_TASK, AFTER_DONE, 0 },
+	{ ARG_ANY, AFTER_ANY, PLM_AFTER_ANY },
+	{ ARG_FAILED, AFTER_FAILED, PLM_AFTER_FAILED },
+};
 
 /* ---- writing ---- */
 
@@ -33,23 +46,41 @@ static void words_put(struct task_words *w, const void *data, size_t n)
 	w->bytes += n;
 }
 
+/* A task that has to succeed and to fail: no end of it would let the new task start. */
+static bool words_contradict(const struct task_words *w, const struct engine_after *new)
+{
+	for (size_t i = 0; i < w->afters; i++) {
+		const struct engine_after *old = &w->after[i];
+		bool same = engine_task_id(old->id) == engine_task_id(new->id);
+		if (same && old->condition != AFTER_ANY && new->condition != AFTER_ANY &&
+		    old->condition != new->condition)
+			return true;
+	}
+	return false;
+}
+
 static int words_put_task(struct task_words *w, const struct engine *e, const plm_arg *arg)
 {
-	uint32_t mark = ARG_TASK;
-	uint64_t id;
-	if (arg->len)
-		return why(-EINVAL,
-		    "a task of a fleet starts after tasks that have succeeded: neither --after-any "
-		    "nor --after-failed can be used");
-	int r = engine_id(e, arg->future, &id);
+	size_t kind = 0;
+	struct engine_after after;
+	while (kind < COUNT_OF(words_marks) && words_marks[kind].after != arg->len)
+		kind++;
+	if (kind == COUNT_OF(words_marks))
+		return why(-EINVAL, "%zu is no enum plm_after", arg->len);
+	after.condition = words_marks[kind].condition;
+	int r = engine_id(e, arg->future, &after.id);
 	if (r < 0)
 		return r;
 	if (w->afters == COUNT_OF(w->after))
 		return why(-E2BIG, "a task of a fleet waits for %zu other tasks at most",
 		    COUNT_OF(w->after));
-	w->after[w->afters++] = id;
-	words_put(w, &mark, sizeof mark);
-	words_put(w, &id, sizeof id);
+	if (words_contradict(w, &after))
+		return why(-EINVAL,
+		    "the task waits for the success and for the failure of one and "
+		    "the same task, so it could never start");
+	w->after[w->afters++] = after;
+	words_put(w, &words_marks[kind].mark, sizeof words_marks[kind].mark);
+	words_put(w, &after.id, sizeof after.id);
 	return 0;
 }
 
@@ -111,10 +142,12 @@ int task_words_prepare(
 	static const plm_terms none;
 	const plm_terms *terms = task->terms ? task->terms : &none;
 	int r = task_words_write(w, e, task);
+	if (r == 0)
+		task_class_print(task->function, terms->needs ? terms->needs : "", w->class);
 	*ret = (struct engine_task){ .words = w->data,
 		.words_bytes = w->bytes,
 		.priority = task->priority,
-		.needs = terms->needs ? terms->needs : "",
+		.needs = w->class,
 		.retries = task->retries,
 		.crash_retries = task->crash_retries,
 		.queue_ms = terms->queue_ms,
@@ -166,7 +199,10 @@ static bool words_take_arg(struct words_rest *rest, size_t i, struct task_read *
 	uint32_t length;
 	if (!words_take(rest, &length, sizeof length))
 		return false;
-	if (length != ARG_TASK) {
+	size_t kind = 0;
+	while (kind < COUNT_OF(words_marks) && words_marks[kind].mark != length)
+		kind++;
+	if (kind == COUNT_OF(words_marks)) {
 		if (length > rest->left)
 			return false;
 		ret->arg[i] = PLM_BYTES(rest->at, length);
@@ -177,6 +213,7 @@ static bool words_take_arg(struct words_rest *rest, size_t i, struct task_read *
 	if (ret->afters == COUNT_OF(ret->after))
 		return false;
 	ret->after[ret->afters].arg = i;
+	ret->after[ret->afters].condition = words_marks[kind].condition;
 	ret->arg[i] = PLM_BYTES(NULL, 0);
 	return words_take(rest, &ret->after[ret->afters++].id, sizeof(uint64_t));
 }

@@ -2,19 +2,22 @@
  * runtime.
  *
  * The bytes hold the function, the limits of one attempt, and the arguments; the engine does not
- * read the bytes. An argument that is a task of the fleet is a number, and the host fetches the
- * value before the submission. Bytes from another machine are checked before use.
+ * read the bytes. An argument that is a task of the fleet is a number, and before the submission
+ * the host fetches the value, or, of an order without a value (PLM_AFTER), says how the task ended.
+ * Bytes from another machine are checked before use.
  * Who: any thread.  Blocks: never. */
 #ifndef PLM_FLEET_TASK_WORDS_H
 #define PLM_FLEET_TASK_WORDS_H
 
 #include "fleet/engine.h"
+#include "fleet/task_class.h"
 
 struct task_words { /* zeroes at the beginning; reused for the next task */
 	char *data;
 	size_t bytes, room;
-	uint64_t after[64]; /* values of tasks of the fleet among the arguments */
+	struct engine_after after[64]; /* tasks of the fleet among the arguments */
 	size_t afters;
+	char class[TASK_CLASS_BYTES]; /* of task_words_prepare() */
 };
 
 /* 0, -EXDEV (a future of another runtime), -E2BIG (ENGINE_VALUE_MOST), -EINVAL (not for a
@@ -36,7 +39,8 @@ struct task_read {
 	struct {
 		size_t arg;
 		uint64_t id;
-	} after[64]; /* arguments to be fetched */
+		enum engine_condition condition; /* AFTER_DONE: the value is to be fetched */
+	} after[64];
 	size_t afters;
 };
 

@@ -45,8 +45,7 @@ void worker_report(struct worker *w)
 		handle_tell_quietly(&w->rt, w->report, reports);
 	else if (untold) /* all hints taken were stale: nothing else says that we have room */
 		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
-	if (unfreed)
-		unfreed_told(w);
+	unfreed_told(w, unfreed);
 }
 
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
@@ -179,11 +178,11 @@ static enum record_state run_task_commit_outcome(struct worker *w, struct plm_ca
 }
 
 /* Tells that the task is settled. */
-static void run_task_tell_end(struct worker *w, uint64_t ref, bool urgent, uint64_t unfreed)
+static void run_task_tell_end(
+    struct worker *w, uint64_t ref, bool urgent, const struct let_go *unfreed)
 {
 	worker_tell(w, HINT_SETTLED, ref, urgent);
-	w->unfreed.kept += unfreed;
-	if (!unfreed_due(w))
+	if (!unfreed_note(w, unfreed))
 		return;
 	worker_report(w);
 	unfreed_await(w);
@@ -197,7 +196,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	bool has_terms =
 	    call->record
 		->terms; /* read before the commit: then the record may begin another life */
-	uint64_t unfreed = unfreed_bytes(call);
+	struct let_go unfreed = unfreed_of(call);
 	struct task_end end;
 	end.logged = eventlog_on(&rt->tables); /* the rest stays as found */
 	if (end.logged)
@@ -220,7 +219,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
 	    (state == RECORD_DONE && worker_tell_successors(w, ref));
-	run_task_tell_end(w, ref, !told || has_terms, unfreed);
+	run_task_tell_end(w, ref, !told || has_terms, &unfreed);
 }
 
 /* ---- the call ---- */

@@ -5,9 +5,11 @@
  * tasks with large values would fill the store with values that nobody can reach, and each result
  * would land in cold memory.
  * So the worker counts. From unfreed_due() on a report wakes the scheduler; with still more bytes
- * told and not read, the worker waits for the scheduler before its next task. Values that a client
- * holds do not count. The count is a guess from above: another task may still need a value. Tasks
- * with small values seldom come to the first threshold, and pay for an addition.
+ * told and not read, the worker waits for the scheduler before its next task. The count is a guess
+ * from above: another task may still need a value. Tasks with small values seldom come to the first
+ * threshold, and pay for an addition.
+ * A value that a client holds stays when the task ends. So reports of such values go out as early,
+ * but wake nobody: the drop of the client will wake the scheduler, who then has to know of the end.
  * Not taken: the worker frees the values itself. Holds and uses belong to the scheduler, which may
  * just be granting a hold on the same value to another client.
  * Death: private memory. A store without a living scheduler fills as before: the wait is short. */
@@ -35,26 +37,27 @@ static bool unfreed_is_held(const struct record *r)
 	return sh_peek(&r->holds) || sh_peek(&r->more_held);
 }
 
-static uint64_t unfreed_arguments(const struct plm_call *call)
+static void unfreed_add(struct let_go *ret, const struct record *r, uint64_t bytes)
 {
-	uint64_t bytes = 0;
-	if (call->future_bytes < UNFREED_SMALL)
-		return call->future_bytes;
-	for (size_t i = 0; i < call->nargs; i++)
-		if (call->args[i].future && !unfreed_is_held(call->args[i].future))
-			bytes += call->args[i].length;
-	return bytes;
+	if (unfreed_is_held(r))
+		ret->held += bytes;
+	else
+		ret->free += bytes;
 }
 
-uint64_t unfreed_bytes(const struct plm_call *call)
+/* A held result counts for nobody: the end of its task frees nothing of it. */
+struct let_go unfreed_of(const struct plm_call *call)
 {
 	const struct record *r = call->record;
-	uint64_t bytes = unfreed_arguments(call);
-	if (sh_peek(&r->args))
-		bytes += r->args_bytes;
+	struct let_go ret = { .free = sh_peek(&r->args) ? r->args_bytes : 0 };
+	if (call->future_bytes < UNFREED_SMALL)
+		ret.free += call->future_bytes;
+	for (size_t i = 0; call->future_bytes >= UNFREED_SMALL && i < call->nargs; i++)
+		if (call->args[i].future)
+			unfreed_add(&ret, call->args[i].future, call->args[i].length);
 	if (sh_peek(&r->value) && !unfreed_is_held(r))
-		bytes += r->value_bytes; /* nobody wants the result, except perhaps a dependant */
-	return bytes;
+		ret.free += r->value_bytes; /* nobody wants it, except perhaps a dependant */
+	return ret;
 }
 
 static bool unfreed_is_read(void *worker)
@@ -66,16 +69,26 @@ static bool unfreed_is_read(void *worker)
 
 bool unfreed_due(const struct worker *w)
 {
-	return w->unfreed.kept >= w->unfreed.most;
+	return w->unfreed.kept.free >= w->unfreed.most;
 }
 
-void unfreed_told(struct worker *w)
+bool unfreed_note(struct worker *w, const struct let_go *more)
+{
+	w->unfreed.kept.free += more->free;
+	w->unfreed.kept.held += more->held;
+	return w->unfreed.kept.free + w->unfreed.kept.held >= w->unfreed.most;
+}
+
+void unfreed_told(struct worker *w, bool woken)
 {
 	struct ring ring = ring_up(&w->rt.tables, w->rt.self);
+	w->unfreed.kept.held = 0;
+	if (!woken)
+		return;
 	if (unfreed_is_read(w))
 		w->unfreed.told = 0;
-	w->unfreed.told += w->unfreed.kept;
-	w->unfreed.kept = 0;
+	w->unfreed.told += w->unfreed.kept.free;
+	w->unfreed.kept.free = 0;
 	w->unfreed.told_end = ring_end(&ring);
 }
 

@@ -40,8 +40,11 @@ struct worker {
 	struct task_sleep task_sleep;
 	struct unfreed {       /* unfreed.c */
 		uint64_t most; /* bytes let go and not told; with more the scheduler is woken */
-		uint64_t kept; /* let go since the scheduler was last woken for the sake of room */
-		uint64_t told; /* the scheduler was woken for, and may not have read of yet */
+		struct let_go {
+			uint64_t free; /* since the scheduler was last woken for the sake of room */
+			uint64_t held; /* by clients, since the last report */
+		} kept;
+		uint64_t told;     /* the scheduler was woken for, and may not have read of yet */
 		uint32_t told_end; /* of the ring after the last such wake */
 	} unfreed;
 	uint32_t next;   /* the READY task to run next; NO_RECORD */
@@ -100,13 +103,15 @@ bool worker_run_hint(struct worker *w, uint64_t hint);
 /* ---- unfreed.c ---- */
 
 void unfreed_open(struct worker *w);
-/* Bytes that nobody may need once the task has ended. Call before the commit: afterwards the record
- * may begin another life. */
-uint64_t unfreed_bytes(const struct plm_call *call);
-/* So many bytes were let go that a report has to wake the scheduler. */
+/* Bytes that the task no longer needs once it has ended. Call before the commit: afterwards the
+ * record may begin another life. */
+struct let_go unfreed_of(const struct plm_call *call);
+/* Counts them. So many are not told that a report is due? */
+bool unfreed_note(struct worker *w, const struct let_go *more);
+/* And the report has to wake the scheduler. */
 bool unfreed_due(const struct worker *w);
-/* The report was sent, and has woken the scheduler. */
-void unfreed_told(struct worker *w);
+/* The report was sent, and has perhaps woken the scheduler for the sake of room. */
+void unfreed_told(struct worker *w, bool woken);
 /* Waits if the scheduler was told of far more bytes and has not read of them, for a moment. */
 void unfreed_await(struct worker *w);
 

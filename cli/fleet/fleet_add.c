@@ -11,6 +11,7 @@
 #include "cli/fleet/fleet_cli.h"
 #include "cli/interrupt.h"
 #include "cli/result.h"
+#include "cli/shell_line.h"
 #include "fleet/task_words.h"
 
 /* ---- adding ---- */
@@ -117,6 +118,8 @@ static int fleet_add_show(
 		code = write_value(&err, STDERR_FILENO, "the output");
 	if (result.state != ENGINE_DONE && code == EXIT_FINE)
 		code = fleet_say_failure(context, ref, &result);
+	if (!command && fleet_lacks_function(&result) && code == EXIT_TASK_FAILED)
+		code = EXIT_NO_FUNCTION;
 	bool started = result.code < PLM_COMMAND_NOT_STARTED || result.code > PLM_COMMAND_NOT_FOUND;
 	if (command && result.state == ENGINE_FAILED && (fleet_ended_itself(&result) || !started))
 		code = result.code;
@@ -140,10 +143,61 @@ static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, u
 		command_outputs_print(context, request, refs);
 }
 
-/* One task: detached, its references are printed; else its end is awaited and shown. request: of a
- * command, or NULL. */
+/* The hook of a command is a task of its own, after the command: so the line runs whatever dies.
+ * The result stays for the time of the queue. */
+static int fleet_add_hook(struct context *context, const struct command_request *request,
+    const char *line, plm_ref command)
+{
+	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, command };
+	const plm_command_options options = { .size = sizeof options,
+		.directory = request->options.directory,
+		.variables = request->options.variables,
+		.variable_count = request->options.variable_count,
+		.no_environment = 1,
+		.label = "on-finish",
+		.futures = &after,
+		.future_count = 1 };
+	const char *const words[] = { SHELL_STANDARD, "-c", line };
+	plm_command *hook = NULL;
+	plm_task task = { .priority = request->task.task.priority };
+	plm_ref ref;
+	char title[FLEET_TITLE_BYTES];
+	const struct fleet_new new = { .task = &task, .label = options.label, .title = title };
+	int r = plm_command_make(&hook, &options, NULL);
+	if (r < 0)
+		return r;
+	plm_arg *args = calloc(plm_command_nargs(hook, COUNT_OF(words)), sizeof *args);
+	r = args ? plm_command_task(hook, words, COUNT_OF(words), NULL, args, &task)
+		 : why(-ENOMEM, "out of memory");
+	fleet_title(words, COUNT_OF(words), title);
+	if (r == 0)
+		r = fleet_add(context, &new, 1, false, &ref, NULL);
+	free(args);
+	plm_command_free(NULL, &hook);
+	return r;
+}
+
+/* Adds command and hook. If the hook is refused, the command is cancelled. */
+static int fleet_add_with_hook(struct context *context, const struct fleet_new *new,
+    const struct command_request *request, const char *hook, plm_ref *ret, uint64_t *ret_id)
+{
+	int8_t cancelled;
+	int r = fleet_add(context, new, 1, false, ret, NULL);
+	if (r < 0)
+		return r;
+	engine_id(context->engine, *ret, ret_id);
+	if (!hook || !hook[0] || (r = fleet_add_hook(context, request, hook, *ret)) == 0)
+		return 0;
+	char reason[WHY_TEXT_BYTES];
+	snprintf(reason, sizeof reason, "%s", why_text());
+	engine_cancel(context->engine, ret_id, 1, &cancelled);
+	return why(r, "--on-finish: %s", reason);
+}
+
+/* Adds one task. Detached: prints the references; else waits for the end and shows the end.
+ * request, hook: of a command, or NULL. */
 static int fleet_add_one(struct context *context, const struct fleet_new *new, bool detach,
-    const struct command_request *request)
+    const struct command_request *request, const char *hook)
 {
 	unsigned results = new->task->results;
 	enum engine_state state = ENGINE_NONE;
@@ -157,10 +211,9 @@ static int fleet_add_one(struct context *context, const struct fleet_new *new, b
 	if (r == 0 && !detach)
 		interrupts_catch(context);
 	if (r == 0)
-		r = fleet_add(context, new, 1, false, &ref, NULL);
+		r = fleet_add_with_hook(context, new, request, hook, &ref, &id);
 	if (r < 0)
 		return failed(r, request ? "submit" : new->task->function);
-	engine_id(context->engine, ref, &id);
 	if (detach) {
 		fleet_add_print(context, ref, id, results, request);
 		return EXIT_FINE;
@@ -174,13 +227,14 @@ static int fleet_add_one(struct context *context, const struct fleet_new *new, b
 int fleet_call(struct context *context, const struct task_request *call)
 {
 	const struct fleet_new new = { .task = &call->task, .title = call->task.function };
-	return fleet_add_one(context, &new, call->detach, NULL);
+	int code = fleet_function_look(context, call->task.function, call->detach);
+	return code == EXIT_FINE ? fleet_add_one(context, &new, call->detach, NULL, NULL) : code;
 }
 
 /* A command of a fleet has the environment of the host that runs it, and the --env of the
  * submitter: what stands in the environment of this machine is not for others. */
-int fleet_submit(
-    struct context *context, struct command_request *request, const char *const *word, size_t count)
+int fleet_submit(struct context *context, struct command_request *request, const char *const *word,
+    size_t count, const char *on_finish)
 {
 	char title[FLEET_TITLE_BYTES];
 	plm_task task = request->task.task;
@@ -206,7 +260,7 @@ int fleet_submit(
 		.task = &task, .label = request->options.label, .title = title
 	};
 	code = r < 0 ? failed(r, "submit")
-		     : fleet_add_one(context, &new, request->task.detach, request);
+		     : fleet_add_one(context, &new, request->task.detach, request, on_finish);
 	free(args);
 	free(input);
 	return code;

@@ -17,6 +17,23 @@ void fleet_as_task(const struct context *context, const struct engine_row *row, 
 int fleet_input_take(struct command_request *request, char **ret, size_t *ret_bytes);
 void fleet_input_place(plm_arg *args, const char *data, size_t bytes, plm_task *task);
 
+/* Has some host that is up the module of the function? Without a host nobody knows: EXIT_FINE. Else
+ * after a message EXIT_NO_FUNCTION, or EXIT_FINE if the task may wait for such a host. */
+int fleet_function_look(struct context *context, const char *function, bool may_wait);
+/* A host has refused the task because of the name of its function. */
+bool fleet_lacks_function(const struct engine_result *result);
+
+struct fleet_followed {   /* how far the output of a command was shown */
+	unsigned attempt; /* 0: nothing was */
+	uint64_t shown;
+};
+/* Shows the output of a command until the command has ended. EXIT_FINE, or an exit code after a
+ * message. */
+int fleet_follow(struct context *context, plm_ref ref, int stream, struct fleet_followed *ret);
+/* Takes what was shown out of the output that is kept after the end. */
+void fleet_follow_rest(const struct fleet_followed *followed, const struct engine_result *result,
+    bool out, plm_view *view);
+
 bool fleet_is_dead(const struct engine_row *row); /* failed after retries: a dead letter */
 
 /* Calls act() for each task that passes the filter, in the order of submission, until it returns

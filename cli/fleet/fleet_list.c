@@ -131,7 +131,8 @@ static int fleet_list_tell(struct context *context, const struct selection *s, p
 		return EXIT_FINE;
 	fprintf(stderr, "plmctl: %s: %s\n", text,
 	    outcome == -1       ? "there is no such task any more"
-		: outcome == -2 ? "a task that it waits for is not done: retry that one, too"
+		: outcome == -2 ? "a task that it waits for is not done, or has not ended as it "
+				  "has to: retry that one, too"
 				: list_actions[action].refused);
 	return outcome == 0 && action == FLEET_CANCEL ? EXIT_FINE : EXIT_DATA;
 }

@@ -420,18 +420,19 @@ int fleet_get(struct context *context, plm_ref ref, const char *path)
 int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow)
 {
 	struct engine_result result;
-	if (follow)
-		usage_error(context,
-		    "logs --follow is not possible on a fleet: the output comes with the end of "
-		    "the command; on the host that runs it, plmctl logs shows it before");
-	int code = fleet_wait_result(context, ref, false, &result);
+	struct fleet_followed followed = { .attempt = 0 };
+	int code = follow ? fleet_follow(context, ref, stream, &followed) : EXIT_FINE;
+	if (code == EXIT_FINE)
+		code = fleet_wait_result(context, ref, false, &result);
 	if (code != EXIT_FINE)
 		return code;
 	if (!engine_settled(result.state))
-		fprintf(stderr, "plmctl: the task is %s; its output comes with its end\n",
+		fprintf(stderr,
+		    "plmctl: the task is %s; --follow shows its output before its end\n",
 		    engine_state_name(result.state));
 	bool out = stream == STDOUT_FILENO;
-	const plm_view view = { .data = out ? result.value : result.error_output,
+	plm_view view = { .data = out ? result.value : result.error_output,
 		.len = out ? result.value_bytes : result.error_bytes };
+	fleet_follow_rest(&followed, &result, out, &view);
 	return view.len ? print_log(context, ref, stream, result.attempt, &view) : EXIT_FINE;
 }

@@ -347,10 +347,12 @@ static void load_describe(const struct load *l, struct load_ticket *ticket)
 	const struct load_item *item = &l->item;
 	const char *label = item->request.options.label;
 	snprintf(ticket->label, sizeof ticket->label, "%s", label ? label : "");
-	if (item->function)
+	if (item->function) {
 		snprintf(ticket->title, sizeof ticket->title, "%s", item->function);
-	else
+		fleet_function_note(l->context, item->function);
+	} else {
 		fleet_title(item->word, item->words, ticket->title);
+	}
 }
 
 static int load_submit_item(struct load *l, struct load_ticket *ticket)

@@ -234,14 +234,14 @@ END_TEST
 
 START_TEST(values_of_a_block_reach_tasks_that_wait_for_them)
 {
-	uint64_t after[2];
+	struct engine_after after[2] = { { .id = 0 } };
 	const struct engine_task task = {
 		.words = "", .needs = "", .label = "", .title = "", .after = after, .afters = 2
 	};
 	int64_t id;
 	played_add(10, (struct engine_task){ .priority = 0 });
-	after[0] = (uint64_t)played.ids[1];
-	after[1] = (uint64_t)played.ids[2];
+	after[0].id = (uint64_t)played.ids[1];
+	after[1].id = (uint64_t)played.ids[2];
 	ck_assert_uint_eq(played_claim("anna", 2), 2);
 	ck_assert_uint_eq(played_commit("anna", played.claims + 1, 1, ENDING_DONE), 1);
 	GOOD(engine_add(played.user, &task, 1, false, "", &id));
@@ -251,12 +251,47 @@ START_TEST(values_of_a_block_reach_tasks_that_wait_for_them)
 	ck_assert_uint_eq(reason.waits, 1);
 	played_value_is(1, "v1");
 	ck_assert_uint_eq(played_claim("anna", 1), 1);
-	ck_assert_uint_eq(played.claims[0].id, after[1]);
+	ck_assert_uint_eq(played.claims[0].id, after[1].id);
 	ck_assert_uint_eq(played_commit("anna", played.claims, 1, ENDING_DONE), 1);
 	GOOD(engine_explain(played.user, (uint64_t)id, &reason));
 	ck_assert_int_eq(reason.state, ENGINE_READY);
-	after[0] = 12345;
+	after[0].id = 12345;
 	ck_assert_int_eq(engine_add(played.user, &task, 1, false, "", &id), -ENOENT);
+}
+END_TEST
+
+/* The engine notes each end in the task that waits, whatever befalls the other task later. */
+START_TEST(a_claim_says_how_the_tasks_before_it_ended)
+{
+	struct engine_after after[3] = { { .condition = AFTER_ANY }, { .condition = AFTER_FAILED },
+		{ .condition = AFTER_DONE } };
+	const struct engine_task task = {
+		.words = "", .needs = "", .label = "", .title = "", .after = after, .afters = 3
+	};
+	struct engine_claim claim;
+	const char *end = "";
+	int64_t id, ms;
+	const struct engine_class any = { "", 1 };
+	played_add(10, (struct engine_task){ .priority = 0 });
+	for (size_t i = 0; i < 3; i++)
+		after[i].id = (uint64_t)played.ids[i];
+	ck_assert_uint_eq(played_claim("anna", 10), 10);
+	ck_assert_uint_eq(played_commit("anna", played.claims, 1, ENDING_DONE), 1);
+	GOOD(engine_add(played.user, &task, 1, false, "", &id));
+	ck_assert_uint_eq(played_commit("anna", played.claims + 1, 1, ENDING_FAILED), 1);
+	ck_assert_uint_eq(played_commit("anna", played.claims + 2, 1, ENDING_DONE), 1);
+	ck_assert_int_eq(played_one(engine_retry, 1), 1);
+	played.ids[0] = id;
+	GOOD(engine_move(played.user, (const uint64_t[]){ (uint64_t)id }, 1, 9, (int8_t[1]){ 0 }));
+	ck_assert_int_eq(
+	    engine_claim(played.host, "bert", &played.room, 1, &any, 1, &claim, &ms), 1);
+	ck_assert_uint_eq(claim.id, (uint64_t)id);
+	ck_assert_uint_eq(engine_claim_end(&claim, after[0].id, &end), strlen("done 0"));
+	ck_assert_int_eq(strncmp(end, "done 0;", 7), 0);
+	ck_assert_uint_eq(engine_claim_end(&claim, after[1].id, &end), strlen("failed 7"));
+	ck_assert_int_eq(strncmp(end, "failed 7;", 9), 0);
+	ck_assert_uint_eq(engine_claim_end(&claim, after[2].id, &end), 0);
+	ck_assert_uint_eq(engine_claim_end(&claim, after[1].id + 10, &end), 0);
 }
 END_TEST
 
@@ -341,6 +376,7 @@ int main(void)
 		priorities_and_needs_of_blocks_and_single_tasks_hold,
 		a_lost_member_loses_its_part_of_a_block_alone,
 		values_of_a_block_reach_tasks_that_wait_for_them,
+		a_claim_says_how_the_tasks_before_it_ended,
 		a_forgotten_block_leaves_nothing,
 		another_user_waits_for_tasks_of_a_block,
 		what_a_member_leaves_behind_goes_to_others,

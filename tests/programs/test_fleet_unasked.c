@@ -174,6 +174,34 @@ START_TEST(a_task_alone_costs_two_calls_though_others_have_needs)
 }
 END_TEST
 
+START_TEST(a_task_of_a_module_comes_unasked_to_hosts_that_have_it)
+{
+	struct engine_claim pushed;
+	struct engine_facts facts = played_facts;
+	played.room = (struct engine_room){ .free = 0 };
+	facts.has = "module other\nmodule tools\npython /usr/bin/python3";
+	GOOD(engine_join(played.host, "carl", &facts));
+	facts.has = "module tools_too\npython /module tools";
+	GOOD(engine_join(played.host, "dora", &facts));
+	GOOD(engine_bell_open(played.host, "dora"));
+	idles("dora", 9);
+	idles("carl", 9); /* does not listen */
+	played_add(1, (struct engine_task){ .needs = "module:tools" });
+	ck_assert_uint_eq(played_counts().ready, 1);
+	ck_assert_int_eq(bell(&pushed), BELL_ORDER); /* a class that is new to the queue */
+	ck_assert_uint_eq(played_claim_of("carl", 1, "module:tools"), 1);
+	ck_assert_uint_eq(played_commit("carl", played.claims, 1, ENDING_DONE), 1);
+	GOOD(engine_bell_open(played.host, "carl"));
+	played.room.heard = 1; /* the message that nobody heard */
+	idles("carl", 1);
+	played_add(1, (struct engine_task){ .needs = "module:tools" });
+	ck_assert_int_eq(bell(&pushed), BELL_TASK);
+	ck_assert_uint_eq(pushed.id, (uint64_t)played.ids[0]);
+	played_add(1, (struct engine_task){ .needs = "module:tools" }); /* no worker is free */
+	ck_assert_uint_eq(played_counts().ready, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -182,6 +210,7 @@ int main(void)
 		nothing_comes_unasked_past_waiting_tasks_or_to_those_who_do_not_listen,
 		a_task_that_got_lost_on_its_way_is_found_and_goes_back,
 		a_task_alone_costs_two_calls_though_others_have_needs,
+		a_task_of_a_module_comes_unasked_to_hosts_that_have_it,
 	};
 	if (!fleet_redis_there())
 		return 0;

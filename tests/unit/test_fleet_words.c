@@ -121,7 +121,7 @@ START_TEST(a_task_is_read_as_it_was_written)
 	static struct task_read read;
 	struct task_words words = words_of();
 	ck_assert_uint_eq(words.afters, 1);
-	ck_assert_uint_eq(words.after[0], 300);
+	ck_assert_uint_eq(words.after[0].id, 300);
 	ck_assert_int_eq(task_words_read(words.data, words.bytes, &read), 0);
 	ck_assert_str_eq(read.function, "probe.sum");
 	ck_assert_str_eq(read.needs, "cpus=2");
@@ -134,6 +134,59 @@ START_TEST(a_task_is_read_as_it_was_written)
 	ck_assert_uint_eq(read.after[0].id, 300);
 	ck_assert_uint_eq(read.task.flags, PLM_TIED);
 	task_words_free(&words);
+}
+END_TEST
+
+START_TEST(conditions_travel_with_a_task)
+{
+	static struct task_read read;
+	struct task_words words = { .data = NULL };
+	plm_arg args[] = { PLM_AFTER(engine_ref(&queue, 300), PLM_AFTER_ANY),
+		PLM_AFTER(engine_ref(&queue, 301), PLM_AFTER_FAILED),
+		PLM_FUTURE(engine_ref(&queue, 302)) };
+	const plm_task task = {
+		.function = "tools.add", .args = args, .nargs = COUNT_OF(args), .results = 1
+	};
+	struct engine_task row;
+	ck_assert_int_eq(task_words_prepare(&words, &queue, &task, &row), 0);
+	ck_assert_str_eq(row.needs, "module:tools");
+	ck_assert_uint_eq(row.afters, 3);
+	ck_assert_int_eq(row.after[0].condition, AFTER_ANY);
+	ck_assert_int_eq(task_words_read(words.data, words.bytes, &read), 0);
+	ck_assert_uint_eq(read.afters, 3);
+	ck_assert_int_eq(read.after[0].condition, AFTER_ANY);
+	ck_assert_int_eq(read.after[1].condition, AFTER_FAILED);
+	ck_assert_uint_eq(read.after[1].id, 301);
+	ck_assert_int_eq(read.after[2].condition, AFTER_DONE);
+	args[2].len = 77;
+	ck_assert_int_eq(task_words_write(&words, &queue, &task), -EINVAL);
+	task_words_free(&words);
+}
+END_TEST
+
+static void classed(const char *function, const char *needs, const char *expected)
+{
+	char class[TASK_CLASS_BYTES], module[TASK_MODULE_BYTES];
+	task_class_print(function, needs, class);
+	ck_assert_str_eq(class, expected);
+	struct task_class read = task_class_read(class);
+	task_module(function, module);
+	ck_assert_str_eq(read.module, module);
+	ck_assert_str_eq(read.needs, needs);
+}
+
+START_TEST(a_class_holds_needs_and_module)
+{
+	classed("probe.sum", "", "");
+	classed("command.run", "cpus=2 | gpus=1", "cpus=2 | gpus=1");
+	classed("py.call", "python=1", "python=1");
+	classed("tools.add", "", "module:tools");
+	classed("pyx.call", "cpus=2 | gpus=1", "module:pyx cpus=2 | gpus=1");
+	classed("nothing", "", "");
+	classed("a b.add", "", "");
+	ck_assert(task_module_is_in("module a\nmodule tools\npython /x", "tools"));
+	ck_assert(!task_module_is_in("module tools2\npython module tools", "tools"));
+	ck_assert(!task_module_is_in("", "tools"));
 }
 END_TEST
 
@@ -207,6 +260,8 @@ int main(void)
 		an_address_has_a_place_and_options,
 		a_password_is_taken_from_the_environment_or_a_file_of_ours,
 		a_task_is_read_as_it_was_written,
+		conditions_travel_with_a_task,
+		a_class_holds_needs_and_module,
 		damaged_bytes_are_refused_or_read_within_their_bounds,
 		what_does_not_travel_is_refused,
 		numbers_of_the_queue_become_references_and_come_back,
