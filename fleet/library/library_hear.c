@@ -12,6 +12,7 @@
 
 #include "base/why.h"
 #include "fleet/library/library.h"
+#include "fleet/soon.h"
 
 enum { LOOK_AGAIN_MS = 2000, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 2000 };
 
@@ -153,22 +154,36 @@ static int hear_come_back(struct plm_fleet *f)
 	}
 }
 
+enum { HEAR_EARS = 2 };
+
+static bool hear_ready(void *ears)
+{
+	return poll(ears, HEAR_EARS, 0) != 0;
+}
+
+/* False: nothing came for a while, and a message may have been lost. */
+static bool hear_wait(struct soon *waits, struct pollfd *ears)
+{
+	bool ready =
+	    soon_look(waits, hear_ready, ears) || poll(ears, HEAR_EARS, LOOK_AGAIN_MS) != 0;
+	soon_over(waits);
+	return ready;
+}
+
 static void *hear_run(void *argument)
 {
 	struct plm_fleet *f = argument;
+	struct soon waits = { 0 };
 	int r = 0;
 	for (;;) {
-		struct pollfd p[] = { { .fd = f->wake, .events = POLLIN },
+		struct pollfd p[HEAR_EARS] = { { .fd = f->wake, .events = POLLIN },
 			{ .fd = engine_bell_fd(f->ears), .events = POLLIN } };
 		if (r == 0)
 			r = hear_forget(f);
 		if (r == 0)
 			r = hear_told(f); /* also what came together with an answer */
-		if (r == 0) {
-			int ready = poll(p, 2, LOOK_AGAIN_MS);
-			if (ready == 0)
-				r = hear_look(f, false);
-		}
+		if (r == 0 && !hear_wait(&waits, p))
+			r = hear_look(f, false);
 		if (p[0].revents && hear_woken(f)) {
 			hear_forget(f);
 			return NULL;
