@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/event_row.h"
 #include "cli/look.h"
+#include "cli/short_reference.h"
 
 enum { PAGE_ROWS = 256, PAUSE_MS = 50, LATE_MS = 3, ALIVE_MS = 500 };
 
@@ -143,11 +144,13 @@ static int events_run(struct context *context, int argc, char **argv)
 	struct events_asked asked = { .follow = false };
 	take_options(context, argc, argv, (void *[]){ &filter, &asked });
 	for (int i = optind; i < argc; i++)
-		if (event_filter_add_ref(&filter, reference_word(argv[i])) < 0)
+		if (event_filter_add_ref(&filter, reference_name(argv[i])) < 0)
 			usage_error(context, "%s", plm_why());
 	struct followed f = { .context = context, .filter = &filter };
 	context->stays = asked.follow;
 	int code = events_look(context, asked.follow);
+	if (code == EXIT_FINE)
+		code = references_settle(context, filter.ref, filter.refs, argv + optind);
 	if (code == EXIT_FINE)
 		code = events_open(&f, asked.follow);
 	if (code != EXIT_FINE)

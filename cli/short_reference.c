@@ -50,14 +50,14 @@ static bool short_reference_find_object(struct context *context, uint64_t record
 static bool short_reference_find_last(struct context *context, plm_ref *ret)
 {
 	static plm_task_row rows[PAGE_ROWS];
-	uint64_t cursor = 0, least_ms = UINT64_MAX;
+	uint64_t cursor = 0, latest_ms = 0;
 	int n;
 	*ret = PLM_NONE;
 	while ((n = plm_inspect_tasks(
 		    context->in, NULL, 0, 0, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
-			if (rows[i].age_ms <= least_ms) {
-				least_ms = rows[i].age_ms;
+			if (rows[i].submitted_ms >= latest_ms) {
+				latest_ms = rows[i].submitted_ms;
 				*ret = rows[i].ref;
 			}
 	return ret->id != 0;
@@ -75,7 +75,7 @@ int references_settle(struct context *context, plm_ref *refs, size_t n, char *co
 			    stderr, "plmctl: a fleet wants whole references, not %s\n", words[i]);
 			return EXIT_DATA;
 		}
-		code = look_open(context);
+		code = context->in ? EXIT_FINE : look_open(context);
 		if (code != EXIT_FINE)
 			return code;
 		bool found = mark == MARK_LAST
@@ -102,13 +102,13 @@ int reference_settle(struct context *context, plm_ref *ref)
 plm_ref reference_latest(struct context *context, const plm_ref *refs, size_t n)
 {
 	plm_ref latest = PLM_NONE;
-	uint64_t least_ms = UINT64_MAX;
+	uint64_t latest_ms = 0;
 	plm_task_row row;
 	for (size_t i = 0; i < n; i++) {
 		if (plm_inspect_task(context->in, refs[i], 0, &row, sizeof row) < 0 ||
-		    row.age_ms > least_ms)
+		    row.submitted_ms < latest_ms)
 			continue;
-		least_ms = row.age_ms;
+		latest_ms = row.submitted_ms;
 		latest = refs[i];
 	}
 	return latest;
