@@ -28,7 +28,7 @@ struct held {
 	bool submitted;   /* by this handle */
 	bool forgettable; /* the last drop removes its result */
 	uint32_t value_bytes;
-	void *value; /* came with the end, for the first plm_fleet_get(); NULL: the engine has it */
+	void *value; /* of the news, for the first plm_fleet_get(); NULL: only the engine has one */
 };
 enum { HELD_OPEN = 0, HELD_GONE = ENGINE_STATES };
 
@@ -82,7 +82,7 @@ struct held *library_enter(struct plm_fleet *f, uint64_t id);      /* finds, or 
 void library_remove(struct plm_fleet *f, struct held *h);
 /* Notes how a task ended. The entry is gone if nobody holds the task any more. */
 void library_end(struct plm_fleet *f, struct held *h, enum engine_state state);
-/* Keeps a value that came with the end, if there is room; gives it to the caller, NULL: none. */
+/* Keeps a value of the news, if there is room; gives a kept value to the caller, NULL: none. */
 void library_keep(struct plm_fleet *f, struct held *h, const void *value, size_t bytes);
 void *library_take(struct plm_fleet *f, uint64_t id, size_t *ret_bytes);
 void library_forget(struct plm_fleet *f, uint64_t id); /* the thread will see to it */

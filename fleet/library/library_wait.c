@@ -268,7 +268,7 @@ static int wait_value(
 	return r;
 }
 
-/* A value that came with the end of its task: no question is needed. */
+/* The news of the end brought the value: the engine need not be asked. */
 static bool wait_told(struct plm_fleet *f, uint64_t id, plm_fleet_value *ret)
 {
 	size_t bytes = 0;
