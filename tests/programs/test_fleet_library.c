@@ -106,6 +106,24 @@ START_TEST(tasks_give_values_to_programs_and_to_other_tasks)
 }
 END_TEST
 
+/* The value in Redis is another one meanwhile, which tells who was asked. */
+START_TEST(a_value_comes_with_the_end_and_from_the_engine_after_that)
+{
+	char key[64];
+	fleet_host_up(0, "1");
+	plm_fleet *fleet = connected();
+	plm_ref ref = sum(fleet, (plm_arg)PLM_BYTES("20", 2), "22");
+	OK(plm_fleet_wait(fleet, &ref, 1, 1, DEADLINE_MS, NULL));
+	snprintf(key, sizeof key, "plm:{test}:t:%u", (unsigned)(uint32_t)ref.id);
+	ck_assert_str_eq(REDIS("hget", key, "val"), "42");
+	REDIS("hset", key, "val", "43");
+	expect(fleet, ref, "42");
+	expect(fleet, ref, "43");
+	plm_fleet_drop(fleet, ref);
+	plm_fleet_disconnect(&fleet);
+}
+END_TEST
+
 START_TEST(a_value_that_was_put_is_an_argument_of_tasks)
 {
 	plm_ref value;
@@ -399,6 +417,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		tasks_give_values_to_programs_and_to_other_tasks,
+		a_value_comes_with_the_end_and_from_the_engine_after_that,
 		a_value_that_was_put_is_an_argument_of_tasks,
 		a_dropped_task_is_forgotten_when_it_has_ended_and_a_kept_one_stays,
 		a_failure_brings_its_words_and_what_the_function_attached,
