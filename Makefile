@@ -90,7 +90,8 @@ CTL     := $(call objects,$(call sources,cli cli/map cli/load cli/top cli/runs c
 WEB     := $(call objects,$(call sources,web) $(addprefix fleet/,url.c sample.c tls.c \
 	carry.c fleet_lua.c \
 	$(addprefix engine_,call.c connect.c hear.c host.c user.c)) \
-	$(addprefix cli/,event_row.c history.c text.c output.c exit_code.c work_looks.c))
+	$(addprefix cli/,event_row.c history.c leaders.c text.c output.c exit_code.c \
+	work_looks.c))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(OUT)/plmweb $(B)/libplm.so $(B)/libplm.a \
@@ -327,7 +328,7 @@ FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journ
 CLI_LIB := $(B)/verify/fuzz/libcli.a
 
 $(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP)) \
-	$(addprefix $(B)/web/,web_guard.o web_json.o web_query.o)
+	$(addprefix $(B)/web/,web_guard.o web_json.o web_order.o web_query.o)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $(sort $^)
 

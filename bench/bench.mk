@@ -1,13 +1,13 @@
 # bench.mk - building, installing and running the benchmarks; included by the Makefile.
 
 BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
-BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c bench/test_%.c,$(call sources,bench)))
+BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c bench/fleet_%.c bench/test_%.c,$(call sources,bench)))
 
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
 # A fleet is measured by the verbs of its engine.
-$(B)/bench/fleet: $(call objects,$(call sources,fleet))
+$(B)/bench/fleet: $(call objects,$(wildcard bench/fleet_*.c) $(call sources,fleet))
 $(B)/bench/fleet: LIBS += -lhiredis -lsodium
 
 # The scheduler itself, and the tables, on a stage without a runtime around them.
@@ -46,7 +46,7 @@ endif
 $(PEERS)/plm_runtime: $(B)/bench/peers/plm_runtime.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 $(PEERS)/plm_fleet: $(B)/bench/peers/plm_fleet.o $(PEER_LIB) $(BENCH_LIB) $(CLIENT) $(CORE) \
-	$(call objects,$(call sources,fleet))
+	$(call objects,bench/fleet_world.c bench/fleet_spaces.c $(call sources,fleet))
 	$(LINK) -lhiredis -lsodium
 $(PEERS)/redis_list: $(B)/bench/peers/redis_list.o $(PEER_LIB)
 	$(LINK) -lhiredis

@@ -1,106 +1,23 @@
 /* bench_fleet - a fleet on one machine, beside what the same Redis does with bare commands. */
 #include <errno.h>
-#include <hiredis/hiredis.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "bench/measure.h"
-#include "bench/measured_runtime.h"
-#include "fleet/engine.h"
-#include "fleet/task_words.h"
+#include "bench/fleet_world.h"
 
-enum { HOSTS = 2, BATCH = 512, IN_FLIGHT = 8 * BATCH, PATH_BYTES = 160, PAYLOAD = 64 };
-enum { ANSWER_MS = 10000, IDLE_S = 8, TOLD = 4096 };
-enum { PLAYED = 100, PLAYED_TASKS = 10, CLAIMED = 64, LEASE_S = 10, RENEWALS = 5 };
-#define NEEDS "mem=1M" /* of a class of its own; every worker meets it */
+enum { IN_FLIGHT = 8 * BATCH, PAYLOAD = 64, IDLE_S = 8, TOLD = 4096 };
 
 static const char usage[] =
     "usage: bench_fleet [--quick] [--only CASE] [--plm PATH] [--csv FILE] [--help]\n"
-    "Measures a fleet of two hosts beside the bare Redis that keeps its queue.\n"
+    "Measures a fleet of two hosts beside the bare Redis that keeps its queue: each in a network\n"
+    "namespace of its own, or, without leave for that, on a unix socket.\n"
     "  --quick         shorter rounds, and fewer\n"
-    "  --only CASE     fleet\n"
+    "  --only CASE     rates, trip, idle, queue, hosts\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
     "  --csv FILE      append the figures there (default build/bench/results.csv)\n";
-
-struct fleet {
-	struct bench *bench;
-	char directory[64], socket[PATH_BYTES];
-	pid_t redis;
-	redisContext *bare;
-	struct engine *engine;
-	struct runtime host[HOSTS];
-	struct task_words words, needy;
-	unsigned tasks; /* of a round */
-	bool with_needs;
-};
-
-/* ---- Redis ---- */
-
-static int redis_start(struct fleet *f)
-{
-	static const char *const places[] = { "/usr/bin/redis-server", "/usr/bin/valkey-server",
-		"/usr/bin/redis-check-rdb" };
-	size_t at = 0;
-	while (at < COUNT_OF(places) && access(places[at], X_OK) != 0)
-		at++;
-	if (at == COUNT_OF(places))
-		return bench_failed(
-		    "Redis is not installed (tools/deps.sh redis-check-rdb:redis-tools)", -ENOENT);
-	strcpy(f->directory, "/tmp/plm-bench-fleet-XXXXXX");
-	if (!mkdtemp(f->directory))
-		return bench_failed("a directory", -errno);
-	snprintf(f->socket, sizeof f->socket, "%s/redis.sock", f->directory);
-	f->redis = fork();
-	if (f->redis == 0) {
-		/* Debian's redis-tools has the server under another name: argv[0] tells. */
-		execl(places[at], "redis-server", "--port", "0", "--unixsocket", f->socket,
-		    "--save", "", "--dir", f->directory, "--appendonly", "yes", "--appendfsync",
-		    "everysec", "--logfile", "/dev/null", (char *)NULL);
-		_exit(127);
-	}
-	uint64_t deadline_ns = deadline_after_ms(ANSWER_MS);
-	while (clock_ns() < deadline_ns) {
-		f->bare = redisConnectUnix(f->socket);
-		if (f->bare && !f->bare->err)
-			return 0;
-		redisFree(f->bare);
-		f->bare = NULL;
-		usleep(10000);
-	}
-	return bench_failed("Redis does not answer", -ETIMEDOUT);
-}
-
-static void redis_end(struct fleet *f)
-{
-	char line[PATH_BYTES];
-	if (f->bare)
-		redisFree(f->bare);
-	if (f->redis > 0) {
-		kill(f->redis, SIGKILL);
-		waitpid(f->redis, NULL, 0);
-	}
-	snprintf(line, sizeof line, "rm -rf %s", f->directory);
-	if (f->directory[0] && system(line) != 0)
-		fprintf(stderr, "left behind: %s\n", f->directory);
-}
-
-/* A number of INFO: the text behind `name`. */
-static double redis_number(struct fleet *f, const char *section, const char *name)
-{
-	redisReply *reply = redisCommand(f->bare, "INFO %s", section);
-	const char *at =
-	    reply && reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
-	double number = at ? strtod(at + strlen(name), NULL) : 0;
-	if (reply)
-		freeReplyObject(reply);
-	return number;
-}
 
 /* ---- bare lists: as many moves of the same bytes as a task makes ---- */
 
@@ -143,20 +60,6 @@ static int bare_round(void *context, struct samples *ret)
 
 /* ---- the fleet ---- */
 
-static int fleet_add_batch(struct fleet *f)
-{
-	static struct engine_task task[BATCH];
-	static int64_t ids[BATCH];
-	const struct task_words *words = f->with_needs ? &f->needy : &f->words;
-	for (int i = 0; i < BATCH; i++)
-		task[i] = (struct engine_task){ .words = words->data,
-			.words_bytes = words->bytes,
-			.needs = f->with_needs ? NEEDS : "",
-			.label = "",
-			.title = "" };
-	return engine_add(f->engine, task, BATCH, false, engine_token(f->engine), ids);
-}
-
 static int fleet_round(void *context, struct samples *ret)
 {
 	struct fleet *f = context;
@@ -165,7 +68,7 @@ static int fleet_round(void *context, struct samples *ret)
 	uint64_t began = clock_ns();
 	while (ended < f->tasks) {
 		while (added < f->tasks && added - ended < IN_FLIGHT) {
-			int r = fleet_add_batch(f);
+			int r = world_add_batch(f, f->engine);
 			if (r < 0)
 				return r;
 			added += BATCH;
@@ -254,13 +157,6 @@ static int trip_round(void *context, struct samples *ret)
 
 /* ---- rows ---- */
 
-static double redis_cpu_us(struct fleet *f)
-{
-	return (redis_number(f, "cpu", "used_cpu_user:") +
-		   redis_number(f, "cpu", "used_cpu_sys:")) *
-	    1e6;
-}
-
 /* Where the rest of a bare move goes: what one round of each costs Redis, in processor time and in
  * bytes of its file. */
 struct engine_cost {
@@ -314,7 +210,7 @@ static int print_engine_cost(struct fleet *f)
 	return 0;
 }
 
-static int print_rates(struct fleet *f)
+int print_rates(struct fleet *f)
 {
 	struct series series[] = { SERIES("fleet: bare pipelined lists, 4 moves a task", bare_round,
 				       f),
@@ -339,12 +235,37 @@ static int print_rates(struct fleet *f)
 	return print_engine_cost(f);
 }
 
-static int print_trip(struct fleet *f)
+/* Calls of the functions in Redis. The count holds on a busy machine, too. */
+static int print_calls(struct fleet *f)
 {
+	static const char count[] = "cmdstat_fcall:calls=";
+	unsigned trips = bench_choose(f->bench, 1000, 200);
+	struct samples ignored = { .n = 0 };
+	double before = redis_number(f, "commandstats", count);
+	int r = trip_round(f, &ignored);
+	samples_free(&ignored);
+	const struct row row = { .name = "fleet: calls of Redis, one function",
+		.unit = "calls",
+		.value = (redis_number(f, "commandstats", count) - before) / trips,
+		.sense = TARGET_AT_MOST,
+		.bound = 2.1 };
+	if (r == 0)
+		row_print(f->bench, &row);
+	return r;
+}
+
+/* As in most fleets, some tasks have needs: each host knows a class of needs that none of the
+ * measured tasks has. */
+int print_trip(struct fleet *f)
+{
+	struct samples ignored = { .n = 0 };
 	struct series series[] = { SERIES("fleet: bare round trip, p50", ping_round, f),
 		SERIES("fleet: one function on one host alone, p50", local_round, f),
 		SERIES("fleet: one function, submit to result, p50", trip_round, f) };
-	int r = series_in_turn(series, COUNT_OF(series), bench_choose(f->bench, 7, 3));
+	int r = needs_round(f, &ignored);
+	samples_free(&ignored);
+	if (r == 0)
+		r = series_in_turn(series, COUNT_OF(series), bench_choose(f->bench, 7, 3));
 	if (r < 0)
 		return bench_failed("a round", r);
 	struct row bare = row_of(&series[0], 0.5, 1, "us"),
@@ -359,11 +280,11 @@ static int print_trip(struct fleet *f)
 	trip.of_ratio = true;
 	row_print(f->bench, &trip);
 	series_free(series, COUNT_OF(series));
-	return 0;
+	return print_calls(f);
 }
 
 /* Two hosts with nothing to do: each renews its lease, and looks for work. */
-static int print_idle(struct fleet *f)
+int print_idle(struct fleet *f)
 {
 	double before = redis_number(f, "commandstats", "cmdstat_fcall:calls=");
 	sleep(IDLE_S);
@@ -377,197 +298,57 @@ static int print_idle(struct fleet *f)
 	return 0;
 }
 
-/* ---- hosts that the bench plays: the real ones are gone ---- */
+/* ---- the cases ---- */
 
-static int played_claim(struct fleet *f, const char *member, unsigned n, struct engine_claim *ret)
-{
-	const struct engine_class class = { "", n };
-	const struct engine_room room = { .free = n };
-	int64_t ms;
-	return engine_claim(f->engine, member, &room, n, &class, 1, ret, &ms);
-}
-
-static int played_commit(
-    struct fleet *f, const char *member, const struct engine_claim *claims, size_t n)
-{
-	struct engine_end ends[BATCH];
-	uint8_t taken[BATCH];
-	const struct engine_room room = { .free = (unsigned)n };
-	bool idle;
-	for (size_t i = 0; i < n; i++)
-		ends[i] = (struct engine_end){ .id = claims[i].id,
-			.attempt = claims[i].attempt,
-			.block = claims[i].block,
-			.from = claims[i].from,
-			.kind = ENDING_DONE,
-			.message = "" };
-	return engine_commit(f->engine, member, &room, ends, n, taken, &idle);
-}
-
-static const struct engine_facts played_facts = { .name = "played", .runtime = "bench", .can = "" };
-
-/* Processor time of Redis for claims and commits of CLAIMED tasks at the present length of the
- * queue, a task. */
-static int claim_cost(struct fleet *f, double *ret_us)
-{
-	enum { CLAIMS = 200 };
-	static struct engine_claim claims[CLAIMED];
-	double began = redis_cpu_us(f);
-	int r = engine_join(f->engine, "played", &played_facts);
-	for (int i = 0; i < CLAIMS && r >= 0; i++) {
-		r = played_claim(f, "played", CLAIMED, claims);
-		if (r > 0)
-			r = played_commit(f, "played", claims, (size_t)r);
-	}
-	*ret_us = (redis_cpu_us(f) - began) / (CLAIMS * CLAIMED);
-	return r;
-}
-
-static int queue_fill(struct fleet *f, unsigned n)
-{
-	int r = 0;
-	for (unsigned i = 0; i < n && r >= 0; i += BATCH)
-		r = fleet_add_batch(f);
-	return r;
-}
-
-static int print_million(struct fleet *f)
-{
-	unsigned n = bench_choose(f->bench, 1000000, 100000) / BATCH * BATCH;
-	double few, many, before = 0;
-	int r = queue_fill(f, 30 * BATCH);
-	if (r >= 0)
-		r = claim_cost(f, &few);
-	before = redis_number(f, "memory", "used_memory:");
-	if (r >= 0)
-		r = queue_fill(f, n);
-	struct row memory = { .name = "fleet: memory of Redis, a queued task",
-		.unit = "bytes",
-		.value = (redis_number(f, "memory", "used_memory:") - before) / n };
-	if (r >= 0)
-		r = claim_cost(f, &many);
-	if (r < 0)
-		return bench_failed("the long queue", r);
-	const struct row claim = { .name = "fleet: claim and commit, a task of a long queue",
-		.unit = "us",
-		.value = many,
-		.limit_name = "the same of a short queue",
-		.limit = few,
-		.sense = TARGET_AT_MOST,
-		.bound = 1.5,
-		.of_ratio = true };
-	row_print(f->bench, &memory);
-	row_print(f->bench, &claim);
-	return 0;
-}
-
-/* Each host renews as often as a bridge, and has PLAYED_TASKS tasks of a second, claimed and
- * committed at once: the work of a second at once, and how long Redis computes for it. */
-static int print_hosts(struct fleet *f)
-{
-	struct engine_orders orders;
-	struct engine_claim claims[PLAYED_TASKS];
-	char member[PLAYED][ENGINE_MEMBER_BYTES];
-	int r = 0;
-	for (int i = 0; i < PLAYED && r >= 0; i++) {
-		snprintf(member[i], sizeof member[i], "host%d", i);
-		r = engine_join(f->engine, member[i], &played_facts);
-	}
-	double began = redis_cpu_us(f);
-	/* As long as a renewal lasts, so that each host renews once. */
-	for (int second = 0; second < LEASE_S / RENEWALS; second++)
-		for (int i = 0; i < PLAYED && r >= 0; i++) {
-			if (second == 0)
-				r = engine_renew(f->engine, member[i], &played_facts, &orders);
-			if (r >= 0)
-				r = played_claim(f, member[i], PLAYED_TASKS, claims);
-			if (r > 0)
-				r = played_commit(f, member[i], claims, (size_t)r);
-		}
-	double spent_us = redis_cpu_us(f) - began;
-	if (r < 0)
-		return bench_failed("hosts", r);
-	const struct row row = { .name = "fleet: core of Redis, 100 hosts of 10 tasks a second",
-		.unit = "%",
-		.value = spent_us / (LEASE_S / RENEWALS * 1e6) * 100,
-		.sense = TARGET_AT_MOST,
-		.bound = 20 };
-	row_print(f->bench, &row);
-	return 0;
-}
-
-/* ---- the case ---- */
-
-static int fleet_join(struct fleet *f)
-{
-	const struct runtime_options options = {
-		.path = f->bench->plm_path, .workers = 2, .quiet = true
-	};
-	char text[PATH_BYTES + 32];
-	struct fleet_url url;
-	struct engine_status status = { .hosts = 0 };
-	snprintf(text, sizeof text, "unix://%s?queue=bench", f->socket);
-	setenv("PLM_FLEET", text, 1);
-	int r = fleet_url_parse("PLM_FLEET", text, true, &url);
-	if (r == 0)
-		r = engine_open(&f->engine, &url, ANSWER_MS);
-	if (r == 0)
-		r = engine_watch_open(f->engine);
-	for (int i = 0; i < HOSTS && r == 0; i++)
-		r = runtime_start(&options, &f->host[i]);
-	uint64_t deadline_ns = deadline_after_ms(ANSWER_MS);
-	while (r == 0 && status.hosts < HOSTS && clock_ns() < deadline_ns) {
-		usleep(10000);
-		r = engine_status(f->engine, &status);
-	}
-	if (r == 0)
-		r = task_words_write(
-		    &f->words, f->engine, &(plm_task){ .function = "probe.noop", .results = 1 });
-	const plm_terms terms = { .needs = NEEDS };
-	if (r == 0)
-		r = task_words_write(&f->needy, f->engine,
-		    &(plm_task){ .function = "probe.noop", .results = 1, .terms = &terms });
-	return r == 0 && status.hosts < HOSTS ? -ETIMEDOUT : r;
-}
-
-static int fleet_measure(struct fleet *f)
-{
-	f->tasks = bench_choose(f->bench, 200, 40) * BATCH;
-	int r = print_rates(f);
-	if (r == 0)
-		r = print_trip(f);
-	if (r == 0)
-		r = print_idle(f);
-	for (int i = 0; i < HOSTS; i++)
-		runtime_stop(&f->host[i]);
-	if (r == 0)
-		r = print_million(f);
-	return r == 0 ? print_hosts(f) : r;
-}
-
-static int case_fleet(struct bench *bench)
+static int fleet_case(
+    struct bench *bench, const char *what, int (*print)(struct fleet *), bool hosts)
 {
 	static struct fleet f;
-	f = (struct fleet){ .bench = bench };
-	rows_title("fleet: a Redis with a file, two hosts of two workers, on this machine");
-	int r = redis_start(&f);
-	if (r == 0) {
-		r = fleet_join(&f);
-		if (r < 0)
-			bench_failed("the fleet", r);
-		else
-			r = fleet_measure(&f);
-	}
-	engine_close(&f.engine);
-	task_words_free(&f.words);
-	task_words_free(&f.needy);
-	redis_end(&f);
+	char title[280];
+	int r = world_open(&f, bench);
+	snprintf(title, sizeof title, "fleet: %s%s", what,
+	    f.spaces.real ? ", machines are network namespaces" : ", on one unix socket");
+	rows_title(title);
+	if (!f.spaces.real)
+		printf("no network namespaces: %s\n", f.spaces.why);
+	if (r == 0 && !hosts)
+		world_stop_hosts(&f);
+	f.tasks = bench_choose(bench, 200, 40) * BATCH;
+	if (r == 0)
+		r = print(&f);
+	world_close(&f);
 	return r;
+}
+
+static int case_rates(struct bench *bench)
+{
+	return fleet_case(bench, "rates", print_rates, true);
+}
+
+static int case_trip(struct bench *bench)
+{
+	return fleet_case(bench, "a trip", print_trip, true);
+}
+
+static int case_idle(struct bench *bench)
+{
+	return fleet_case(bench, "nothing to do", print_idle, true);
+}
+
+static int case_queue(struct bench *bench)
+{
+	return fleet_case(bench, "a long queue", print_queue, false);
+}
+
+static int case_hosts(struct bench *bench)
+{
+	return fleet_case(bench, "many hosts", print_hosts, false);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct bench_part parts[] = { { "fleet", case_fleet } };
+	static const struct bench_part parts[] = { { "rates", case_rates }, { "trip", case_trip },
+		{ "idle", case_idle }, { "queue", case_queue }, { "hosts", case_hosts } };
 	static const struct bench_program program = { "bench_fleet", usage, parts,
 		COUNT_OF(parts) };
 	return bench_main(&program, argc, argv);

@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place locks fleet peers python commands streams objects graphs crowd targets.
+Parts, in this order: limits plm place locks fleet fleets peers python commands streams objects graphs crowd targets.
 What is compared is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value,
 their least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
@@ -22,6 +22,7 @@ import sys
 import time
 
 import executors
+import fleets
 import graphs
 import runners
 import streams
@@ -37,6 +38,7 @@ PARTS = (
     "place",
     "locks",
     "fleet",
+    "fleets",
     "peers",
     "python",
     "commands",
@@ -344,6 +346,11 @@ def part_objects(options, rows):
     return 0 if ("plm, put", 1) in found else 1
 
 
+def part_fleets(options, rows):
+    everyone = fleets.contestants(options, Contestant, python_peer)
+    return fleets.part(options, rows, present(everyone, rows), in_turn)
+
+
 def part_targets(options, rows):
     del rows
     targets.print_targets(targets.read_rows(options.csv))
@@ -377,6 +384,7 @@ def main():
         "place": lambda: run_program(options, "place"),
         "locks": lambda: run_program(options, "locks"),
         "fleet": lambda: run_program(options, "fleet"),
+        "fleets": lambda: part_fleets(options, rows),
         "peers": lambda: part_peers(options, rows),
         "python": lambda: executors.part(options, rows, python_peer, present, in_turn),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),

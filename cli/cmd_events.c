@@ -152,7 +152,7 @@ static int events_run(struct context *context, int argc, char **argv)
 	int code = events_look(context, asked.follow);
 	if (code == EXIT_FINE)
 		code = references_settle(context, refs, n, argv + optind);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && code == EXIT_FINE; i++)
 		if (event_filter_add_ref(&filter, refs[i]) < 0)
 			usage_error(context, "%s", why_text());
 	free(refs);

@@ -61,14 +61,14 @@ static bool short_reference_find_object(struct context *context, uint64_t record
 static bool short_reference_find_last(struct context *context, plm_ref *ret)
 {
 	static plm_task_row rows[PAGE_ROWS];
-	uint64_t cursor = 0, least_ms = UINT64_MAX;
+	uint64_t cursor = 0, latest_ms = 0;
 	int n;
 	*ret = PLM_NONE;
 	while ((n = plm_inspect_tasks(
 		    context->in, NULL, 0, 0, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
-			if (rows[i].age_ms <= least_ms) {
-				least_ms = rows[i].age_ms;
+			if (rows[i].submitted_ms >= latest_ms) {
+				latest_ms = rows[i].submitted_ms;
 				*ret = rows[i].ref;
 			}
 	return ret->id != 0;

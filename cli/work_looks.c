@@ -60,10 +60,6 @@ static void looks_take_row(struct looks *looks, const plm_work_row *row)
 	bool there = row->process != PLM_NOBODY && row->process < looks->slots;
 	looks->processes += there;
 	looks->clients += row->kind == PLM_KIND_CLIENT;
-	if (row->kind == PLM_KIND_MANAGER)
-		looks->manager_pid = row->pid;
-	else if (row->kind == PLM_KIND_SCHEDULER)
-		looks->scheduler_pid = row->pid;
 	if (row->kind != PLM_KIND_WORKER)
 		return;
 	looks->drained += (row->marks & PLM_MARK_DRAINED) != 0;
@@ -81,7 +77,6 @@ void looks_take(struct looks *looks, plm_inspect *in)
 	if (!looks->slot)
 		return;
 	looks->processes = looks->clients = looks->cpus = looks->busy_now = looks->drained = 0;
-	looks->manager_pid = looks->scheduler_pid = 0;
 	looks->workers = 0;
 	while ((n = plm_inspect_work(in, ALL_KINDS, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)

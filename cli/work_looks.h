@@ -29,7 +29,6 @@ struct looks {
 	uint32_t processes, clients; /* process slots in use, and those of clients */
 	uint32_t cpus, busy_now;     /* cpus of workers; with a task just now */
 	uint32_t drained;
-	int32_t manager_pid, scheduler_pid;
 	uint64_t taken;                   /* looks, of this boot */
 	uint64_t looks_since, busy_since; /* in the interval */
 	uint64_t finished;                /* tasks, in the interval */

@@ -36,7 +36,7 @@ static bool events_merge_take(
 	p->events = eventlog_expand(entry, p->event);
 	for (uint32_t i = 0; i < p->events; i++) {
 		struct logged_event *event = &p->event[i];
-		if (entry->shape == EVENT_TURN && i == 0)
+		if (entry->shape == EVENT_TURN && entry->kind != EVENT_SUBMITTED && i == 0)
 			event->argument =
 			    p->started_ref == event->subject && event->time_ns > p->started_ns
 			    ? event->time_ns - p->started_ns

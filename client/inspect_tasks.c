@@ -84,6 +84,13 @@ static uint64_t tasks_queued(
 	return tables_ms_between(r->submit_ms, until);
 }
 
+/* Records hold 32 bits of the time; the upper bits are those of now. */
+static uint64_t tasks_submitted(const struct tables *t, const struct record *r)
+{
+	uint64_t now_ms = (clock_ns() - t->control->boot_ns) / NS_PER_MS;
+	return now_ms - (uint64_t)(int64_t)(int32_t)((uint32_t)now_ms - r->submit_ms);
+}
+
 /* The worker running the task; PLM_NOBODY while the scheduler settles the task. */
 static uint32_t tasks_worker(const struct tables *t, const struct record_view *v)
 {
@@ -135,7 +142,8 @@ static void tasks_read_row(
 		.queue_ms = tasks_queued(t, r, v),
 		.run_ms = v->run_ms,
 		.value_bytes = v->bytes,
-		.turn = v->turn };
+		.turn = v->turn,
+		.submitted_ms = tasks_submitted(t, r) };
 	inspect_text(row->function, sizeof row->function, v->function);
 	inspect_text(row->command, sizeof row->command, v->function);
 	tasks_read_identity(r, v->ref, row->identity);

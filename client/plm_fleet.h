@@ -82,7 +82,7 @@ typedef struct plm_fleet_value {
 	const void *data;
 	size_t len;
 	void *memory; /* private */
-	int fetched;  /* private: a large value, from the host that has it */
+	int fetched;  /* private: the bytes are the program's */
 } plm_fleet_value;
 
 /* Waits for a task and fetches its value. Errors as of plm_get(). */

@@ -152,6 +152,7 @@ typedef struct plm_task_row {
 	char function[64];     /* "module.function"; "#N": number N names no function */
 	char label[72];        /* of a command; "": no label, unknown, or not asked for */
 	char command[1024];    /* the words of a command, else the function */
+	uint64_t submitted_ms; /* the submission, since boot: age_ms grows, submitted_ms stays */
 } plm_task_row;
 
 enum { /* flags of the calls below */

@@ -236,42 +236,42 @@ static int submit_chunk_record(
 	return 0;
 }
 
-/* Notes the task for the event log. */
-static void submit_note(
-    struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
+/* True: an idle worker has the task already. */
+static bool submit_hand_over(
+    struct plm *rt, const struct submission *s, plm_ref ref, uint32_t *ret_process)
 {
-	if (s->futures)
-		submit_events_with_futures(
-		    rt, s->task, s->function, ref.id, submit_log_time(chunk));
+	return s->alone && !s->futures && !s->terms && !rt->publish_flags &&
+	    handover(&rt->tables, hint_make(HINT_LOOK, ref.id), ret_process) == HANDOVER_GIVEN;
+}
+
+/* Notes a published task without futures for the event log. The event of a task handed over is
+ * written here, while the worker works. */
+static void submit_note(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    plm_ref ref, bool handed, uint32_t process)
+{
+	if (handed)
+		submit_events_handed(rt, s->task, s->function, ref.id, process);
 	else
 		eventlog_batch_pair(
 		    &chunk->events, submit_events_stamp(s->function, s->task->priority), ref.id);
 }
 
-/* True: an idle worker has the task already. The events are written while the worker works. */
-static bool submit_hand_over(
-    struct plm *rt, struct chunk *chunk, const struct submission *s, plm_ref ref)
-{
-	uint32_t process = 0;
-	if (!s->alone || s->futures || s->terms || rt->publish_flags ||
-	    handover(&rt->tables, hint_make(HINT_LOOK, ref.id), &process) != HANDOVER_GIVEN)
-		return false;
-	if (chunk->events.n)
-		submit_events_handed(rt, &chunk->events, s->function, ref.id, process);
-	return true;
-}
-
 static void submit_filled(struct plm *rt, struct chunk *chunk, const struct submission *s,
     uint32_t index, uint64_t turn, plm_ref ref)
 {
-	if (eventlog_on(&rt->tables))
-		submit_note(rt, chunk, s, ref);
+	uint32_t process = 0;
+	if (s->futures && eventlog_on(&rt->tables))
+		submit_events_with_futures(
+		    rt, s->task, s->function, ref.id, submit_log_time(chunk));
 	submit_publish(rt, index, s);
 	atomic_store_explicit(&rt->mine[index], ref_generation(ref.id), memory_order_relaxed);
-	if (submit_hand_over(rt, chunk, s, ref))
+	bool handed = submit_hand_over(rt, s, ref, &process);
+	if (handed)
 		turns_give_back(&rt->next_turn, turn);
 	else
 		chunk->hint[chunk->n++] = hint_make(HINT_LOOK, ref.id);
+	if (!s->futures && eventlog_on(&rt->tables))
+		submit_note(rt, chunk, s, ref, handed, process);
 	if (journal_wants(&rt->tables, record_at(&rt->tables, index)))
 		journal_tell(&rt->tables, index);
 }

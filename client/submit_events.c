@@ -29,10 +29,12 @@ void submit_events_with_futures(
 }
 
 void submit_events_handed(
-    struct plm *rt, struct eventlog_batch *batch, uint32_t function, uint64_t ref, uint32_t process)
+    struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint32_t process)
 {
 	struct tables *t = &rt->tables;
-	eventlog_batch_add(batch,
-	    eventlog_stamp(EVENT_PLACED, 0, eventlog_worker_of(t, process), function), ref, 0);
-	eventlog_batch_write(t, batch, clock_ns());
+	uint64_t stamp = submit_events_stamp(function, task->priority);
+	if (eventlog_ready(t))
+		eventlog_fill(&t->event_writer, eventlog_take(&t->event_writer, 1),
+		    stamp | eventlog_kind(EVENT_TURN), clock_ns(), ref,
+		    eventlog_worker_of(t, process));
 }

@@ -8,7 +8,7 @@
 #include "client/handle.h"
 #include "events/eventlog.h"
 
-/* Of EVENT_SUBMITTED as a pair, with the priority in the place of the worker. */
+/* Of EVENT_SUBMITTED as a pair or turn, with the priority in the place of the worker. */
 static inline uint64_t submit_events_stamp(uint32_t function, int priority)
 {
 	return eventlog_stamp(EVENT_SUBMITTED, 0, (uint32_t)priority, function);
@@ -17,8 +17,8 @@ static inline uint64_t submit_events_stamp(uint32_t function, int priority)
 /* A task and its futures, before the task is told to the scheduler. */
 void submit_events_with_futures(
     struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint64_t now_ns);
-/* The task of the batch was given to a worker process without a turn through the scheduler. */
-void submit_events_handed(struct plm *rt, struct eventlog_batch *batch, uint32_t function,
-    uint64_t ref, uint32_t process);
+/* The task was given to a worker process without a turn through the scheduler. */
+void submit_events_handed(
+    struct plm *rt, const plm_task *task, uint32_t function, uint64_t ref, uint32_t process);
 
 #endif

@@ -72,7 +72,9 @@ enum event_shape {
 	EVENT_PAIR = 0x40, /* the same event of one or two tasks, the second reference 0 of one;
 			      SUBMITTED: the priority is in `worker` */
 	EVENT_TURN = 0x80, /* the end of one task, and at the same time the start of the next, both
-			      in the first attempt, of one function and one cpu */
+			      in the first attempt, of one function and one cpu. SUBMITTED: the
+			      task was at the same time PLACED on the worker in `argument`; the
+			      priority is in `worker` */
 };
 
 struct eventlog_entry { /* in a ring */
@@ -100,11 +102,24 @@ static inline uint64_t eventlog_lap(uint64_t position, uint32_t shift)
 	return position >> shift << EVENT_LAP_SHIFT;
 }
 
+#define EVENT_KIND_SHIFT 40
+
+/* The place of a kind or shape in a stamp. */
+static inline uint64_t eventlog_kind(unsigned kind_or_shape)
+{
+	return (uint64_t)kind_or_shape << EVENT_KIND_SHIFT;
+}
+
+static inline uint32_t eventlog_function(uint64_t stamp)
+{
+	return stamp & 0xffff;
+}
+
 /* A stamp without its lap. */
 static inline uint64_t eventlog_stamp(
     unsigned kind_and_shape, uint32_t attempt, uint32_t worker, uint32_t function)
 {
-	return (uint64_t)kind_and_shape << 40 | (uint64_t)(attempt & 0xff) << 32 |
+	return eventlog_kind(kind_and_shape) | (uint64_t)(attempt & 0xff) << 32 |
 	    (uint64_t)(worker & 0xffff) << 16 | (function & 0xffff);
 }
 
@@ -199,7 +214,7 @@ static inline bool eventlog_batch_add(
 static inline bool eventlog_batch_pair(
     struct eventlog_batch *batch, uint64_t stamp, uint64_t subject)
 {
-	const uint64_t pair = (uint64_t)EVENT_PAIR << 40;
+	const uint64_t pair = eventlog_kind(EVENT_PAIR);
 	uint32_t last = batch->n - 1;
 	if (batch->n && batch->stamp[last] == (stamp | pair) && !batch->argument[last]) {
 		batch->argument[last] = subject;

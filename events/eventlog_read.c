@@ -18,7 +18,7 @@ static enum eventlog_copied read_other_lap(uint64_t stamp, uint64_t lap)
 										    : EVENT_MISSING;
 }
 
-/* A pair of submissions has the priority in the place of the worker. */
+/* A submission has the priority in the place of the worker. */
 static void read_stamp(uint64_t stamp, struct logged_event *ret)
 {
 	ret->kind = (enum event_kind)(stamp >> 40 & 0x3f);
@@ -31,7 +31,8 @@ static void read_stamp(uint64_t stamp, struct logged_event *ret)
 static bool read_is_possible(const struct logged_event *e)
 {
 	bool pair = e->kind == EVENT_SUBMITTED || e->kind == EVENT_PLACED || e->kind == EVENT_FREED;
-	bool turn = e->kind >= EVENT_DONE && e->kind <= EVENT_CANCELLED;
+	bool turn =
+	    e->kind == EVENT_SUBMITTED || (e->kind >= EVENT_DONE && e->kind <= EVENT_CANCELLED);
 	return e->kind != EVENT_NONE && e->kind < EVENT_KINDS &&
 	    (e->shape == EVENT_SINGLE || (e->shape == EVENT_PAIR && pair) ||
 		(e->shape == EVENT_TURN && turn));
@@ -57,7 +58,7 @@ enum eventlog_copied eventlog_copy(
 
 static void read_single(struct logged_event *e)
 {
-	if (e->shape == EVENT_PAIR && e->kind == EVENT_SUBMITTED) {
+	if (e->shape != EVENT_SINGLE && e->kind == EVENT_SUBMITTED) {
 		e->argument = (uint64_t)(int64_t)(int16_t)e->worker;
 		e->worker = EVENT_NOBODY;
 	} else if (e->shape != EVENT_SINGLE) {
@@ -73,6 +74,12 @@ uint32_t eventlog_expand(const struct logged_event *event, struct logged_event r
 	if (event->shape == EVENT_SINGLE || (event->shape == EVENT_PAIR && !event->second))
 		return 1;
 	read_single(&ret[1]);
+	if (event->shape == EVENT_TURN && event->kind == EVENT_SUBMITTED) {
+		ret[1].kind = EVENT_PLACED;
+		ret[1].worker = event->second & 0xffff;
+		ret[1].argument = 0;
+		return 2;
+	}
 	ret[1].subject = event->second;
 	if (event->shape == EVENT_TURN) {
 		ret[1].kind = EVENT_STARTED;

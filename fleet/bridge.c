@@ -18,6 +18,7 @@
 #include "fleet/bridge_parts.h"
 
 enum { TICK_MS = 1000, BEGIN_LOOK_MS = 5, UP_LOOK_MS = 20, REQUEST_MS = 1000 };
+enum { LOOKED_AT_MOST = 8 };
 
 /* ---- into the runtime ---- */
 
@@ -95,11 +96,12 @@ static int bridge_hear(struct bridge *b)
 /* Errors of a verb end the turn; bridge_fail() says what comes next. */
 static int bridge_step(struct bridge *b)
 {
-	int r = bridge_hear(b);
-	uint64_t settled, ended;
-	if (read(plm_fd(b->rt), &settled, sizeof settled) < 0 && errno != EAGAIN)
+	uint64_t count;
+	int r = b->news ? bridge_hear(b) : 0;
+	if (b->settled && read(plm_fd(b->rt), &count, sizeof count) < 0 && errno != EAGAIN)
 		return -EIO;
-	eventfd_read(b->bell, &ended);
+	if (b->thread_ended)
+		eventfd_read(b->bell, &count);
 	if (r == 0)
 		r = bridge_commit(b);
 	if (r == 0 && bridge_clock_ns() >= b->renew_due_ns) {
@@ -132,12 +134,42 @@ static int bridge_timeout_ms(const struct bridge *b)
 	return b->waiting && ms > BEGIN_LOOK_MS ? BEGIN_LOOK_MS : ms;
 }
 
-static void bridge_sleep(const struct bridge *b)
+struct bridge_ears {
+	struct bridge *b;
+	struct pollfd *fd;
+	nfds_t n;
+};
+
+/* A task that has ended is seen before the descriptor of the runtime tells of the end, if there are
+ * few tasks to look at. */
+static bool bridge_hears(void *context)
 {
-	struct pollfd p[] = { { .fd = b->signals, .events = POLLIN },
-		{ .fd = plm_fd(b->rt), .events = POLLIN }, { .fd = b->bell, .events = POLLIN },
-		{ .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
-	poll(p, sizeof p / sizeof p[0], bridge_timeout_ms(b));
+	const struct bridge_ears *ears = context;
+	struct bridge *b = ears->b;
+	for (size_t i = 0; b->tasks <= LOOKED_AT_MOST && i < b->tasks; i++)
+		if (plm_outcome(b->rt, b->task[i].ref) != -EAGAIN && !b->task[i].far)
+			return true;
+	return poll(ears->fd, ears->n, 0) != 0;
+}
+
+/* What has not been heard is heard in the next turn: a descriptor stays readable. */
+static void bridge_sleep(struct bridge *b)
+{
+	enum { SIGNALS, SETTLED, THREADS, NEWS, EARS };
+	struct pollfd p[EARS] = { [SIGNALS] = { .fd = b->signals, .events = POLLIN },
+		[SETTLED] = { .fd = plm_fd(b->rt), .events = POLLIN },
+		[THREADS] = { .fd = b->bell, .events = POLLIN },
+		[NEWS] = {
+		    .fd = b->connected ? engine_bell_fd(b->engine) : -1, .events = POLLIN } };
+	struct bridge_ears ears = { b, p, EARS };
+	int timeout_ms = bridge_timeout_ms(b);
+	if (timeout_ms == 0 || !soon_look(&b->turns, bridge_hears, &ears))
+		poll(p, EARS, timeout_ms);
+	if (timeout_ms)
+		soon_over(&b->turns);
+	b->settled = p[SETTLED].revents;
+	b->thread_ended = p[THREADS].revents;
+	b->news = p[NEWS].revents;
 }
 
 /* The member has to be out before the engine may give its tasks away. */

@@ -322,7 +322,7 @@ static int ends_send(struct bridge *b, struct batch *batch)
 		bridge_forget(b, batch->index[i]);
 	}
 	b->pace += (unsigned)batch->n;
-	b->hungry |= !idle || bridge_needs_any(b);
+	b->hungry |= !idle || b->declined;
 	return 0;
 }
 

@@ -296,7 +296,7 @@ int bridge_connect(struct bridge *b)
 	uint64_t now = bridge_clock_ns();
 	int r = member_come_in(b);
 	if (r == 0) {
-		b->connected = b->hungry = true;
+		b->connected = b->hungry = b->news = true;
 		b->connect_pause_ms = 0;
 		return 0;
 	}

@@ -83,14 +83,6 @@ void bridge_needs_judge(struct bridge *b)
 		needs_judge(b, &b->class[i]);
 }
 
-bool bridge_needs_any(const struct bridge *b)
-{
-	for (size_t i = 0; i < b->classes; i++)
-		if (b->class[i].parts.needs[0])
-			return true;
-	return false;
-}
-
 void bridge_note_needs(struct bridge *b, const char *lines)
 {
 	while (*lines) {
@@ -174,11 +166,11 @@ void bridge_needs_look(struct bridge *b)
 	}
 }
 
-size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_class *ret)
+size_t bridge_needs_ask(struct bridge *b, unsigned room, struct engine_class *ret)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < b->classes; i++) {
-		const struct bridge_class *c = &b->class[i];
+		struct bridge_class *c = &b->class[i];
 		unsigned ahead = needs_ahead(c), most = ahead > c->window ? ahead : c->window;
 		/* The window opens anew when all tasks of the window have begun. */
 		if (ahead <= c->window && c->waits > 0)
@@ -186,10 +178,23 @@ size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_cla
 		most = most > c->waits ? most - c->waits : 0;
 		if (!c->parts.needs[0])
 			most = room;
-		if (c->possible && most)
-			ret[n++] = (struct engine_class){ c->needs, most < room ? most : room };
+		c->asked = c->possible ? (most < room ? most : room) : 0;
+		c->took = 0;
+		if (c->asked)
+			ret[n++] = (struct engine_class){ c->needs, c->asked };
 	}
 	return n;
+}
+
+/* Of a class without needs the host asks for as much as there is room. */
+bool bridge_needs_declined(const struct bridge *b)
+{
+	for (size_t i = 0; i < b->classes; i++) {
+		const struct bridge_class *c = &b->class[i];
+		if (c->possible && c->parts.needs[0] && c->took >= c->asked)
+			return true;
+	}
+	return false;
 }
 
 void bridge_needs_took(struct bridge *b, int class)
@@ -197,6 +202,7 @@ void bridge_needs_took(struct bridge *b, int class)
 	struct bridge_class *c = &b->class[class];
 	c->here++;
 	c->waits++;
+	c->took++;
 	c->claimed = true;
 	c->claimed_ns = clock_ns();
 	b->waiting++;

@@ -9,6 +9,7 @@
 #include "client/plm_inspect.h"
 #include "fleet/bridge.h"
 #include "fleet/serve.h"
+#include "fleet/soon.h"
 #include "fleet/task_class.h"
 #include "fleet/task_words.h"
 #include "fleet/trace_order.h"
@@ -91,6 +92,7 @@ struct bridge {
 		bool claimed;               /* since the window was full */
 		unsigned here, waits;       /* tasks of the class; those that have not begun */
 		unsigned window;            /* so many are tried at once */
+		unsigned asked, took;       /* of the last claim */
 		unsigned pace, pace_before;
 		uint64_t claimed_ns;
 	} class[BRIDGE_CLASSES_MOST];
@@ -101,7 +103,8 @@ struct bridge {
 	plm_status status;              /* as of the last renewal */
 	bool drained, closing, leaving; /* by an operator; by an operator; by a signal */
 	bool hungry;                    /* there may be something to claim */
-	bool idle;                      /* the engine may give tasks unasked */
+	bool declined; /* the last claim may have left tasks that this host could run later */
+	bool idle;     /* the engine may give tasks unasked */
 	uint64_t heard, ignored;    /* numbers of tasks that were given so: the last; void up to */
 	uint64_t pushed_before;     /* the last as of the last renewal but one */
 	uint64_t rest_until_ns;     /* the runtime refused a task: claim nothing before */
@@ -114,6 +117,9 @@ struct bridge {
 	uint64_t boot;       /* of the runtime: plm_ref.runtime */
 	struct serve *serve; /* NULL: nobody can fetch large values here */
 	int bell;            /* an eventfd: a thread has ended */
+	struct soon turns;   /* waits between two turns */
+	/* There is something to read from plm_fd(), bell, engine_bell(). */
+	bool settled, thread_ended, news;
 	atomic_uint threads;
 	struct bridge_fetch fetch[BRIDGE_FETCHES];
 	uint64_t lost; /* the last value that bridge_fetch() was asked for */
@@ -136,12 +142,13 @@ struct engine_room bridge_room(const struct bridge *b);
 
 void bridge_note_needs(struct bridge *b, const char *lines);
 void bridge_needs_judge(struct bridge *b);                   /* b->has may have changed */
-bool bridge_needs_any(const struct bridge *b);               /* is a class with needs known? */
 int bridge_class(const struct bridge *b, const char *needs); /* -1: not known */
 void bridge_needs_look(struct bridge *b);                    /* which tasks have begun */
 /* Appends how many of each class to claim. Returns how many classes. */
-size_t bridge_needs_ask(const struct bridge *b, unsigned room, struct engine_class *ret);
+size_t bridge_needs_ask(struct bridge *b, unsigned room, struct engine_class *ret);
 void bridge_needs_took(struct bridge *b, int class); /* a task of the class was submitted */
+/* The queue may have more tasks of some class than the last claim asked for. */
+bool bridge_needs_declined(const struct bridge *b);
 /* A new piece of time, which follows the last or does not, for tasks_ahead(). */
 void bridge_needs_pace(struct bridge *b, bool follows);
 

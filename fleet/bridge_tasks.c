@@ -264,5 +264,6 @@ int bridge_claim(struct bridge *b)
 	for (int i = 0; i < found && r == 0; i++)
 		r = tasks_take(b, &claims[i]);
 	engine_reply_free(words);
+	b->declined = n == 0 || bridge_needs_declined(b);
 	return r;
 }

@@ -1,16 +1,17 @@
 /* engine_call.c - one verb: its words out, its answer in, and what an error of Redis means. */
 #include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
 
-enum { REQUEST_LEAST = 4096, WORD_HEAD_BYTES = 32 };
+/* REQUEST_HEAD: room for the number of words, which is known last. */
+enum { REQUEST_LEAST = 4096, REQUEST_HEAD = 32, WORD_HEAD_BYTES = 32 };
 
 /* ---- the request ---- */
 
@@ -60,7 +61,8 @@ void engine_begin(struct engine *e, const char *verb)
 {
 	char function[32];
 	snprintf(function, sizeof function, "plm2_%s", verb);
-	e->request_bytes = e->request_words = 0;
+	e->request_bytes = REQUEST_HEAD;
+	e->request_words = 0;
 	engine_text(e, "FCALL");
 	engine_text(e, function);
 	engine_number(e, 1);
@@ -126,22 +128,29 @@ int engine_broken(struct engine *e, const char *reason)
 
 /* ---- the exchange ---- */
 
-/* Sends what was appended, and waits for the answer. A connection that is gone must not end a
- * program by SIGPIPE, whose treatment belongs to the program: the signal is held back and taken. */
-static bool call_exchange(redisContext *c, void **reply)
+bool engine_readable(void *fd)
 {
-	static const struct timespec at_once;
-	sigset_t signals, before, pending;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	sigpending(&pending);
+	struct pollfd p = { .fd = *(const int *)fd, .events = POLLIN };
+	return poll(&p, 1, 0) != 0;
+}
+
+/* Sends a request, and waits for the answer. A connection that is gone must not end a program by
+ * SIGPIPE, whose treatment belongs to the program. */
+static bool call_exchange(struct engine *e, const char *request, size_t bytes, void **reply)
+{
+	redisContext *c = e->verbs;
+	while (bytes) {
+		ssize_t n = send(c->fd, request, bytes, MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR) {
+			c->err = REDIS_ERR_IO;
+			return false;
+		}
+		request += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	}
+	soon_look(&e->answers, engine_readable, &c->fd);
 	bool good = redisGetReply(c, reply) == REDIS_OK && *reply;
-	int error = errno;
-	if (!good && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&signals, NULL, &at_once);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = error;
+	soon_over(&e->answers);
 	return good;
 }
 
@@ -156,17 +165,16 @@ static int call_broken(struct engine *e)
 
 static int call_send(struct engine *e)
 {
-	char head[32];
+	char head[REQUEST_HEAD];
 	void *reply = NULL;
 	if (e->reply)
 		freeReplyObject(e->reply);
 	e->reply = NULL;
 	if (!e->verbs)
 		return why(-ENOTCONN, "%s: not connected", e->url.shown);
-	int n = snprintf(head, sizeof head, "*%zu\r\n", e->request_words);
-	if (redisAppendFormattedCommand(e->verbs, head, (size_t)n) != REDIS_OK ||
-	    redisAppendFormattedCommand(e->verbs, e->request, e->request_bytes) != REDIS_OK ||
-	    !call_exchange(e->verbs, &reply))
+	size_t n = (size_t)snprintf(head, sizeof head, "*%zu\r\n", e->request_words);
+	char *request = memcpy(e->request + REQUEST_HEAD - n, head, n);
+	if (!call_exchange(e, request, e->request_bytes - REQUEST_HEAD + n, &reply))
 		return call_broken(e);
 	e->reply = reply;
 	return 0;
@@ -195,8 +203,12 @@ int engine_command(struct engine *e, const char *const *word, const size_t *leng
 	if (e->reply)
 		freeReplyObject(e->reply);
 	e->reply = NULL;
-	redisAppendCommandArgv(e->verbs, n, (const char **)(uintptr_t)word, length);
-	if (!call_exchange(e->verbs, &reply))
+	char *text = NULL;
+	long long bytes = redisFormatCommandArgv(&text, n, (const char **)(uintptr_t)word, length);
+	CHECK(bytes > 0);
+	bool good = call_exchange(e, text, (size_t)bytes, &reply);
+	redisFreeCommand(text);
+	if (!good)
 		return call_broken(e);
 	e->reply = reply;
 	return e->reply->type == REDIS_REPLY_ERROR ? call_refused(e, e->reply->str) : 0;

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/why.h"
 #include "fleet/engine_redis.h"
+
+enum { HEAR_BYTES = 16384 };
 
 static int hear_broken(struct engine *e)
 {
@@ -64,15 +67,21 @@ const char *engine_token(const struct engine *e)
 	return e->token;
 }
 
-/* Reads what has come, without waiting. 0 or -ENOTCONN. */
+/* Reads what has come, without waiting. 1: something; 0: nothing; -ENOTCONN. */
 static int hear_read(struct engine *e)
 {
-	struct pollfd p = { .fd = engine_bell_fd(e), .events = POLLIN };
-	if (p.fd < 0)
+	char text[HEAR_BYTES];
+	if (!e->heard)
 		return hear_broken(e);
-	if (poll(&p, 1, 0) == 1 && redisBufferRead(e->heard) != REDIS_OK)
-		return hear_broken(e);
-	return 0;
+	ssize_t n = recv(e->heard->fd, text, sizeof text, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		snprintf(e->heard->errstr, sizeof e->heard->errstr, "%s",
+		    n < 0 ? strerror(errno) : "Redis has closed the connection");
+	else if (redisReaderFeed(e->heard->reader, text, (size_t)n) == REDIS_OK)
+		return 1;
+	return hear_broken(e);
 }
 
 static bool hear_is_news(const redisReply *reply)
@@ -122,7 +131,7 @@ int engine_bell(struct engine *e, struct engine_claim *ret)
 	int r = hear_next(e);
 	if (r == 0)
 		r = hear_read(e);
-	if (r == 0 && !e->news)
+	if (r == 1 && !e->news)
 		r = hear_next(e);
 	if (r <= 0)
 		return r;
@@ -240,13 +249,15 @@ static int hear_wait(struct engine *e, uint64_t deadline_ns)
 	int left = deadline_ns == DEADLINE_NEVER ? -1
 	    : deadline_ns <= now                 ? 0
 				 : (int)((deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS);
+	if (left == 0)
+		return hear_read(e);
 	struct pollfd p = { .fd = e->heard->fd, .events = POLLIN };
-	int ready = poll(&p, 1, left);
+	int ready = soon_look(&e->told, engine_readable, &p.fd) ? 1 : poll(&p, 1, left);
+	soon_over(&e->told);
 	if (ready < 0 && errno == EINTR)
 		return -EINTR;
-	if (ready == 0)
-		return 0;
-	return redisBufferRead(e->heard) == REDIS_OK ? 1 : hear_broken(e);
+	int r = ready ? hear_read(e) : 0;
+	return ready && r == 0 ? 1 : r; /* perhaps not yet a whole message */
 }
 
 int engine_told(struct engine *e, int timeout_ms, struct engine_news *ret, size_t n)

@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 
 #include "fleet/engine.h"
+#include "fleet/soon.h"
 
 #define ENGINE_FUNCTIONS "plm_fleet_2"
 
@@ -13,6 +14,7 @@ struct engine {
 	struct fleet_url url;
 	int timeout_ms;
 	redisContext *verbs, *heard;    /* NULL: not connected */
+	struct soon answers, told;      /* waits for the verbs, and for messages */
 	redisReply *reply;              /* of the last verb: rows point into it */
 	redisReply *news;               /* the last message: values point into it */
 	size_t news_at, news_in_record; /* what of it was given out */
@@ -41,6 +43,8 @@ void engine_number(struct engine *e, int64_t number);
 int engine_call(struct engine *e);
 /* The words are a command of Redis. */
 int engine_command(struct engine *e, const char *const *word, const size_t *length, int n);
+
+bool engine_readable(void *fd); /* a soon_ready_f; fd: an int */
 
 /* Parts of the reply; a missing part is 0 or "". */
 size_t engine_parts(const struct engine *e);

@@ -24,10 +24,9 @@ local SWEPT_MS = 5         -- a claim sweeps at most as often
 local CLAIM_BYTES = 8388608 -- words of tasks after which a claim takes no more
 local CARRIED = 65536     -- bytes of values that go to a waiting user with the news of the end
 
--- Redis gives its commands to a function that runs, not to one that is being loaded.
-local function call(...)
-	return redis.call(...)
-end
+-- Redis gives its commands to a function that runs, not to one that is being loaded: begun() fetches
+-- this one.
+local call
 
 local function now()
 	local t = call('TIME')
@@ -36,16 +35,22 @@ end
 
 -- nil, or the error of a queue that is missing, of another format, or of another epoch.
 local function refuse(P, epoch)
-	local meta = call('HMGET', P .. 'meta', 'format', 'epoch')
+	if call('HGET', P .. 'meta', 'epoch') == epoch then
+		return -- whose queue is of our format: open()
+	end
+	local meta = call('HMGET', P .. 'meta', 'format')
 	if not meta[1] then
 		return redis.error_reply('PLMNONE the queue is not there')
 	end
 	if meta[1] ~= FORMAT then
 		return redis.error_reply('PLMFORMAT ' .. meta[1])
 	end
-	if meta[2] ~= epoch then
-		return redis.error_reply('PLMEPOCH the queue was replaced by another one')
-	end
+	return redis.error_reply('PLMEPOCH the queue was replaced by another one')
+end
+
+-- A number as a text, which Redis then need not print as if it were a fraction.
+local function text_of(number)
+	return number == 1 and '1' or string.format('%.0f', number)
 end
 
 local function score(priority, id)
@@ -97,7 +102,7 @@ end
 -- What a call has to write and to tell at its end, all at once: tasks that ended, a message for
 -- each client, a count for each outcome.
 local function ledger(P, t)
-	-- s: the time as a text, since Redis prints numbers slowly.
+	-- s: the time as a text. Redis prints numbers slowly, and more digits than wanted.
 	return { P = P, t = t, s = string.format('%.0f', t), told = {}, counts = {}, ended = {},
 		blocks = {}, rung = 0, rung_all = false, rung_for = {}, announced = {} }
 end
@@ -154,7 +159,7 @@ local function close(l)
 		call('PUBLISH', l.P .. 'n:' .. token, table.concat(records))
 	end
 	for state, n in pairs(l.counts) do
-		call('HINCRBY', l.P .. 'counts', state, n)
+		call('HINCRBY', l.P .. 'counts', state, text_of(n))
 	end
 	for _, member in ipairs(l.is_new and call('ZRANGE', l.P .. 'lease', 0, -1) or {}) do
 		call('PUBLISH', l.P .. 'bell:' .. member, 'x') -- classes come with a renewal
@@ -202,10 +207,6 @@ local OUT, MARK = 65535, 256
 local BLOCK = { 'n', 'at', 'left', 'kept', 'k', 'm', 'pr', 'ne', 're', 'cr', 'bo', 'bm', 'lb', 'ti',
 	'wt', 'wa', 'su' }
 local BLOCK_NUMBERS = 5
-
-local function text_of(number)
-	return string.format('%.0f', number)
-end
 
 -- The block of this first id, or nil. Changes stay here until blocks_write().
 local function block_of(l, first)
@@ -563,8 +564,8 @@ local READ = { 'ow', 'at', 'st', 're', 'cr', 'cx', 'pr', 'ne', 'bo', 'bm', 'ro',
 local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU, KP = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 	11, 12, 13, 14, 15, 16, 17
 
-local BRIEF = { 'ow', 'at', 'st', 'wt', 'x' }
-local BRIEF_WT, BRIEF_X = 4, 5
+local BRIEF = { 'ow', 'at', 'st', 'wt', 'x', 'cx' }
+local BRIEF_WT, BRIEF_X, BRIEF_CX = 4, 5, 6
 
 local function read(P, id)
 	return call('HMGET', P .. 't:' .. id, unpack(READ))
@@ -622,7 +623,7 @@ end
 settle = function(l, id, state, fields, f, again)
 	local P, task = l.P, l.P .. 't:' .. id
 	local n = #fields
-	f = f or call('HMGET', task, unpack(READ))
+	f = f or read(P, id)
 	fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'st', state, 'en', l.s
 	if again then
 		fields[n + 5], fields[n + 6] = 'ag', '1'
@@ -958,7 +959,7 @@ end
 local function push(l, id, words, needs, module)
 	local P, member, free = l.P, nil, 0
 	l.pushed = (l.pushed or 0) + 1
-	local idle = l.pushed <= PUSHED and call('HRANDFIELD', P .. 'idle', 4, 'WITHVALUES') or {}
+	local idle = l.pushed <= PUSHED and call('HRANDFIELD', P .. 'idle', '4', 'WITHVALUES') or {}
 	for i = 1, #idle, 2 do
 		if tonumber(idle[i + 1]) > free and (not module or has_module(P, idle[i], module)) then
 			member, free = idle[i], tonumber(idle[i + 1])
@@ -968,12 +969,12 @@ local function push(l, id, words, needs, module)
 	    tonumber(call('ZSCORE', P .. 'lease', member) or 0) <= l.t then
 		return nil
 	end
-	local number = call('HINCRBY', P .. 'h:' .. member, 'pushed', 1)
+	local number = call('HINCRBY', P .. 'h:' .. member, 'pushed', '1')
 	if call('PUBLISH', P .. 'bell:' .. member, 'p' .. number .. ' ' .. id .. ';' .. words) == 0 then
 		call('HDEL', P .. 'idle', member)
 		return nil
 	end
-	if call('HINCRBY', P .. 'idle', member, -1) == 0 then
+	if call('HINCRBY', P .. 'idle', member, '-1') == 0 then
 		call('HDEL', P .. 'idle', member)
 	end
 	call('SADD', P .. 'c:' .. member, id)
@@ -1026,7 +1027,7 @@ local function add_one(l, id, args, at, token)
 	elseif member then
 		f[6] = 'running'
 		put('ow', member)
-		put('at', 1)
+		put('at', '1')
 		put('be', l.s)
 	end
 	call('HSET', P .. 't:' .. id, unpack(f))
@@ -1065,8 +1066,9 @@ end
 
 -- Tasks that are gone cannot be waited for. Tasks in blocks leave them, to know who waits.
 local function check_deps(l, args, width)
-	for at = 3, #args - 1, width do
-		for _, dep in ipairs(ids_of(args[at + 1 + DP_AT])) do
+	for at = 4, #args, width do
+		local deps = args[at + DP_AT]
+		for _, dep in ipairs(deps ~= '' and ids_of(deps) or {}) do
 			own(l, dep)
 			if call('EXISTS', l.P .. 't:' .. dep) == 0 then
 				return redis.error_reply('PLMDEP ' .. dep)
@@ -1090,7 +1092,7 @@ local function add(P, args)
 	for at = 4, #args, width do
 		wanted = wanted + tonumber(args[at])
 	end
-	local id, unique = call('HINCRBY', P .. 'meta', 'next', wanted) - wanted + 1, args[2] == '1'
+	local id, unique = call('HINCRBY', P .. 'meta', 'next', text_of(wanted)) - wanted + 1, args[2] == '1'
 	for at = 4, #args, width do
 		local n, needs, identity = tonumber(args[at]), args[at + NE_AT], args[at + UN_AT]
 		local old = unique and (named[identity] or known(P, identity))
@@ -1210,7 +1212,9 @@ end
 -- A member that can take more than it has is idle: it hears a bell, and gets so many tasks unasked
 -- as it has free workers, without those on the way to it.
 local function be_idle(P, member, free, pushed, heard)
-	free = math.max(0, free - math.max(0, tonumber(pushed or 0) - heard))
+	if pushed and pushed ~= heard then
+		free = math.max(0, free - math.max(0, pushed - heard))
+	end
 	call('HSET', P .. 'idle', member, free)
 end
 
@@ -1242,7 +1246,7 @@ local function claim(P, args)
 	call_many('SADD', P .. 'c:' .. member, l.claims)
 	close(l)
 	if found < n and not h[1] then
-		be_idle(P, member, tonumber(args[3]) - found, h[2], tonumber(args[4]))
+		be_idle(P, member, math.max(0, args[3] - found), h[2], args[4])
 	else
 		call('HDEL', P .. 'idle', member)
 	end
@@ -1281,12 +1285,16 @@ local function commit_one(l, member, id, args, at)
 	if not ours then
 		return false
 	end
+	local told = f[BRIEF_CX] -- its host was told to end the task
 	if f[BRIEF_X] or kind ~= 'd' then
 		f = read(P, id)
 	else
 		f = { [WT] = f[BRIEF_WT] }
 	end
 	l.gone[#l.gone + 1] = id
+	if told then
+		l.obeyed[#l.obeyed + 1] = id
+	end
 	l.finished = l.finished + 1
 	local fields = args[at + 7] ~= '0' and { 'wall', args[at + 7] } or {}
 	local again = args[at + 1] ~= '1' -- a former attempt may have left its output
@@ -1391,7 +1399,7 @@ end
 local function commit(P, args)
 	local member, at = args[2], 5
 	local l, reply = ledger(P, now()), { 0 }
-	l.gone, l.finished = {}, 0
+	l.gone, l.obeyed, l.finished = {}, {}, 0
 	while at <= #args do
 		if args[at + 2] == 'g' then
 			reply[#reply + 1] = commit_block(l, member, args[at], args[at + 1], args[at + 8])
@@ -1401,14 +1409,13 @@ local function commit(P, args)
 		at = at + 10 + 2 * args[at + 9]
 	end
 	call_many('SREM', P .. 'c:' .. member, l.gone)
-	call_many('SREM', P .. 'x:' .. member, l.gone)
+	call_many('SREM', P .. 'x:' .. member, l.obeyed)
 	if l.finished > 0 then
-		call('HINCRBY', P .. 'h:' .. member, 'finished', l.finished)
+		call('HINCRBY', P .. 'h:' .. member, 'finished', text_of(l.finished))
 	end
 	close(l)
 	if call('HEXISTS', P .. 'idle', member) == 1 then
-		be_idle(P, member, tonumber(args[3]), call('HGET', P .. 'h:' .. member, 'pushed'),
-			tonumber(args[4]))
+		be_idle(P, member, args[3], call('HGET', P .. 'h:' .. member, 'pushed'), args[4])
 		reply[1] = 1
 	end
 	return reply
@@ -1967,16 +1974,22 @@ end
 
 -- When memory is full, Redis refuses a function before it begins. No task is added then; what
 -- starts or ends work goes on. (A library that is being loaded has no loops over tables.)
-local function guarded(verb) -- works on the queue of the epoch alone
+local function begun(verb)
 	return function(keys, args)
-		return refuse(keys[1], args[1]) or verb(keys[1], args)
+		call = redis.call
+		return verb(keys, args)
 	end
+end
+local function guarded(verb) -- works on the queue of the epoch alone
+	return begun(function(keys, args)
+		return refuse(keys[1], args[1]) or verb(keys[1], args)
+	end)
 end
 local function register(name, verb)
 	redis.register_function{ function_name = 'plm2_' .. name, callback = guarded(verb),
 		flags = { 'allow-oom' } }
 end
-redis.register_function{ function_name = 'plm2_open', callback = open, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'plm2_open', callback = begun(open), flags = { 'allow-oom' } }
 redis.register_function('plm2_add', guarded(add))
 redis.register_function('plm2_put', guarded(put))
 register('claim', claim)

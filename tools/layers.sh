@@ -88,7 +88,7 @@ for folder in "${!below[@]}"; do
 		bench/plm.h:plm.h) continue ;;
 		client/plm.h:plm.h) continue ;; # plm_inspect.h, plm_fleet.h, as they are installed
 		bench/*:tests/support/*) continue ;;
-		bench/fleet:*) case $place in bench/bench_fleet.c:*) continue ;; esac ;;
+		bench/fleet:*) case $place in bench/*fleet*) continue ;; esac ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in

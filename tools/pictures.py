@@ -262,7 +262,8 @@ def trace(runtime):
     shoot(runtime, view.as_uri(), "trace.png", 1200, 546, 5, window=1600)
 
 
-# The viewer was written for web components of 2016, which browsers no longer have.
+# The viewer was written for web components of 2016, which browsers no longer have. Its palette of
+# tools would cover the last runs.
 VIEW = """
 import re, sys
 sys.path.insert(0, sys.argv[1])
@@ -272,7 +273,8 @@ ReportBuilder([trace], verbose=0).save(view)
 text = open(view).read()
 script = "<script>" + open(components).read().replace("</script", "<\\\\/script") + "</script>"
 found = re.search(r'<script src="[^"]*webcomponents[^"]*"></script>', text)
-open(view, "w").write(text[:found.start()] + script + text[found.end():])
+style = "<style>tr-ui-b-mouse-mode-selector { display: none !important; }</style>"
+open(view, "w").write(text[:found.start()] + style + script + text[found.end():])
 """
 
 

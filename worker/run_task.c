@@ -200,10 +200,10 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	struct task_end end;
 	end.logged = eventlog_on(&rt->tables); /* the rest stays as found */
 	if (end.logged)
-		task_events_before_end(w, call, &end);
+		task_events_before_end(w, call, ref, &end);
 	enum record_state state = run_task_commit_outcome(w, call);
 	if (end.logged)
-		task_events_ended(w, &end, state, word_flags(call->word));
+		task_events_ended(w, call, &end, state);
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	if (returned)
@@ -312,7 +312,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	call.outer = w->call;
 	uint64_t started_ns = call.started_ns = w->now_ns;
 	if (eventlog_on(&rt->tables))
-		task_events_started(w, &call);
+		task_events_started(w, &call, record_ref(index, word_generation(word)));
 	uint64_t outer_running = sh_peek(&rt->me->running);
 	if (call.outer && sh_peek(&rt->me->waiting_ns))
 		sh_store(&rt->me->waiting_ns, 0); /* the cpu of the waiting task is at work again */

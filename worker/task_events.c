@@ -3,46 +3,62 @@
 #include "base/clock.h"
 #include "worker/needs.h"
 
-static void task_events_fill(struct worker *w, uint64_t stamp, uint64_t argument)
+void task_events_write_end(struct worker *w)
+{
+	struct tables *t = &w->rt.tables;
+	w->log.pending = false;
+	if (eventlog_ready(t))
+		eventlog_fill(&t->event_writer, eventlog_take(&t->event_writer, 1), w->log.stamp,
+		    w->log.time_ns, w->log.started, w->log.ran_ns);
+}
+
+/* An event of now. */
+static inline void task_events_fill(
+    struct worker *w, uint64_t stamp, uint64_t ref, uint64_t argument)
 {
 	struct tables *t = &w->rt.tables;
 	if (eventlog_ready(t))
 		eventlog_fill(&t->event_writer, eventlog_take(&t->event_writer, 1), stamp,
-		    w->log.time_ns, w->log.ref, argument);
+		    w->now_ns, ref, argument);
 }
 
-void task_events_write_end(struct worker *w)
-{
-	w->log.pending = false;
-	task_events_fill(w, w->log.stamp, w->log.ran_ns);
-}
-
-void task_events_started(struct worker *w, const struct plm_call *call)
+/* After an end kept back, or a rest; and a task with terms, or a later attempt. */
+static __attribute__((noinline)) void task_events_start_otherwise(
+    struct worker *w, const struct plm_call *call, uint64_t ref)
 {
 	const struct record *r = call->record;
-	struct tables *t = &w->rt.tables;
-	uint64_t ref = record_ref(record_index(t, r), word_generation(call->word));
-	uint32_t attempt = word_attempt(call->word), function = sh_once(r->function);
-	uint32_t worker = w->rt.me->worker;
-	const uint64_t end = eventlog_stamp(EVENT_DONE, 1, worker, function);
-	w->log.started = ref;
-	if (w->log.pending && attempt == 1 && !r->terms && w->log.time_ns == w->now_ns &&
-	    w->log.stamp == end) {
-		w->log.pending = false;
-		task_events_fill(w, end | (uint64_t)EVENT_TURN << 40, ref);
+	uint32_t attempt = word_attempt(call->word);
+	const uint64_t stamp = eventlog_stamp(0, attempt, w->rt.me->worker, sh_once(r->function));
+	const uint64_t end = stamp | eventlog_kind(EVENT_DONE), before = w->log.started;
+	bool turn = w->log.pending && attempt == 1 && !r->terms && w->log.time_ns == w->now_ns &&
+	    w->log.stamp == end;
+	if (!turn)
+		task_events_flush(w);
+	w->log.pending = false;
+	w->log.started = attempt == 1 ? ref : 0;
+	w->log.stamp = end;
+	if (turn) {
+		task_events_fill(w, end | eventlog_kind(EVENT_TURN), before, ref);
 		return;
 	}
-	task_events_flush(w);
 	if (w->log.rests)
 		task_events_process(w, EVENT_BUSY);
-	eventlog_put(t,
-	    (struct logged_event){ .kind = EVENT_STARTED,
-		.attempt = attempt,
-		.worker = worker,
-		.function = function,
-		.time_ns = w->now_ns,
-		.subject = ref,
-		.argument = r->terms ? needs_cpus(call) : 1 });
+	task_events_fill(
+	    w, stamp | eventlog_kind(EVENT_STARTED), ref, r->terms ? needs_cpus(call) : 1);
+}
+
+void task_events_started(struct worker *w, const struct plm_call *call, uint64_t ref)
+{
+	const struct record *r = call->record;
+	uint32_t attempt = word_attempt(call->word);
+	if (w->log.pending || w->log.rests || r->terms || attempt != 1) {
+		task_events_start_otherwise(w, call, ref);
+		return;
+	}
+	uint64_t stamp = eventlog_stamp(0, 1, w->rt.me->worker, sh_once(r->function));
+	w->log.started = ref;
+	w->log.stamp = stamp | eventlog_kind(EVENT_DONE);
+	task_events_fill(w, stamp | eventlog_kind(EVENT_STARTED), ref, 1);
 }
 
 static void task_events_note_value(const struct record *r, uint64_t ref, struct task_end *end)
@@ -68,33 +84,33 @@ static void task_events_note_parts(
 	}
 }
 
-/* A reader takes the time of a run kept back from the start, which has to be the last one in the
- * ring. */
-static bool task_events_keep_back(struct worker *w, const struct task_end *end)
+static void task_events_note_end(
+    struct worker *w, const struct plm_call *call, uint64_t ref, struct task_end *ret)
 {
-	if (end->attempt != 1 || end->sealed || w->call || w->log.started != end->ref)
-		return false;
-	w->log.stamp = eventlog_stamp(EVENT_DONE, 1, w->rt.me->worker, end->function);
-	w->log.time_ns = w->now_ns;
-	w->log.ref = end->ref;
-	w->log.ran_ns = end->ran_ns;
-	return true;
-}
-
-void task_events_before_end(struct worker *w, const struct plm_call *call, struct task_end *ret)
-{
-	const struct tables *t = &w->rt.tables;
 	const struct record *r = call->record;
 	task_events_flush(w);
-	ret->ref = record_ref(record_index(t, r), word_generation(call->word));
-	ret->ran_ns = w->now_ns > call->started_ns ? w->now_ns - call->started_ns : 1;
+	ret->ref = ref;
 	ret->function = r->function;
-	ret->attempt = word_attempt(call->word);
 	ret->sealed = 0;
-	task_events_note_value(r, ret->ref, ret);
+	task_events_note_value(r, ref, ret);
 	if (r->first_part)
-		task_events_note_parts(t, call, ret);
-	ret->simple = task_events_keep_back(w, ret);
+		task_events_note_parts(&w->rt.tables, call, ret);
+}
+
+/* A reader takes the time of a run kept back from the start, which has to be the last one in the
+ * ring. */
+void task_events_before_end(
+    struct worker *w, const struct plm_call *call, uint64_t ref, struct task_end *ret)
+{
+	const struct record *r = call->record;
+	ret->simple = w->log.started == ref && !w->call && !sh_peek(&r->value) && !r->first_part;
+	if (!ret->simple)
+		task_events_note_end(w, call, ref, ret);
+}
+
+static uint64_t task_events_ran(const struct worker *w, const struct plm_call *call)
+{
+	return w->now_ns > call->started_ns ? w->now_ns - call->started_ns : 1;
 }
 
 static enum event_return task_events_why_returned(uint32_t flags)
@@ -105,28 +121,45 @@ static enum event_return task_events_why_returned(uint32_t flags)
 				   : EVENT_RETURN_FAILED;
 }
 
-void task_events_write_ended(
-    struct worker *w, const struct task_end *end, enum record_state state, uint32_t flags)
+static void task_events_write_ended(struct worker *w, const struct plm_call *call,
+    const struct task_end *end, enum record_state state)
 {
-	struct logged_event e = { .attempt = end->attempt,
+	uint32_t sealed = end->simple ? 0 : end->sealed;
+	struct logged_event e = { .attempt = word_attempt(call->word),
 		.worker = w->rt.me->worker,
-		.function = end->function,
+		.function = end->simple ? eventlog_function(w->log.stamp) : end->function,
 		.time_ns = w->now_ns,
-		.subject = end->ref,
-		.argument = end->ran_ns };
+		.subject = end->simple ? w->log.started : end->ref,
+		.argument = task_events_ran(w, call) };
+	if (end->simple)
+		w->log.started = 0; /* a next attempt has the same reference */
 	switch (state) {
 	case RECORD_DONE: e.kind = EVENT_DONE; break;
 	case RECORD_FAILED: e.kind = EVENT_FAILED; break;
 	case RECORD_CANCELLED: e.kind = EVENT_CANCELLED; break;
-	default: e.kind = EVENT_RETURNED; e.argument = task_events_why_returned(flags);
+	default:
+		e.kind = EVENT_RETURNED;
+		e.argument = task_events_why_returned(word_flags(call->word));
 	}
 	eventlog_put(&w->rt.tables, e);
-	for (uint32_t i = 0; i < end->sealed && state == RECORD_DONE; i++) {
+	for (uint32_t i = 0; i < sealed && state == RECORD_DONE; i++) {
 		e.kind = EVENT_SEALED;
 		e.subject = end->value[i].ref;
 		e.argument = end->value[i].bytes;
 		eventlog_put(&w->rt.tables, e);
 	}
+}
+
+void task_events_ended(struct worker *w, const struct plm_call *call, const struct task_end *end,
+    enum record_state state)
+{
+	if (!end->simple || state != RECORD_DONE) {
+		task_events_write_ended(w, call, end, state);
+		return;
+	}
+	w->log.pending = true;
+	w->log.time_ns = w->now_ns;
+	w->log.ran_ns = task_events_ran(w, call);
 }
 
 void task_events_placed(struct worker *w, uint64_t ref, uint32_t process)

@@ -16,29 +16,25 @@ enum { TASK_EVENTS_SEALED = 16 };
 /* Taken before the commit: afterwards the record may begin another life. */
 struct task_end {
 	bool logged; /* events are written */
-	bool simple; /* the first attempt of a small task: its end may be kept back */
-	uint64_t ref, ran_ns;
-	uint32_t function, attempt;
+	bool simple; /* the first attempt of a small task: the end may be kept back, and the rest is
+			as of the start (worker.h) */
+	uint64_t ref;
+	uint32_t function;
 	uint32_t sealed; /* results in the store; of more than TASK_EVENTS_SEALED the first */
 	struct {
 		uint64_t ref, bytes;
 	} value[TASK_EVENTS_SEALED];
 };
 
-void task_events_started(struct worker *w, const struct plm_call *call);
-void task_events_before_end(struct worker *w, const struct plm_call *call, struct task_end *ret);
-void task_events_write_ended(
-    struct worker *w, const struct task_end *end, enum record_state state, uint32_t flags);
-/* `flags`: of the word that was committed from. A client that has seen the commit may hand us its
- * next task already, so a kept-back end costs a store. */
-static inline void task_events_ended(
-    struct worker *w, const struct task_end *end, enum record_state state, uint32_t flags)
-{
-	if (end->simple && state == RECORD_DONE)
-		w->log.pending = true;
-	else
-		task_events_write_ended(w, end, state, flags);
-}
+/* The task waits for this event. */
+void task_events_started(struct worker *w, const struct plm_call *call, uint64_t ref);
+/* The client waits for the commit, so a small task costs a few loads before. */
+void task_events_before_end(
+    struct worker *w, const struct plm_call *call, uint64_t ref, struct task_end *ret);
+/* A client that has seen the commit may hand us its next task already, so a kept-back end costs a
+ * few stores in our own memory. */
+void task_events_ended(struct worker *w, const struct plm_call *call, const struct task_end *end,
+    enum record_state state);
 
 void task_events_write_end(struct worker *w);
 /* Writes an end that was kept back for the start of the next task: at the end of a batch. */

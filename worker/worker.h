@@ -54,12 +54,12 @@ struct worker {
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
-	struct worker_log {   /* task_events.c */
-		bool rests;   /* the log says that the worker is idle */
-		bool pending; /* the end of `ref` is to be written, with the start of the next task
-			       */
-		uint64_t stamp, time_ns, ref, ran_ns;
-		uint64_t started; /* reference of the last task whose start was written */
+	struct worker_log {       /* task_events.c */
+		bool rests;       /* the log says that the worker is idle */
+		bool pending;     /* the end of `started` is to be written, with the next start */
+		uint64_t started; /* of the last start written, if a first attempt; or 0 */
+		uint64_t stamp;   /* of its end */
+		uint64_t time_ns, ran_ns; /* of its end, if pending */
 	} log;
 	bool dressed; /* the environment is set for a task with needs (needs.h) */
 	_Atomic bool stop;

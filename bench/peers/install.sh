@@ -56,7 +56,8 @@ debian task-spooler task-spooler
 debian plots gnuplot-nox
 debian python python3-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv" || missing="$missing venv"
-[ -x "$venv/bin/pip" ] && pypi numpy loky mpire 'dask[distributed]' ray 'celery[redis]' rq
+[ -x "$venv/bin/pip" ] &&
+	pypi numpy loky mpire 'dask[distributed]' ray 'celery[redis]' rq hyperqueue
 
 for server in redis-server gearman-job-server beanstalkd; do
 	if [ -d /run/systemd/system ]; then

@@ -138,8 +138,11 @@ class Pool:
         print(f"{us[len(us) // 2]:.6g}", flush=True)
 
 
-def serve(one, many=None, each=None, touch=None, batch=1000, pool=None, more=()):
-    """Runs a first task; then answers a request a line, until the end of the input."""
+def serve(
+    one, many=None, each=None, touch=None, batch=1000, pool=None, more=(), functions=True
+):
+    """Runs a first task; then answers a request a line, until the end of the input. functions: a
+    task can be a function, so that trips are comparable."""
     more = dict(more)
     for what in ("small", "chunks", "argument", "result") if pool else ():
         more[what] = getattr(pool, what)
@@ -151,9 +154,9 @@ def serve(one, many=None, each=None, touch=None, batch=1000, pool=None, more=())
             rate(many, batch, float(amount))
         elif what == "each" and each:
             rate(each, batch, float(amount))
-        elif what == "hot":
+        elif what == "hot" and functions:
             trips(one, int(amount), 0)
-        elif what == "idle":
+        elif what == "idle" and functions:
             trips(one, int(amount), 0.001)
         elif what == "touch" and touch:
             touches(touch, int(amount))

@@ -1,25 +1,28 @@
-/* plm_fleet - a fleet as a contestant: a Redis with an append-only file, one host of two workers.
+/* plm_fleet - a fleet as a contestant: a Redis with an append-only file, and hosts of two workers.
  *
- *	plm_fleet PLM
+ *	plm_fleet PLM          one host, a unix socket
+ *	plm_fleet PLM hosts    two hosts and Redis, on machines of their own (fleet_world.h)
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/why.h"
-#include "bench/measured_runtime.h"
+#include "bench/fleet_world.h"
 #include "bench/peers/peer.h"
-#include "fleet/engine.h"
-#include "fleet/task_words.h"
 
-enum { BATCH = 4 * ENGINE_ADD_MOST, PATIENCE_MS = 60000 };
+enum { MANY = 4 * ENGINE_ADD_MOST, PATIENCE_MS = 60000, ARGS_MOST = 16 };
 
+static struct fleet world;
+static struct bench bench = { .quick = true };
+static bool hosts;
 static struct runtime runtime;
 static const char *path = "./plm";
 static pid_t server;
 static struct engine *engine;
-static struct task_words words;
+static struct task_words words, command;
 
 static int fleet_say(int r)
 {
@@ -40,8 +43,40 @@ static int fleet_await_host(void)
 	return status.hosts ? 0 : why(-ETIMEDOUT, "no host has joined");
 }
 
+static int fleet_write_command(void)
+{
+	static const char *const program[] = { "/bin/true" };
+	/* As plmctl submits to a fleet: the environment is the host's. */
+	const plm_command_options options = { .size = sizeof options, .no_environment = 1 };
+	plm_command *made = NULL;
+	plm_arg args[ARGS_MOST];
+	plm_task task = { .function = NULL };
+	int r = plm_command_make(&made, &options, NULL);
+	if (r == 0 && plm_command_nargs(made, 1) > ARGS_MOST)
+		r = -E2BIG;
+	if (r == 0)
+		r = plm_command_task(made, program, 1, NULL, args, &task);
+	if (r == 0)
+		r = task_words_write(&command, engine, &task);
+	plm_command_free(NULL, &made);
+	return r;
+}
+
+static int fleet_start_hosts(void)
+{
+	bench.plm_path = path;
+	int r = world_open(&world, &bench);
+	engine = world.engine;
+	if (r == 0)
+		r = task_words_write(
+		    &words, engine, &(plm_task){ .function = "probe.noop", .results = 1 });
+	return fleet_say(r == 0 ? fleet_write_command() : r);
+}
+
 static int fleet_start(void)
 {
+	if (hosts)
+		return fleet_start_hosts();
 	char socket[96], address[128];
 	snprintf(socket, sizeof socket, "%s/redis", peer_folder());
 	snprintf(address, sizeof address, "unix://%s?queue=bench", socket);
@@ -72,20 +107,25 @@ static int fleet_start(void)
 
 static void fleet_stop(void)
 {
+	task_words_free(&words);
+	task_words_free(&command);
+	if (hosts) {
+		world_close(&world);
+		return;
+	}
 	runtime_stop(&runtime);
 	engine_close(&engine);
-	task_words_free(&words);
 	peer_end(server);
 }
 
-static int fleet_add(size_t n)
+static int fleet_add(size_t n, const struct task_words *what)
 {
 	struct engine_task task[ENGINE_ADD_MOST];
 	int64_t ids[ENGINE_ADD_MOST];
 	int r = 0;
 	for (size_t i = 0; i < ENGINE_ADD_MOST; i++)
-		task[i] = (struct engine_task){ .words = words.data,
-			.words_bytes = words.bytes,
+		task[i] = (struct engine_task){ .words = what->data,
+			.words_bytes = what->bytes,
 			.needs = "",
 			.label = "",
 			.title = "probe.noop" };
@@ -111,7 +151,13 @@ static int fleet_collect(size_t n)
 
 static int fleet_many(size_t n)
 {
-	int r = fleet_add(n);
+	int r = fleet_add(n, &words);
+	return fleet_say(r == 0 ? fleet_collect(n) : r);
+}
+
+static int fleet_commands(size_t n)
+{
+	int r = fleet_add(n, &command);
 	return fleet_say(r == 0 ? fleet_collect(n) : r);
 }
 
@@ -124,14 +170,17 @@ static int fleet_each(size_t n)
 {
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = fleet_add(1);
+		r = fleet_add(1, &words);
 	return fleet_say(r == 0 ? fleet_collect(n) : r);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct peer peer = { fleet_start, fleet_stop, fleet_one, fleet_many,
-		fleet_each, NULL, BATCH, NULL };
+	static struct peer peer = { fleet_start, fleet_stop, fleet_one, fleet_many, fleet_each,
+		NULL, MANY, NULL };
 	path = argc > 1 ? argv[1] : path;
+	hosts = argc > 2 && strcmp(argv[2], "hosts") == 0;
+	if (hosts)
+		peer.commands = fleet_commands;
 	return peer_main(&peer);
 }

@@ -277,7 +277,8 @@ static int recording_begin(struct recording *r, const char *what)
 	r->damaged = 0;
 	if (!recording_bytes(r, magic, sizeof magic) ||
 	    memcmp(magic, RECORDING_MAGIC, RECORDING_MAGIC_BYTES - 2) != 0)
-		return why(-EINVAL, "%s is not a recording of plmctl trace", what);
+		return why(-EINVAL,
+		    "%s is not a recording: `plmctl trace --record FILE.plmrec` makes one", what);
 	if (memcmp(magic, RECORDING_MAGIC, RECORDING_MAGIC_BYTES) != 0)
 		return why(-EINVAL,
 		    "%s was recorded by another version of plmctl (layout %d, here %d)", what,

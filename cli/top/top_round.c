@@ -71,8 +71,7 @@ int round_find(struct top *top)
 			view_say(&top->view, "another boot of the runtime: top goes on with it");
 	}
 	if (r == 0)
-		watched_judge(&top->watched, top->facts.model.looks.manager_pid,
-		    top->facts.model.looks.scheduler_pid);
+		watched_judge(&top->watched);
 	return r < 0 ? r : 0;
 }
 

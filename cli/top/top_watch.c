@@ -1,9 +1,9 @@
 #include "cli/top/top_watch.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "cli/leaders.h"
 
 void watched_close(struct watched *watched)
 {
@@ -41,21 +41,28 @@ int watched_look(struct watched *watched)
 	return WATCH_NEW;
 }
 
-static bool watched_dead(int32_t pid)
+void watched_judge(struct watched *watched)
 {
-	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
-}
-
-void watched_judge(struct watched *watched, int32_t manager_pid, int32_t scheduler_pid)
-{
-	bool manager = watched_dead(manager_pid), scheduler = watched_dead(scheduler_pid);
-	if (manager && scheduler)
-		snprintf(watched->trouble, sizeof watched->trouble,
+	struct leaders leaders;
+	char *text = watched->trouble;
+	leaders_look(watched->in, &leaders);
+	enum leader_state manager = leaders.manager.state, scheduler = leaders.scheduler.state;
+	if (manager == LEADER_DEAD && scheduler == LEADER_DEAD)
+		snprintf(text, sizeof watched->trouble,
 		    "manager and scheduler are dead: this is what they left; plm adopts it");
-	else if (manager)
-		snprintf(watched->trouble, sizeof watched->trouble,
-		    "the manager (pid %d) is dead; plm takes over", manager_pid);
-	else if (scheduler)
-		snprintf(watched->trouble, sizeof watched->trouble,
-		    "the scheduler (pid %d) is dead; the manager starts another", scheduler_pid);
+	else if (manager == LEADER_DEAD)
+		snprintf(text, sizeof watched->trouble,
+		    "the manager (pid %d) is dead; plm takes over", leaders.manager.pid);
+	else if (manager == LEADER_STOPPED)
+		snprintf(text, sizeof watched->trouble,
+		    "the manager (pid %d) is stopped: the dead are not replaced until it goes on",
+		    leaders.manager.pid);
+	else if (scheduler == LEADER_DEAD)
+		snprintf(text, sizeof watched->trouble,
+		    "the scheduler (pid %d) is dead; the manager starts another",
+		    leaders.scheduler.pid);
+	else if (scheduler == LEADER_STOPPED)
+		snprintf(text, sizeof watched->trouble,
+		    "the scheduler (pid %d) is stopped: no task is placed until it goes on",
+		    leaders.scheduler.pid);
 }

@@ -23,8 +23,8 @@ enum { WATCH_NEW = 1 };
 /* Looks for the runtime. 0: the same as before; WATCH_NEW: another boot, watched from now on;
  * -errno: none can be shown, ->in is NULL, and ->trouble tells why. */
 int watched_look(struct watched *watched);
-/* All processes of the runtime are dead, or the manager or scheduler is: ->trouble says so. */
-void watched_judge(struct watched *watched, int32_t manager_pid, int32_t scheduler_pid);
+/* Manager or scheduler are dead or stopped: ->trouble says so. */
+void watched_judge(struct watched *watched);
 void watched_close(struct watched *watched);
 
 #endif

@@ -66,7 +66,7 @@ static int source_open_file(const char *path, struct source *ret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? why(-errno, "cannot open: %s", strerror(errno))
-		       : recording_open(&ret->recording, fd, path);
+		       : recording_open(&ret->recording, fd, "the file");
 	return r < 0 ? source_say(path) : EXIT_FINE;
 }
 

@@ -32,6 +32,8 @@ static void library_close(struct plm_fleet *f)
 	pthread_mutex_destroy(&f->speaking);
 	pthread_mutex_destroy(&f->hearing);
 	pthread_cond_destroy(&f->ended);
+	for (size_t i = 0; i < f->places; i++)
+		free(f->held[i].value);
 	free(f->held);
 	free(f->forget);
 	free(f);

@@ -16,7 +16,10 @@
 #include "fleet/engine.h"
 #include "client/plm_fleet.h"
 
-enum { LIBRARY_PAGE = 512 }; /* tasks of one verb */
+enum {
+	LIBRARY_PAGE = 512,            /* tasks of one verb */
+	LIBRARY_VALUE_BYTES = 4 << 20, /* of values that came with the ends of tasks */
+};
 
 struct held {
 	uint64_t id; /* 0: a free place of the table */
@@ -24,6 +27,8 @@ struct held {
 	uint8_t state;    /* HELD_OPEN, an enum engine_state that is an end, or HELD_GONE */
 	bool submitted;   /* by this handle */
 	bool forgettable; /* the last drop removes its result */
+	uint32_t value_bytes;
+	void *value; /* of the news, for the first plm_fleet_get(); NULL: only the engine has one */
 };
 enum { HELD_OPEN = 0, HELD_GONE = ENGINE_STATES };
 
@@ -39,6 +44,7 @@ struct plm_fleet {
 	pthread_cond_t ended;
 	struct held *held; /* open addressing; `places` is a power of two */
 	size_t places, used;
+	size_t value_bytes;  /* of all held values */
 	uint64_t pending;    /* submitted, and not known to have ended */
 	unsigned submitting; /* threads: an end may come before the number of its task */
 	unsigned breaks;     /* of the thread's connection */
@@ -76,6 +82,9 @@ struct held *library_enter(struct plm_fleet *f, uint64_t id);      /* finds, or 
 void library_remove(struct plm_fleet *f, struct held *h);
 /* Notes how a task ended. The entry is gone if nobody holds the task any more. */
 void library_end(struct plm_fleet *f, struct held *h, enum engine_state state);
+/* Keeps a value of the news, if there is room; gives a kept value to the caller, NULL: none. */
+void library_keep(struct plm_fleet *f, struct held *h, const void *value, size_t bytes);
+void *library_take(struct plm_fleet *f, uint64_t id, size_t *ret_bytes);
 void library_forget(struct plm_fleet *f, uint64_t id); /* the thread will see to it */
 /* The ids of tasks not known to have ended, from place *from on, n at most. */
 size_t library_open_ids(const struct plm_fleet *f, size_t *from, uint64_t *ids, size_t n);

@@ -12,6 +12,7 @@
 
 #include "base/why.h"
 #include "fleet/library/library.h"
+#include "fleet/soon.h"
 
 enum { LOOK_AGAIN_MS = 2000, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 2000 };
 
@@ -48,9 +49,9 @@ static int hear_forget(struct plm_fleet *f)
 
 /* ---- ends ---- */
 
-/* The states of tasks, a page at most. */
-static int hear_states(
-    struct plm_fleet *f, const uint64_t *ids, const enum engine_state *state, size_t n)
+/* The states of tasks, a page at most. news: values of tasks that are done; NULL: none. */
+static int hear_states(struct plm_fleet *f, const uint64_t *ids, const enum engine_state *state,
+    size_t n, const struct engine_news *const *news)
 {
 	size_t ended = 0;
 	pthread_mutex_lock(&f->hearing);
@@ -58,9 +59,12 @@ static int hear_states(
 		if (!engine_settled(state[i]))
 			continue;
 		struct held *h = f->submitting ? library_enter(f, ids[i]) : library_find(f, ids[i]);
+		ended += h != NULL;
 		if (h)
 			library_end(f, h, state[i]);
-		ended += h != NULL;
+		h = news ? library_find(f, ids[i]) : NULL; /* library_end() may remove it */
+		if (h)
+			library_keep(f, h, news[i]->value, news[i]->value_bytes);
 	}
 	if (ended)
 		pthread_cond_broadcast(&f->ended);
@@ -74,7 +78,7 @@ static int hear_ends(struct plm_fleet *f, const uint64_t *ids, size_t n)
 {
 	enum engine_state state[LIBRARY_PAGE];
 	int r = engine_watch(f->ears, ids, n, state);
-	return r < 0 ? r : hear_states(f, ids, state, n);
+	return r < 0 ? r : hear_states(f, ids, state, n, NULL);
 }
 
 static int hear_look(struct plm_fleet *f, bool everything)
@@ -98,16 +102,18 @@ static int hear_news(struct plm_fleet *f, const struct engine_news *news, size_t
 {
 	uint64_t done[LIBRARY_PAGE], ended[LIBRARY_PAGE];
 	enum engine_state state[LIBRARY_PAGE];
+	const struct engine_news *with[LIBRARY_PAGE];
 	size_t all_done = 0, all_ended = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (news[i].value) {
 			state[all_done] = ENGINE_DONE;
+			with[all_done] = &news[i];
 			done[all_done++] = news[i].id;
 		} else {
 			ended[all_ended++] = news[i].id;
 		}
 	}
-	int r = all_done ? hear_states(f, done, state, all_done) : 0;
+	int r = all_done ? hear_states(f, done, state, all_done, with) : 0;
 	return r == 0 && all_ended ? hear_ends(f, ended, all_ended) : r;
 }
 
@@ -153,22 +159,36 @@ static int hear_come_back(struct plm_fleet *f)
 	}
 }
 
+enum { HEAR_EARS = 2 };
+
+static bool hear_ready(void *ears)
+{
+	return poll(ears, HEAR_EARS, 0) != 0;
+}
+
+/* False: nothing came for a while, and a message may have been lost. */
+static bool hear_wait(struct soon *waits, struct pollfd *ears)
+{
+	bool ready =
+	    soon_look(waits, hear_ready, ears) || poll(ears, HEAR_EARS, LOOK_AGAIN_MS) != 0;
+	soon_over(waits);
+	return ready;
+}
+
 static void *hear_run(void *argument)
 {
 	struct plm_fleet *f = argument;
+	struct soon waits = { 0 };
 	int r = 0;
 	for (;;) {
-		struct pollfd p[] = { { .fd = f->wake, .events = POLLIN },
+		struct pollfd p[HEAR_EARS] = { { .fd = f->wake, .events = POLLIN },
 			{ .fd = engine_bell_fd(f->ears), .events = POLLIN } };
 		if (r == 0)
 			r = hear_forget(f);
 		if (r == 0)
 			r = hear_told(f); /* also what came together with an answer */
-		if (r == 0) {
-			int ready = poll(p, 2, LOOK_AGAIN_MS);
-			if (ready == 0)
-				r = hear_look(f, false);
-		}
+		if (r == 0 && !hear_wait(&waits, p))
+			r = hear_look(f, false);
 		if (p[0].revents && hear_woken(f)) {
 			hear_forget(f);
 			return NULL;

@@ -1,5 +1,6 @@
 /* library_table.c - the tasks that a program holds, by number. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "base/check.h"
@@ -60,6 +61,8 @@ void library_remove(struct plm_fleet *f, struct held *h)
 {
 	size_t hole = (size_t)(h - f->held), mask = f->places - 1;
 	f->pending -= h->submitted && h->state == HELD_OPEN;
+	f->value_bytes -= h->value_bytes;
+	free(h->value);
 	for (size_t at = (hole + 1) & mask; f->held[at].id; at = (at + 1) & mask) {
 		size_t home = table_home(f, f->held[at].id);
 		if (((at - home) & mask) >= ((at - hole) & mask)) {
@@ -82,6 +85,31 @@ void library_end(struct plm_fleet *f, struct held *h, enum engine_state state)
 	if (h->forgettable)
 		library_forget(f, h->id);
 	library_remove(f, h);
+}
+
+void library_keep(struct plm_fleet *f, struct held *h, const void *value, size_t bytes)
+{
+	if (h->value || bytes > LIBRARY_VALUE_BYTES - f->value_bytes)
+		return;
+	h->value = malloc(bytes + 1);
+	if (!h->value)
+		return;
+	memcpy(h->value, value, bytes);
+	h->value_bytes = (uint32_t)bytes;
+	f->value_bytes += bytes;
+}
+
+void *library_take(struct plm_fleet *f, uint64_t id, size_t *ret_bytes)
+{
+	struct held *h = library_find(f, id);
+	void *value = h ? h->value : NULL;
+	if (!value)
+		return NULL;
+	*ret_bytes = h->value_bytes;
+	f->value_bytes -= h->value_bytes;
+	h->value_bytes = 0;
+	h->value = NULL;
+	return value;
 }
 
 void library_forget(struct plm_fleet *f, uint64_t id)

@@ -268,6 +268,20 @@ static int wait_value(
 	return r;
 }
 
+/* The news of the end brought the value: the engine need not be asked. */
+static bool wait_told(struct plm_fleet *f, uint64_t id, plm_fleet_value *ret)
+{
+	size_t bytes = 0;
+	if (engine_part_of(id))
+		return false;
+	pthread_mutex_lock(&f->hearing);
+	void *value = library_take(f, id, &bytes);
+	pthread_mutex_unlock(&f->hearing);
+	if (value)
+		*ret = (plm_fleet_value){ value, bytes, NULL, 1 };
+	return value != NULL;
+}
+
 int plm_fleet_get(plm_fleet *f, plm_ref ref, plm_fleet_value *ret, int timeout_ms)
 {
 	uint64_t deadline_ns = deadline_after_ms(timeout_ms);
@@ -277,7 +291,7 @@ int plm_fleet_get(plm_fleet *f, plm_ref ref, plm_fleet_value *ret, int timeout_m
 	int r = plm_fleet_wait(f, &ref, 1, 1, timeout_ms, NULL);
 	if (r == 0)
 		r = library_value(f, ref, &got.id);
-	if (r == 0)
+	if (r == 0 && !wait_told(f, got.id, ret))
 		r = wait_value(f, &got, ret, deadline_ns);
 	return r == -ENOENT ? why(-ESTALE, "the fleet has no such task any more") : r;
 }

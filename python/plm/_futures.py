@@ -65,6 +65,7 @@ class Future(StandardFuture[T], Promise):
     _waiting: list[Any] | None = None
     _callbacks: list[Callable[[Any], object]] | None = None
     _told = False
+    _owed: list[Any] | None = None  # the waiters from before the end was first shown to one
     _shown: str | None = None  # by _state, until a waiter is installed
 
     def __init__(self, session: Session, ref: Ref) -> None:
@@ -98,7 +99,8 @@ class Future(StandardFuture[T], Promise):
 
     def _look_state(self) -> str:
         # The library looks twice while it holds the condition, and then installs its waiter. Both
-        # looks show the same, and the waiter is told of the end unless the looks have shown it.
+        # looks show the same, and the waiter is told of the end unless the looks have shown it:
+        # told again, as_completed() would yield the Future twice.
         if self._lock is None or not self._lock._is_owned():  # type: ignore[attr-defined]
             return self._state_now()
         if self._shown is None or self._shown_ended:
@@ -122,6 +124,8 @@ class Future(StandardFuture[T], Promise):
             self._waiting = []
             if not self._shown_ended:
                 self._follow()
+        if self._shown_ended and self._owed is None:
+            self._owed = list(self._waiting)
         self._shown = None
         return self._waiting
 
@@ -263,7 +267,9 @@ class Future(StandardFuture[T], Promise):
                 return
             self._told = True
             waiters, callbacks = self._waiting or [], self._callbacks or []
-            for waiter in waiters:
+            for waiter in waiters if self._owed is None else self._owed:
+                if waiter not in waiters:
+                    continue  # waits no more
                 if self.cancelled():
                     waiter.add_cancelled(self)
                 elif self._error is not None:

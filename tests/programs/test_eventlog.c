@@ -423,6 +423,30 @@ START_TEST(names_do_not_speak_to_the_terminal)
 }
 END_TEST
 
+START_TEST(events_of_a_task_are_found_by_its_number_and_as_the_last_one)
+{
+	runtime_boot(
+	    &host, "--workers", "1", "--tasks", "256", "--store", "4M", "--events", "on", );
+	char *first = ctl_expect(&host, 0, "submit", "--detach", "--", "true");
+	char *second = ctl_expect(&host, 0, "submit", "--detach", "--", "true"), number[16];
+	snprintf(number, sizeof number, "%.*s", (int)strcspn(first + 1, "."), first + 1);
+	ctl_until(&host, "done", "events", first);
+	ctl_until(&host, "done", "events", second);
+	struct output_of by_number = ctl(&host, "events", number),
+			 last = ctl(&host, "events", "last");
+	expect_in(by_number.out, first);
+	expect_in(last.out, second);
+	ck_assert(!strstr(by_number.out, second) && !strstr(last.out, first));
+	output_free(&by_number);
+	output_free(&last);
+	free(ctl_expect(&host, 65, "events", "ffff"));
+	runtime_kill(&host);
+	runtime_end(&host);
+	free(first);
+	free(second);
+}
+END_TEST
+
 /* ---- a full /dev/shm ---- */
 
 static bool mount_small(void)
@@ -487,6 +511,7 @@ int main(void)
 		plmctl_follows_the_events_until_the_runtime_ends,
 		options_of_the_log_are_judged_and_shown,
 		names_do_not_speak_to_the_terminal,
+		events_of_a_task_are_found_by_its_number_and_as_the_last_one,
 		a_full_shared_memory_stops_the_log_and_nothing_else,
 	};
 	return run_tests(

@@ -473,7 +473,7 @@ START_TEST(a_password_in_the_variable_reaches_no_list_and_no_task)
 	ck_assert_ptr_null(strstr(env, "sesame7431"));
 	free(env);
 	ck_assert(!seen_in_proc("cmdline", "sesame743[1]"));
-	struct output_of o = fleet("--fleet", "redis://127.0.0.1:1", "tasks");
+	struct output_of o = fleet("--fleet", fleet_nowhere(), "tasks");
 	ck_assert_int_ne(o.code, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, "cannot be reached"));
 	output_free(&o);

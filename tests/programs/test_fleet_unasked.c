@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "fleet/task_words.h"
 #include "tests/support/fleet_case.h"
 #include "tests/support/played/fleet_played.h"
 #include "tests/support/run_suite.h"
@@ -123,6 +124,56 @@ START_TEST(a_task_that_got_lost_on_its_way_is_found_and_goes_back)
 }
 END_TEST
 
+/* Calls of a command of Redis, also within functions. */
+static unsigned long calls_of(const char *command)
+{
+	char script[200];
+	snprintf(script, sizeof script,
+	    "return string.match(redis.call('INFO', 'commandstats'), "
+	    "'cmdstat_%s:calls=(%%d+)') or '0'",
+	    command);
+	const char *text = REDIS("eval", script, "0");
+	return strtoul(text[0] == '"' ? text + 1 : text, NULL, 10);
+}
+
+static void run_alone(const struct task_words *words, const char *needs)
+{
+	const struct engine_task task = { .words = words->data,
+		.words_bytes = words->bytes,
+		.needs = needs,
+		.label = "",
+		.title = "" };
+	struct engine_news news;
+	GOOD(engine_add(played.user, &task, 1, false, engine_token(played.user), played.ids));
+	ck_assert_int_eq(engine_told(played.user, PLAYED_ANSWER_MS, &news, 1), 1);
+	ck_assert_ptr_nonnull(news.value);
+}
+
+/* A renewal, which alone calls SRANDMEMBER, is followed by a look for tasks; so is the last task
+ * with needs. Every other call is an add or a commit. */
+START_TEST(a_task_alone_costs_two_calls_though_others_have_needs)
+{
+	enum { ALONE = 200 };
+	const plm_terms terms = { .needs = "plain=1" };
+	struct task_words needy = { 0 }, words = { 0 };
+	fleet_host_up(0, "plain=1 x2");
+	GOOD(task_words_write(&words, played.user, &(plm_task){ .function = "probe.noop" }));
+	GOOD(task_words_write(
+	    &needy, played.user, &(plm_task){ .function = "probe.noop", .terms = &terms }));
+	run_alone(&needy, "plain=1");
+	run_alone(&words, "");
+	unsigned long calls = calls_of("fcall"), renewals = calls_of("srandmember");
+	for (int i = 0; i < ALONE; i++)
+		run_alone(&words, "");
+	calls = calls_of("fcall") - calls;
+	renewals = calls_of("srandmember") - renewals;
+	ck_assert_msg(calls <= 2 * ALONE + 2 * (renewals + 1) + 1,
+	    "%lu calls and %lu renewals for %d tasks", calls, renewals, ALONE);
+	task_words_free(&words);
+	task_words_free(&needy);
+}
+END_TEST
+
 START_TEST(a_task_of_a_module_comes_unasked_to_hosts_that_have_it)
 {
 	struct engine_claim pushed;
@@ -158,6 +209,7 @@ int main(void)
 		tasks_on_the_way_count_as_taken,
 		nothing_comes_unasked_past_waiting_tasks_or_to_those_who_do_not_listen,
 		a_task_that_got_lost_on_its_way_is_found_and_goes_back,
+		a_task_alone_costs_two_calls_though_others_have_needs,
 		a_task_of_a_module_comes_unasked_to_hosts_that_have_it,
 	};
 	if (!fleet_redis_there())

@@ -293,6 +293,33 @@ START_TEST(top_tells_that_a_runtime_is_dead_and_shows_what_it_left)
 }
 END_TEST
 
+/* A killed manager stays a zombie for as long as its parent, our test, does not ask for its end. */
+START_TEST(top_tells_that_a_manager_is_dead_whose_parent_does_not_reap_it)
+{
+	open_top("", "");
+	kill(top_rt.pid, SIGKILL);
+	ck_assert(wait_for_death(top_rt.pid));
+	shows("are dead");
+	runtime_kill(&top_rt);
+	runtime_reboot(&top_rt, "--workers", "2", "--tasks", "1024", "--store", "16M", );
+	hides("are dead");
+	close_top();
+	runtime_stop(&top_rt);
+}
+END_TEST
+
+START_TEST(top_names_a_stopped_manager)
+{
+	open_top("", "");
+	kill(top_rt.pid, SIGSTOP);
+	shows("is stopped: the dead are not replaced");
+	kill(top_rt.pid, SIGCONT);
+	hides("is stopped: the dead are not replaced");
+	close_top();
+	runtime_stop(&top_rt);
+}
+END_TEST
+
 /* While functions are shown, top is a client of the runtime. */
 START_TEST(the_log_of_the_next_boot_is_watched)
 {
@@ -334,6 +361,8 @@ int main(void)
 	const TTest *const gone[] = {
 		top_tells_that_the_runtime_is_gone_and_goes_on_with_the_next,
 		top_tells_that_a_runtime_is_dead_and_shows_what_it_left,
+		top_tells_that_a_manager_is_dead_whose_parent_does_not_reap_it,
+		top_names_a_stopped_manager,
 		the_log_of_the_next_boot_is_watched,
 	};
 	Suite *suite = suite_create("top_terminal");

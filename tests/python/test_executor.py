@@ -226,6 +226,25 @@ class Futures(Shared):
         self.assertTrue(told.wait(60))
         self.assertEqual(future._state, "FINISHED")
 
+    def test_a_waiter_that_has_seen_the_end_is_not_told_of_it_again(self) -> None:
+        gate = self.path("gate")
+        future = self.pool.submit(wait_for_file, gate)
+        late: list[Any] = []
+        before, after = mock.Mock(), mock.Mock()
+        with mock.patch.object(future.session.watcher, "add", lambda _, tell: late.append(tell)):
+            future.add_done_callback(lambda _: None)
+            with future._condition:
+                self.assertNotEqual(future._state, "FINISHED")
+                future._waiters.append(before)
+        touch(gate)
+        until(future.done, "the task has ended")
+        with future._condition:  # as as_completed() of the standard library
+            self.assertEqual(future._state, "FINISHED")
+            future._waiters.append(after)
+        late[0]()  # the watcher comes to it now
+        before.add_result.assert_called_once_with(future)
+        after.add_result.assert_not_called()
+
     def test_standard_wait_and_as_completed_take_our_futures(self) -> None:
         futures = [self.pool.submit(double, n) for n in range(50)]
         done, rest = concurrent.futures.wait(futures, timeout=60)

@@ -1,5 +1,6 @@
 #include "tests/support/fleet_case.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -147,6 +149,19 @@ void fleet_end(void)
 	fleet_wire_end();
 	fleet_redis_kill();
 	rmtree_at(AT_FDCWD, fleet_directory);
+}
+
+const char *fleet_nowhere(void)
+{
+	static char url[64];
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* open until the test ends */
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+	snprintf(url, sizeof url, "redis://127.0.0.1:%u", ntohs(at.sin_port));
+	return url;
 }
 
 /* ---- hosts ---- */

@@ -28,6 +28,9 @@ void fleet_redis_kill(void);
 const char *fleet_redis(const char *const *words);
 #define REDIS(...) fleet_redis((const char *const[]){ __VA_ARGS__, NULL })
 
+/* An address where nothing answers: a port that the test has and nobody listens on. */
+const char *fleet_nowhere(void);
+
 /* Boots host i with so many workers; returns when the host is in the fleet. */
 void fleet_host_up(unsigned i, const char *kinds);
 /* The same, but all that the host says to Redis and hears goes through a process in between, which

@@ -203,6 +203,30 @@ START_TEST(two_events_of_an_entry_are_read_apart)
 }
 END_TEST
 
+START_TEST(a_task_handed_over_is_submitted_and_placed_in_one_entry)
+{
+	struct tables writer;
+	plm_event rows[4];
+	eventlog_case_writer(&writer, WRITER);
+	eventlog_case_open(0);
+	ck_assert(eventlog_ready(&writer));
+	for (uint32_t i = 0; i < 2; i++)
+		eventlog_fill(&writer.event_writer, eventlog_take(&writer.event_writer, 1),
+		    eventlog_stamp(EVENT_SUBMITTED | EVENT_TURN, 0, (uint32_t)-7, 4), 10 + i,
+		    record_ref(i, 1), i ? EVENT_NOBODY : 3);
+	eventlog_case_expect(rows, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		bool placed = i % 2;
+		ck_assert_int_eq(rows[i].kind, placed ? PLM_EVENT_PLACED : PLM_EVENT_SUBMITTED);
+		ck_assert_uint_eq(rows[i].ref.id, record_ref(i / 2, 1));
+		ck_assert_uint_eq(rows[i].time_ns, 10 + i / 2);
+		ck_assert_int_eq((int64_t)rows[i].argument, placed ? 0 : -7);
+		ck_assert_uint_eq(rows[i].worker, placed && i < 2 ? 3 : PLM_NOBODY);
+		ck_assert_uint_eq(rows[i].attempt, 0);
+	}
+}
+END_TEST
+
 START_TEST(a_hole_of_a_living_writer_is_waited_for)
 {
 	struct tables writer;
@@ -483,6 +507,7 @@ int main(void)
 		a_sampling_reader_leaves_out_all_but_the_newest,
 		a_hole_of_a_dead_writer_is_skipped,
 		two_events_of_an_entry_are_read_apart,
+		a_task_handed_over_is_submitted_and_placed_in_one_entry,
 		a_hole_of_a_living_writer_is_waited_for,
 		fresh_events_wait_for_late_writers,
 		a_reader_sees_whole_events_or_none,

@@ -8,9 +8,22 @@ import re
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from web_support import Live, Server, call, ctl, main, tasks, touch, until, world
+from web_support import (
+    Live,
+    Server,
+    call,
+    ctl,
+    lengthen_history,
+    load_noops,
+    main,
+    ordered,
+    tasks,
+    touch,
+    until,
+    world,
+)
 
 
 class Tasks(unittest.TestCase):
@@ -213,6 +226,66 @@ class Tasks(unittest.TestCase):
             until(counted, "the failure is counted")
 
 
+class Orders(unittest.TestCase):
+    """An order by a column, page by page to its end."""
+
+    COUNT = 2300
+    KEYS: ClassVar = {
+        "age": "age_ms",
+        "run": "run_ms",
+        "queue": "queue_ms",
+        "priority": "priority",
+        "attempt": "attempt",
+        "bytes": "value_bytes",
+    }
+
+    def pages(self, server: Server, sort: str, order: str, limit: int) -> list[Any]:
+        """All tasks in an order, each of which is there once."""
+        query = {"sort": sort, "order": order, "q": "probe.noop"}
+        pages = list(ordered(server, limit, **query))
+        self.assertEqual({len(page) for page in pages[:-1]} - {limit}, set())
+        found = [task for page in pages for task in page]
+        refs = [task["ref"] for task in found]
+        self.assertEqual((len(refs), len(set(refs))), (self.COUNT, self.COUNT), (sort, order))
+        places = [tuple(map(int, task["place"].split("."))) for task in found]
+        ranks = [(-key, position) for _, key, position in places]
+        self.assertEqual(ranks, sorted(ranks), "equal keys keep the order of the table")
+        self.assertEqual(len({at for at, *_ in places}), 1, "all pages are as of one moment")
+        return found
+
+    def every_order(self, server: Server) -> None:
+        """Each key, both ways, with a page that divides the tasks and one that does not."""
+        for sort, key in self.KEYS.items():
+            for order, limit in (("desc", 1000), ("asc", 460)):
+                found = self.pages(server, sort, order, limit)
+                values = [task[key] for task in found]
+                if sort not in ("age", "queue"):  # these grow while the pages are read
+                    self.assertEqual(values, sorted(values, reverse=order == "desc"), sort)
+
+    def test_every_task_is_on_one_page_of_an_order(self) -> None:
+        with world("orders") as (name, server, _):
+            ctl("pause", name=name)
+            load_noops(name, ({"priority": i % 7} for i in range(self.COUNT)))
+            self.every_order(server)  # the tasks wait: ages and waits grow from page to page
+            ctl("resume", name=name)
+            until(
+                lambda: server.get("status")["done"] == self.COUNT,
+                "all tasks are done",
+            )
+            self.every_order(server)
+
+    def test_a_place_is_of_an_order(self) -> None:
+        with world("places") as (_, server, _):
+            answer = server.get("tasks", sort="run")
+            self.assertEqual((answer["tasks"], answer["matched"], answer["end"]), ([], 0, True))
+            for words in ("after=1.2.3", "sort=run&after=x", "sort=run&after=1.2"):
+                self.assertEqual(server.ask("/api/tasks?" + words)[0], 400, words)
+            for words in ("1.-2", "1.2.3.4", "1.2.", ".1.2", "-1.2.3", "1.2.-3", "9" * 20, ""):
+                self.assertEqual(server.ask("/api/tasks?sort=run&after=" + words)[0], 400, words)
+            for words in ("0", "1.2.3", "1.-2.3", f"7.{2**63 - 1}.{2**64 - 1}"):
+                self.assertEqual(server.ask("/api/tasks?sort=run&after=" + words)[0], 200, words)
+
+
 class History(unittest.TestCase):
     """The journal, of a living and of a dead runtime."""
 
@@ -238,6 +311,31 @@ class History(unittest.TestCase):
                 ctl("stop", "--now", name=name)
                 until(lambda: server.ask("/api/status")[0] == 404, "the runtime is gone")
                 self.assertEqual(len(server.get("history")["tasks"]), 5)
+
+    def test_a_search_goes_on_where_the_last_request_ended(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="plm-test-") as state:
+            with world("search", "--state", state) as (name, server, _):
+                for label in ("needle", "hay"):
+                    ctl("submit", "--detach", "--label", label, "--", "true", name=name)
+                until(
+                    lambda: len(server.get("history", state="done")["tasks"]) == 2,
+                    "both are written",
+                )
+                ctl("stop", "--now", name=name)
+                until(lambda: server.ask("/api/status")[0] == 404, "the runtime is gone")
+                lengthen_history(state, 300_000)
+                found, before, end = [], 0, False
+                while not end:
+                    answer = server.get("history", q="needle", before=before)
+                    found += answer["tasks"]
+                    self.assertTrue(answer["end"] or before == 0 or answer["before"] < before)
+                    self.assertEqual(answer["newest"] - answer["oldest"], 300_001)
+                    before, end = answer["before"], answer["end"]
+                self.assertEqual([task["label"] for task in found], ["needle"])
+                self.assertEqual(before, answer["oldest"])
+                one = server.get("history", id=found[0]["id"])
+                self.assertEqual((len(one["tasks"]), one["end"]), (1, True))
+                self.assertEqual(server.get("history", id=10**9)["tasks"], [])
 
     def test_no_journal_is_named(self) -> None:
         with world("nojournal") as (_, server, _):

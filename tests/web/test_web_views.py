@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from web_page import PageCase, use_browser, when
-from web_support import call, ctl, main, serve, touch, until
+from web_support import call, ctl, lengthen_history, load_noops, main, serve, touch, until, world
 
 ROWS = "[...document.querySelectorAll('#task-table tbody tr[data-open]')]"
 EVENTS = ["submitted", "placed", "started", "name"]
@@ -144,6 +144,33 @@ class Views(PageCase):
         press("Escape")
         when(page, f"{NOTE}.startsWith('tasks 201 to 250')")
 
+    def test_an_order_is_turned_to_its_end_and_back(self) -> None:
+        count = 1250
+        with world("turned") as (name, server, _):
+            load_noops(name, ({"priority": i % 3} for i in range(count)))
+            page = self.open(server, view="tasks")
+            press = page.keyboard.press
+            when(page, f"{NOTE}.startsWith('tasks 1 to 100,')")
+            page.click("#task-table th button >> text=Prio")
+            seen: list[str] = []
+            priorities: list[str] = []
+            for first in range(1, count, 100):
+                last = min(first + 99, count)
+                note = f"tasks {first:,} to {last:,} of {count:,}"
+                when(page, f"{NOTE} === {note!r}")
+                seen += page.evaluate(f"{ROWS}.map((row) => row.dataset.open)")
+                priorities += page.evaluate(f"{ROWS}.map((row) => row.children[4].innerText)")
+                self.assertEqual(page.is_visible("#task-next"), last < count)
+                press("]")
+            self.assertEqual((len(seen), len(set(seen))), (count, count))
+            self.assertEqual(priorities, sorted(priorities, reverse=True))
+            page.click("#task-back")
+            when(page, f"{NOTE} === 'tasks 1,101 to 1,200 of 1,250'")
+            self.assertEqual(
+                page.evaluate(f"{ROWS}.map((row) => row.dataset.open)"), seen[1100:1200]
+            )
+            page.context.close()
+
     def test_workers_are_drained_and_resumed(self) -> None:
         page = self.page
         self.go("workers")
@@ -224,6 +251,31 @@ class Journal(PageCase):
         when(page, shows("#task h1", "echo kept"))
         when(page, shows("#task pre.output", "kept"))
         self.assertIn("4", page.inner_text("#task dl.facts"))
+
+    def test_a_search_goes_on_until_it_finds(self) -> None:
+        state = self.enterContext(tempfile.TemporaryDirectory(prefix="plm-test-"))
+        with world("long", "--state", state) as (name, server, _):
+            for label in ("needle", "hay"):
+                ctl("submit", "--detach", "--label", label, "--", "true", name=name)
+            until(
+                lambda: len(server.get("history", state="done")["tasks"]) == 2, "both are written"
+            )
+            ctl("stop", "--now", name=name)
+            until(lambda: server.ask("/api/status")[0] == 404, "the runtime is gone")
+            lengthen_history(state, 300_000)
+            page = self.open(server, view="history")
+            rows = "[...document.querySelectorAll('#history-table tbody tr[data-open]')]"
+            note = "document.querySelector('#history-note').textContent"
+            when(page, f"{rows}.length === 100")
+            page.evaluate(f"""notes = []; new MutationObserver(() => notes.push({note})).observe(
+                document.querySelector('#history-note'), {{childList: true}})""")
+            page.fill("#history-text", "needle")
+            when(page, f"{rows}.length === 1 && {note} === 'tasks 1 to 1'")
+            self.assertRegex(page.evaluate("notes.join()"), r"searched \d+ % of the history…")
+            page.fill("#history-text", "straw")
+            when(page, shows("#history-table", "no such task"))
+            when(page, f"!{note}")
+            page.context.close()
 
 
 if __name__ == "__main__":

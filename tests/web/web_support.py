@@ -10,11 +10,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -33,7 +34,10 @@ __all__ = [
     "call",
     "ctl",
     "lasting",
+    "lengthen_history",
+    "load_noops",
     "main",
+    "ordered",
     "resident",
     "runtime",
     "segments",
@@ -249,6 +253,48 @@ def tasks(server: Server, **query: object) -> Iterator[Any]:
         cursor = page["cursor"]
         if page["end"]:
             return
+
+
+def ordered(server: Server, limit: int, **query: object) -> Iterator[list[Any]]:
+    """The pages of an order, each merged from the answers of one pass over the records."""
+    after: dict[str, str] = {}
+    while True:
+        page: list[Any] = []
+        matched, cursor, end = 0, 0, False
+        while not end:
+            answer = server.get("tasks", cursor=cursor, limit=limit, **after, **query)
+            page += answer["tasks"]
+            matched += answer["matched"]
+            after = {"after": answer["after"]}
+            cursor, end = answer["cursor"], answer["end"]
+        page.sort(key=lambda task: -int(task["place"].split(".")[1]))
+        page = page[:limit]
+        yield page
+        if matched <= limit:
+            return
+        after = {"after": page[-1]["place"]}
+
+
+def load_noops(name: str, tasks: Iterable[dict[str, object]]) -> None:
+    """Submits calls of a function that does nothing, with these further keys of a task's line."""
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        for task in tasks:
+            file.write(json.dumps({"func": "probe.noop", **task}) + "\n")
+        file.flush()
+        ctl("load", file.name, name=name)
+
+
+def lengthen_history(state: str, rows: int) -> None:
+    """Puts copies of the newest task in front of all tasks of a journal that nobody writes."""
+    with contextlib.closing(sqlite3.connect(Path(state) / "journal.db")) as db, db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(task)") if row[1] != "id"]
+        copied = ",".join(columns)
+        db.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            f" INSERT INTO task(id, {copied}) SELECT newest + i, {copied} FROM n,"
+            " (SELECT max(id) AS newest FROM task), task WHERE id = newest",
+            (rows,),
+        )
 
 
 class Live:

@@ -34,6 +34,7 @@ static void fuzz_events_write(uint32_t process)
 	for (uint32_t i = 0; i < EVENT_RING_MIN + EVENT_RING_MIN / 2; i++) {
 		unsigned kind = 1 + i % (EVENT_KINDS - 1);
 		unsigned shape = kind == EVENT_DONE && i % 3 ? EVENT_TURN
+		    : kind == EVENT_SUBMITTED && i % 2       ? EVENT_TURN
 		    : kind == EVENT_SUBMITTED                ? EVENT_PAIR
 							     : EVENT_SINGLE;
 		eventlog_fill(&writer.event_writer, eventlog_take(&writer.event_writer, 1),

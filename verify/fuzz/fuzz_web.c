@@ -1,4 +1,4 @@
-/* fuzz_web.c - plmweb: Host, Origin and token; words of a query; any bytes as JSON. */
+/* fuzz_web.c - plmweb: Host, Origin and token; words of a query, places; any bytes as JSON. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "verify/fuzz/fuzz.h"
 #include "web/web_guard.h"
 #include "web/web_json.h"
+#include "web/web_order.h"
 #include "web/web_query.h"
 
 static const char token[] = "0123456789abcdef0123456789abcdef";
@@ -39,6 +40,24 @@ static void try_query(const char *text)
 		FUZZ_REQUIRE(strcasestr(text, "application/openmetrics-text"));
 }
 
+/* A place that is understood has one form, which is understood as the same place. */
+static void try_place(const char *text)
+{
+	struct order order = { .by = ORDER_RUN };
+	struct order_place place;
+	char once[ORDER_PLACE_BYTES], again[ORDER_PLACE_BYTES];
+	if (!order_read_place(text, &order.after))
+		return;
+	order_print_place(&order, NULL, once);
+	FUZZ_REQUIRE(order_read_place(once, &place));
+	FUZZ_REQUIRE(place.at_ms == order.after.at_ms && place.first == order.after.first);
+	FUZZ_REQUIRE(place.first ||
+	    (place.key == order.after.key && place.position == order.after.position));
+	order.after = place;
+	order_print_place(&order, NULL, again);
+	FUZZ_REQUIRE(strcmp(once, again) == 0);
+}
+
 /* jansson reads what we write, and finds the number of values that we wrote. No byte of the text
  * can open a tag or end a line, where the answer is a server-sent event. */
 static void try_json(const uint8_t *data, size_t length)
@@ -69,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	char *text = fuzz_text(data, length);
 	try_guard(text);
 	try_query(text);
+	try_place(text);
 	try_json(data, length);
 	free(text);
 	return 0;

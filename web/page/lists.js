@@ -144,45 +144,64 @@ const past = {
 	pages: pager("history", () => past.load()),
 	rows: [],
 	states: new Set(),
+	busy: 0, /* the number of the last load */
 	anew() {
 		this.pages.reset();
 		this.load();
 	},
+	/* A request searches for a moment; the page asks on until it is full, and shows what is found. */
 	async load() {
+		const run = ++this.busy;
+		let rows = [],
+			before = this.pages.start,
+			page = null;
 		try {
-			const page = await get("history", {
-				state: [...this.states][0],
-				q: $("history-text").value.trim(),
-				before: this.pages.start,
-				limit: PAGE,
-			});
-			this.rows = page.tasks;
-			this.pages.show(page.end || !page.tasks.length ? null : page.before);
-			$("history-note").textContent = page.late
-				? "the search ended after 0.2 s"
-				: pageNote(this.pages, this.rows, "tasks");
-			table(
-				$("history-table"),
-				[
-					{ title: "Id", num: true, cell: (t) => t.id },
-					{ title: "State", cell: (t) => stateMark(t.state) },
-					{ title: "Exit", num: true, cell: (t) => (t.exit_code === undefined ? "" : t.exit_code) },
-					{ title: "Command", wide: true, mono: true, cell: (t) => t.command || t.function },
-					{ title: "Label", cell: (t) => t.label || "" },
-					{ title: "User", cell: (t) => t.user || "" },
-					{ title: "Submitted", cell: (t) => moment(t.submitted) },
-					{ title: "Ran", num: true, cell: (t) => (t.run_ms === undefined ? "" : span(t.run_ms)) },
-					{ title: "Tries", num: true, cell: (t) => t.attempts },
-					{ title: "Why", wide: true, cell: (t) => t.message || "" },
-				],
-				this.rows,
-				{ empty: "no such task", open: (t) => t.ref },
-			);
+			do {
+				page = await get("history", {
+					state: [...this.states][0],
+					q: $("history-text").value.trim(),
+					before,
+					limit: PAGE - rows.length,
+				});
+				if (run !== this.busy || view.name !== "history") return;
+				rows = rows.concat(page.tasks);
+				before = page.before;
+				this.show(rows, page.end ? "no such task" : "no such task yet");
+				if (!page.end)
+					$("history-note").textContent = `searched ${this.searched(page)} of the history…`;
+			} while (!page.end && rows.length < PAGE);
+			this.pages.show(page.end || before <= page.oldest ? null : before);
+			$("history-note").textContent = pageNote(this.pages, rows, "tasks");
 		} catch (error) {
+			if (run !== this.busy) return;
 			clear($("history-table"));
 			this.pages.show(null);
 			$("history-note").textContent = error.message;
 		}
+	},
+	searched(page) {
+		const all = page.newest - page.oldest + 1;
+		return `${Math.floor((100 * (page.newest + 1 - page.before)) / all)} %`;
+	},
+	show(rows, empty) {
+		this.rows = rows;
+		table(
+			$("history-table"),
+			[
+				{ title: "Id", num: true, cell: (t) => t.id },
+				{ title: "State", cell: (t) => stateMark(t.state) },
+				{ title: "Exit", num: true, cell: (t) => (t.exit_code === undefined ? "" : t.exit_code) },
+				{ title: "Command", wide: true, mono: true, cell: (t) => t.command || t.function },
+				{ title: "Label", cell: (t) => t.label || "" },
+				{ title: "User", cell: (t) => t.user || "" },
+				{ title: "Submitted", cell: (t) => moment(t.submitted) },
+				{ title: "Ran", num: true, cell: (t) => (t.run_ms === undefined ? "" : span(t.run_ms)) },
+				{ title: "Tries", num: true, cell: (t) => t.attempts },
+				{ title: "Why", wide: true, cell: (t) => t.message || "" },
+			],
+			rows,
+			{ empty, open: (t) => t.ref },
+		);
 	},
 	chips() {
 		chips(

@@ -27,16 +27,16 @@ const taskColumns = [
 		cell: (t) => (t.value_bytes ? bytes(t.value_bytes) : ""),
 	},
 ];
-const PAGE = 100,
-	ORDER_MOST = 1000; /* rows of an order that a request may ask for */
+const PAGE = 100;
 const tasks = {
 	pages: pager("task", () => tasks.load()),
 	rows: [],
 	sort: "",
 	rising: false,
 	states: new Set(),
-	busy: 0,
+	busy: 0, /* the number of the last load */
 	records: 0,
+	matched: 0, /* tasks of an order from this page on */
 	query() {
 		return {
 			state: [...this.states].join(","),
@@ -45,57 +45,55 @@ const tasks = {
 			order: this.rising ? "asc" : "desc",
 		};
 	},
-	key(row) {
-		return {
-			age: row.age_ms,
-			run: row.run_ms,
-			queue: row.queue_ms,
-			priority: row.priority,
-			attempt: row.attempt,
-			bytes: row.value_bytes,
-		}[this.sort];
-	},
 	anew() {
 		this.pages.reset();
 		this.load();
 	},
-	/* Of an order the first pages are merged from the whole table, up to the page that is shown; a
-	 * row more tells whether there is another page. */
+	/* Of an order a page is one pass over the table, in requests that each find the first tasks
+	 * behind the page before among some of the records. */
 	async load() {
 		const run = ++this.busy,
-			number = this.pages.number,
-			want = this.sort ? Math.min(ORDER_MOST, PAGE * number + 1) : PAGE;
+			sorted = this.sort !== "";
 		let rows = [],
-			cursor = this.sort ? 0 : this.pages.start,
+			after = (sorted && this.pages.start) || null,
+			cursor = sorted ? 0 : this.pages.start,
 			end = false;
+		this.matched = 0;
 		try {
-			while (!end && (this.sort || rows.length < want)) {
-				const limit = this.sort ? want : want - rows.length;
-				const page = await get("tasks", { ...this.query(), cursor, limit });
+			while (!end && (sorted || rows.length < PAGE)) {
+				const limit = sorted ? PAGE : PAGE - rows.length;
+				const page = await get("tasks", { ...this.query(), cursor, after, limit });
 				if (run !== this.busy) return;
 				rows = rows.concat(page.tasks);
-				if (this.sort)
-					rows = rows
-						.sort((a, b) => (this.rising ? 1 : -1) * (this.key(a) - this.key(b)))
-						.slice(0, want);
+				if (sorted) {
+					rows = this.first(rows);
+					this.matched += page.matched;
+					after = page.after;
+				}
 				({ cursor, end } = page);
 				this.records = page.records;
 				if (!end)
 					$("task-note").textContent =
 						`looked at ${exact(Math.min(cursor, page.records))} of ${exact(page.records)} records…`;
 			}
-			if (!end && !this.sort) {
+			if (!end && !sorted) {
 				const next = await get("tasks", { ...this.query(), cursor, limit: 1 });
 				if (run !== this.busy) return;
 				end = next.end && !next.tasks.length;
 			}
-			const more = this.sort ? rows.length > PAGE * number : !end;
-			this.rows = this.sort ? rows.slice(PAGE * (number - 1), PAGE * number) : rows;
-			this.pages.show(more ? cursor : null);
+			const more = sorted ? this.matched > PAGE && rows.length > 0 : !end;
+			this.rows = rows;
+			this.pages.show(more ? (sorted ? rows[rows.length - 1].place : cursor) : null);
 			this.show();
 		} catch (error) {
 			if (run === this.busy) this.fail(error);
 		}
+	},
+	/* The first page of them; a place is AT.KEY.POSITION. Later requests look at later records, and
+	 * a stable sort leaves equal keys as they come. */
+	first(rows) {
+		const key = (row) => Number(row.place.split(".")[1]);
+		return rows.sort((a, b) => key(b) - key(a)).slice(0, PAGE);
 	},
 	fail(error) {
 		$("task-note").textContent = error.message;
@@ -103,15 +101,10 @@ const tasks = {
 	},
 	show() {
 		$("task-note").className = "dim";
-		const before = PAGE * (this.pages.number - 1),
-			last = this.pages.following === null;
+		const before = PAGE * (this.pages.number - 1);
 		$("task-note").textContent = this.rows.length
 			? `tasks ${exact(before + 1)} to ${exact(before + this.rows.length)}` +
-				(!this.sort
-					? ", in the order of the table"
-					: last && before + PAGE === ORDER_MOST
-						? "; an order shows no more: filter"
-						: "")
+				(this.sort ? ` of ${exact(before + this.matched)}` : ", in the order of the table")
 			: "";
 		table($("task-table"), taskColumns, this.rows, {
 			sort: this.sort,
