@@ -115,7 +115,8 @@ static int plmctl_finish(struct context *context, int code)
 	plm_disconnect(&context->rt);
 	if (written)
 		return code;
-	if (error == EPIPE)
+	/* A command that met the error itself has said so: errno is then of something later. */
+	if (error == EPIPE || code == EXIT_SIGNAL + SIGPIPE)
 		return EXIT_SIGNAL + SIGPIPE;
 	fprintf(stderr, "plmctl: writing: %s\n", strerror(error));
 	return code == EXIT_FINE ? EXIT_OURS : code;
