@@ -86,8 +86,14 @@ START_TEST(the_front_comes_before_what_was_queued_earlier)
 	check_shell(0, "a c b ", "",
 	    GATE QUEUE("a", "--priority 1") QUEUE("b", "")
 		QUEUE("c", "") "plmctl move --to front $c; " RUN END);
-	/* Of tasks with needs the worker is booked for the first already; of the rest the last one
-	 * moved is the first. */
+}
+END_TEST
+
+/* Of tasks with needs the worker is booked for the first already; of the rest the last one moved is
+ * the first. The worker runs its first task: it has room for one more, however long tasks take on
+ * this machine. */
+START_TEST(of_tasks_with_needs_the_first_has_its_booking_and_stays_first)
+{
 	check_shell(0, "a c b ", "",
 	    GATE QUEUE("a", "--needs mem=1") QUEUE("b", "--needs mem=1") QUEUE("c",
 		"--needs mem=1") "until plmctl explain $a | grep -q 'reserved for it'; do :; done; "
@@ -224,6 +230,7 @@ int main(void)
 	tcase_add_test(tcase, explain_tells_what_such_a_task_waits_for);
 	tcase_add_test(tcase, lines_of_a_file_name_such_orders);
 	tcase_add_test(tcase, the_front_comes_before_what_was_queued_earlier);
+	tcase_add_test(tcase, of_tasks_with_needs_the_first_has_its_booking_and_stays_first);
 	tcase_add_test(tcase, the_front_is_the_front_after_an_object_was_dropped);
 	tcase_add_test(tcase, a_priority_is_changed_while_the_task_waits);
 	tcase_add_test(tcase, a_parked_task_waits_until_it_is_back);
