@@ -89,6 +89,8 @@ static int events_follow(struct followed *f)
 		if (!ended)
 			code = events_still_there(f);
 	}
+	if (code != EXIT_FINE)
+		events_pause_for(f, LATE_MS);
 	while (code != EXIT_FINE && events_print(f) > 0) /* the last events of the runtime */
 		;
 	return code;

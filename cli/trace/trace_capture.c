@@ -233,10 +233,11 @@ static int capture_read_log(struct capture *c)
 {
 	int n = 0;
 	for (;;) {
+		uint64_t before_ns = clock_ns();
 		n = capture_page(c, c->begin_ns);
 		if (n < 0)
 			return n;
-		if (n == 0 && clock_ns() >= c->begin_ns + LATE_NS)
+		if (n == 0 && before_ns >= c->begin_ns + LATE_NS)
 			return 0;
 		if (n == 0)
 			capture_pause(PAUSE_LEAST_NS);
@@ -316,12 +317,13 @@ static int capture_go_on(
 	uint64_t next_look_ns = 0, next_tell_ns = c->begin_ns + TELL_NS, pause_ns = PAUSE_LEAST_NS;
 	uint64_t end_ns = plan->for_ns ? c->begin_ns + plan->for_ns : UINT64_MAX;
 	for (;;) {
+		uint64_t before_ns = clock_ns();
 		int n = capture_round(c, end_ns, &next_look_ns);
-		uint64_t now = clock_ns();
 		if (n < 0)
 			return n;
-		if (now >= end_ns && now - end_ns > LATE_NS)
-			return 0;
+		if (before_ns >= end_ns && before_ns - end_ns > LATE_NS)
+			return 0; /* this round began when the last events were there */
+		uint64_t now = clock_ns();
 		pause_ns = n > 0 ? PAUSE_LEAST_NS : pause_ns * 2;
 		pause_ns = pause_ns < PAUSE_MOST_NS ? pause_ns : PAUSE_MOST_NS;
 		if (now < end_ns && capture_wait(n >= PAGE ? 0 : pause_ns, ends)) {

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import sys
 import unittest
+from concurrent.futures import Future
+from typing import Any
+from unittest import mock
 
 import support
 
@@ -92,9 +95,24 @@ class Shutdowns(PlmMixin, ExecutorShutdownTest, BaseTestCase):  # type: ignore[m
         self.assertEqual(done.stderr, "")
 
     def test_cancel_futures(self) -> None:
-        # The test wants a task that runs: the workers of a new runtime may still be on their way.
-        self.executor.submit(pow, 2, 2).result()
-        super().test_cancel_futures()
+        # The test wants a task that runs when the others are cancelled. On a busy machine no worker
+        # may have come to its task so soon.
+        begun: list[Future[None]] = []
+        submit, shutdown = self.executor.submit, self.executor.shutdown
+
+        def noted(*call: Any) -> Future[None]:
+            begun.append(submit(*call))
+            return begun[-1]
+
+        def later(**how: bool) -> None:
+            support.until(lambda: begun[0].running() or begun[0].done(), "a task runs")
+            shutdown(**how)
+
+        with (
+            mock.patch.object(self.executor, "submit", noted),
+            mock.patch.object(self.executor, "shutdown", later),
+        ):
+            super().test_cancel_futures()
 
     def test_interpreter_shutdown(self) -> None:
         self.sleep_and_print("")

@@ -50,7 +50,7 @@ class Programs(unittest.TestCase):
             script = WORKLOADS / "words" / "words.sh"
             self.assertEqual(counted, self.said(script, "sort", *paths))
             index = self.said(sys.executable, program, "index", *paths[:2])
-            self.assertIn("question 1:1 4097:1 4099:1\n", index)
+            self.assertIn("question 1:1 4:1 6:1\n", index)  # lines count on over the files
 
 
 class Settled:
