@@ -330,7 +330,7 @@ static int capture_go_on(
 			end_ns = clock_ns(); /* and one more round, for late events */
 		} else if (now < end_ns && plm_alive(rt) < 0) {
 			c->told->ended = true;
-			end_ns = now;
+			end_ns = clock_ns(); /* it lived while we waited */
 		} else if (now >= end_ns) {
 			capture_pause(LATE_NS);
 		}
