@@ -17,7 +17,7 @@
 #include "shm/steps.h"
 
 #define SEGMENT_MAGIC UINT64_C(0x314d4c50da7a5e6d)
-#define SEGMENT_VERSION 2u /* raise when any layout in any segment changes its meaning */
+#define SEGMENT_VERSION 3u /* raise when any layout in any segment changes its meaning */
 
 struct segment_header {
 	shared64 magic; /* W: creator, last (release) */
