@@ -120,27 +120,39 @@ static void boot(void)
 	world.tables.control->journal.durability = DURABILITY_BATCH;
 }
 
-static void submit_kept(void)
+static plm_ref submit_kept_with(plm_arg arg)
 {
 	plm_ref ref;
 	plm_task t = { .function = "probe.echo",
-		.args = &PLM_BYTES(large, sizeof large),
+		.args = &arg,
 		.nargs = 1,
 		.crash_retries = 1,
 		.flags = PLM_KEEP };
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, &ref) == 0);
+	return ref;
 }
 
-/* One task has ended, another is queued. */
+static plm_ref submit_kept(void)
+{
+	return submit_kept_with(PLM_BYTES(large, sizeof large));
+}
+
+/* One task has ended, another is queued. A third waits for it, from an earlier place of the table:
+ * the journal comes to the third first, and has to take the second before. */
 static void setup_news(void *image)
 {
 	(void)image;
 	boot();
+	/* Client b takes records in pairs, then in fours, and each from above: so the next two
+	 * tasks stand in one four. */
+	plm_drop(&world.b, world_put(&world.b, "", 0));
 	submit_kept();
 	world_work();
-	submit_kept();
+	plm_ref queued = submit_kept();
+	plm_ref waits = submit_kept_with(PLM_FUTURE(queued));
+	SWEEP_REQUIRE(ref_index(waits.id) < ref_index(queued.id));
 	world_settle();
-	tasks = 2;
+	tasks = 3;
 	make_directory("setup");
 	claim_slot();
 	sh_store(&world.tables.news[0], 0); /* a former journal took the news, and died */
