@@ -104,6 +104,7 @@ void call_begin(struct plm_call *call, struct plm *rt, struct record *record, ui
 	call->args = call->here;
 	call->outer = NULL;
 	call->future_bytes = 0;
+	call->held_bytes = 0;
 	call->memory_peak = 0;
 	call->keeps_part = 0;
 	call->code = 0;
@@ -126,8 +127,22 @@ int call_open(struct plm_call *call)
 	return call_find_args(call, nargs);
 }
 
+/* Looks at the values alone of which each has a page of the store or more, on average. */
+static uint64_t call_held_bytes(const struct plm_call *call)
+{
+	enum { SMALL = 4096 };
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < call->nargs && call->future_bytes >= SMALL * call->nargs; i++) {
+		const struct record *future = call->args[i].future;
+		if (future && (sh_peek(&future->holds) || sh_peek(&future->more_held)))
+			bytes += call->args[i].length;
+	}
+	return bytes;
+}
+
 void call_close(struct plm_call *call)
 {
+	call->held_bytes = call_held_bytes(call);
 	if (call->args != call->here)
 		free(call->args);
 }

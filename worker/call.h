@@ -25,6 +25,7 @@ struct plm_call {
 	struct plm_call *outer; /* the waiting task in whose place our task runs */
 	uint64_t started_ns;
 	uint64_t future_bytes; /* of the values of futures among the arguments */
+	uint64_t held_bytes;   /* of these, what clients held when the function had ended */
 	uint64_t memory_peak;  /* of a command, as far as seen */
 	unsigned keeps_part;   /* the number of a result which outlives a failure; 0: none */
 	int code;
@@ -37,6 +38,7 @@ struct plm_call {
 void call_begin(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word);
 /* Finds the arguments. 0, or -errno with a why naming the bad argument. */
 int call_open(struct plm_call *call);
+/* The function has ended: the arguments are gone for the call. */
 void call_close(struct plm_call *call);
 /* After the commit, and when the task fails for another reason than the function's. */
 void call_drop_detail(struct plm_call *call);

@@ -23,7 +23,6 @@ enum {
 	UNFREED_TIMES = 8,      /* so many times more may be told and not read */
 	UNFREED_NAP_MS = 1,
 	UNFREED_WAIT_MS = 100, /* a living scheduler reads within microseconds, if it has a core */
-	UNFREED_SMALL = 4096,  /* so few bytes are counted without a look at who holds them */
 };
 
 void unfreed_open(struct worker *w)
@@ -32,30 +31,15 @@ void unfreed_open(struct worker *w)
 	w->unfreed.most = share < UNFREED_MOST ? share : (uint64_t)UNFREED_MOST;
 }
 
-static bool unfreed_is_held(const struct record *r)
-{
-	return sh_peek(&r->holds) || sh_peek(&r->more_held);
-}
-
-static void unfreed_add(struct let_go *ret, const struct record *r, uint64_t bytes)
-{
-	if (unfreed_is_held(r))
-		ret->held += bytes;
-	else
-		ret->free += bytes;
-}
-
 /* A held result counts for nobody: the end of its task frees nothing of it. */
 struct let_go unfreed_of(const struct plm_call *call)
 {
 	const struct record *r = call->record;
-	struct let_go ret = { .free = sh_peek(&r->args) ? r->args_bytes : 0 };
-	if (call->future_bytes < UNFREED_SMALL)
-		ret.free += call->future_bytes;
-	for (size_t i = 0; call->future_bytes >= UNFREED_SMALL && i < call->nargs; i++)
-		if (call->args[i].future)
-			unfreed_add(&ret, call->args[i].future, call->args[i].length);
-	if (sh_peek(&r->value) && !unfreed_is_held(r))
+	struct let_go ret = { .free = call->future_bytes - call->held_bytes,
+		.held = call->held_bytes };
+	if (sh_peek(&r->args))
+		ret.free += r->args_bytes;
+	if (sh_peek(&r->value) && !sh_peek(&r->holds) && !sh_peek(&r->more_held))
 		ret.free += r->value_bytes; /* nobody wants it, except perhaps a dependant */
 	return ret;
 }
