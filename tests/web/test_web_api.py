@@ -194,10 +194,13 @@ class Tasks(unittest.TestCase):
         self.assertIn("submitted", events)
 
     def test_a_worker_of_several_cpus_runs_each_task_once(self) -> None:
-        with world("cpus", "--workers", "cpus=3 x1") as (name, server, _):
+        with world("cpus", "--workers", "cpus=3 x1") as (name, server, folder):
+            gate = Path(folder, "gate")
             with Live(server, stream=True) as live:
                 until(lambda: live.next("stream").get("on"), "events are on")
-                refs = [call(name, "--", "sleep", "0.1") for _ in range(6)]
+                waits = f"until [ -e {gate} ]; do sleep 0.01; done"
+                refs = [call(name, "--", "sh", "-c", waits) for _ in range(6)]
+                gate.touch()
                 found: list[tuple[int, float, float, str]] = []
 
                 def take() -> bool:
