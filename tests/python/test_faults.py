@@ -83,6 +83,11 @@ def process(*_: Any) -> int:
     return os.getpid()
 
 
+def process_at(gate: str) -> int:
+    wait_for_file(gate)
+    return os.getpid()
+
+
 def raises(kind: type[BaseException], *args: Any) -> None:
     raise kind(*args)
 
@@ -250,6 +255,16 @@ class Shared(unittest.TestCase):
     def path(self, name: str) -> str:
         return os.path.join(self.folder, f"{self.id().rpartition('.')[2]}.{name}")
 
+    def both_pids(self) -> set[int]:
+        """Of both workers, also of one that seldom gets a task."""
+        gate = self.path("gate")
+        both = [self.pool.submit(process_at, gate) for _ in range(2)]
+        until(lambda: all(future.running() for future in both), "each worker runs a task")
+        touch(gate)
+        pids = {future.result() for future in both}
+        self.assertEqual(len(pids), 2)
+        return pids
+
     def assert_usable(self) -> None:
         self.assertEqual(list(self.pool.map(echo, range(20))), list(range(20)))
 
@@ -302,7 +317,7 @@ class Deaths(Shared):
         self.assert_usable()
 
     def test_sys_exit_ends_the_task_and_not_the_worker(self) -> None:
-        pids = {self.pool.submit(process).result() for _ in range(50)}
+        pids = self.both_pids()
         with self.assertRaises(SystemExit) as caught:
             self.pool.submit(exits, 5).result()
         self.assertEqual(caught.exception.code, 5)
@@ -324,7 +339,7 @@ class Deaths(Shared):
         self.assert_usable()
 
     def test_a_fork_in_a_task_leaves_one_worker(self) -> None:
-        pids = {self.pool.submit(process).result() for _ in range(50)}
+        pids = self.both_pids()
         for how in ("exit", "return", "raise"):
             path = self.path("fork")
             self.assertIn(self.pool.submit(forks, how, path).result(), pids)
