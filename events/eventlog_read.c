@@ -21,7 +21,7 @@ static enum eventlog_copied read_other_lap(uint64_t stamp, uint64_t lap)
 /* A submission has the priority in the place of the worker. */
 static void read_stamp(uint64_t stamp, struct logged_event *ret)
 {
-	ret->kind = (enum event_kind)(stamp >> 40 & 0x3f);
+	ret->kind = (enum event_kind)(stamp >> EVENT_KIND_SHIFT & 0x3f);
 	ret->shape = (enum event_shape)(stamp >> 40 & 0xc0);
 	ret->attempt = (uint32_t)(stamp >> 32) & 0xff;
 	ret->worker = (uint32_t)(stamp >> 16) & 0xffff;

@@ -127,12 +127,14 @@ int call_open(struct plm_call *call)
 	return call_find_args(call, nargs);
 }
 
-/* Looks at the values alone of which each has a page of the store or more, on average. */
+/* A look at each value pays where the values have a page of the store or more, on average. */
 static uint64_t call_held_bytes(const struct plm_call *call)
 {
 	enum { SMALL = 4096 };
 	uint64_t bytes = 0;
-	for (size_t i = 0; i < call->nargs && call->future_bytes >= SMALL * call->nargs; i++) {
+	if (call->future_bytes < SMALL * call->nargs)
+		return 0;
+	for (size_t i = 0; i < call->nargs; i++) {
 		const struct record *future = call->args[i].future;
 		if (future && (sh_peek(&future->holds) || sh_peek(&future->more_held)))
 			bytes += call->args[i].length;

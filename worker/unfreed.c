@@ -65,10 +65,10 @@ bool unfreed_note(struct worker *w, const struct let_go *more)
 
 void unfreed_told(struct worker *w, bool woken)
 {
-	struct ring ring = ring_up(&w->rt.tables, w->rt.self);
 	w->unfreed.kept.held = 0;
 	if (!woken)
 		return;
+	struct ring ring = ring_up(&w->rt.tables, w->rt.self);
 	if (unfreed_is_read(w))
 		w->unfreed.told = 0;
 	w->unfreed.told += w->unfreed.kept.free;
