@@ -115,10 +115,7 @@ static bool is_installed(const char *program)
 
 static void prepare(void)
 {
-	map_setup();
-	setenv("PARALLEL_HOME", "home", 1);
-	setenv("PARALLEL_SHELL", "/bin/sh", 1);
-	setenv("LC_ALL", "C", 1);
+	map_setup_beside();
 }
 
 /* Each run has a directory of its own, with the same files. */

@@ -101,10 +101,7 @@ static int count_cases(const struct hard *table, size_t n)
 
 static void prepare(void)
 {
-	map_setup();
-	setenv("PARALLEL_HOME", "home", 1);
-	setenv("PARALLEL_SHELL", "/bin/sh", 1);
-	setenv("LC_ALL", "C", 1);
+	map_setup_beside();
 	struct output_of o = shell(
 	    "mkdir home; : > home/will-cite; : > empty; printf '\\n' > nl; "
 	    "printf '\\n\\n\\n' > nls; "

@@ -99,9 +99,7 @@ static struct output_of run_with(const char *tool, const char *invocation)
 
 static void prepare(void)
 {
-	map_setup();
-	setenv("PARALLEL_HOME", "home", 1);
-	setenv("PARALLEL_SHELL", "/bin/sh", 1);
+	map_setup_beside();
 	file_write("show_log", show_log);
 	struct output_of o = shell(
 	    "mkdir home; touch home/will-cite; "

@@ -81,10 +81,7 @@ static const char *const invocations[] = {
 
 static void prepare(void)
 {
-	map_setup();
-	setenv("PARALLEL_HOME", "home", 1);
-	setenv("PARALLEL_SHELL", "/bin/sh", 1);
-	setenv("LC_ALL", "C", 1);
+	map_setup_beside();
 	struct output_of o = shell(
 	    "mkdir home; touch home/will-cite; seq 1000 > numbers; printf 'x\\ny\\n' > letters; "
 	    "printf 'a\\nb\\nlonglonglonglong\\nc' > uneven; "

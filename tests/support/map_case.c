@@ -41,6 +41,14 @@ void map_setup(void)
 	ck_assert_int_eq(chdir(directory), 0);
 }
 
+void map_setup_beside(void)
+{
+	map_setup();
+	setenv("PARALLEL_HOME", "home", 1);
+	setenv("PARALLEL_SHELL", "/bin/sh", 1);
+	setenv("LC_ALL", "C", 1);
+}
+
 /* ---- what is left ---- */
 
 static bool knows_directory(const char *pid)

@@ -7,6 +7,8 @@
 #include "tests/support/fixture.h"
 
 void map_setup(void);
+/* The same for lines that also run GNU parallel: without its notes, in sh, whatever the locale. */
+void map_setup_beside(void);
 /* Expects that no process that knows the directory, no file of a runtime and no segment is left. */
 void map_teardown(void);
 
