@@ -17,20 +17,23 @@ const char *hook_line(struct context *context, const char *asked)
 }
 
 int hook_make(struct hook *hook, const char *line, const plm_command_options *of,
-    const plm_command *like, const plm_task *task)
+    const plm_command *like, const plm_task *task, plm_ref command)
 {
-	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, PLM_PREVIOUS };
+	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, command };
+	unsigned paired = command.id == PLM_PREVIOUS.id ? PLM_PAIRED : 0;
 	const plm_command_options options = { .size = sizeof options,
 		.directory = of->directory,
 		.variables = of->variables,
 		.variable_count = of->variable_count,
 		.no_environment = of->no_environment,
-		.label = "on-finish",
+		.label = HOOK_LABEL,
 		.futures = &after,
 		.future_count = 1 };
-	const char *const words[] = { shell_line_program(line), "-c", line };
-	hook->task = (plm_task){ .priority = task->priority,
-		.flags = (task->flags & PLM_KEEP) | PLM_PAIRED };
+	/* Functions of bash come with the environment alone. */
+	const char *const shell = of->no_environment ? SHELL_STANDARD : shell_line_program(line);
+	const char *const words[] = { shell, "-c", line };
+	hook->task =
+	    (plm_task){ .priority = task->priority, .flags = (task->flags & PLM_KEEP) | paired };
 	int r = plm_command_make(&hook->command, &options, like);
 	if (r < 0)
 		return r;

@@ -1,6 +1,6 @@
-/* hook.h - the task of --on-finish: a line for a shell, which comes after any end of a command. The
- * command and the hook are submitted in one step (PLM_PAIRED), so the hook runs whoever dies.
- * Who: submit and load.  Blocks: never. */
+/* hook.h - the task of --on-finish: a line for a shell, which comes after any end of a command. On
+ * a runtime both are submitted in one step (PLM_PAIRED), so the hook runs whoever dies; on a fleet
+ * one after the other. Who: submit and load.  Blocks: never. */
 #ifndef PLM_CLI_HOOK_H
 #define PLM_CLI_HOOK_H
 
@@ -18,6 +18,8 @@
 		    OPTION_FIELD(type, field)                                                   \
 	}
 
+#define HOOK_LABEL "on-finish"
+
 struct hook { /* zeroes: none */
 	plm_command *command;
 	plm_arg *args;
@@ -28,9 +30,10 @@ struct hook { /* zeroes: none */
  * the runtime. Returns NULL for no hook. Valid until the next call. */
 const char *hook_line(struct context *context, const char *asked);
 /* Makes a task with directory, variables and environment of the command behind `task`; `like` lends
- * the environment. 0 or -errno with a why; call hook_free() after either. */
+ * the environment. command: the reference of the command; PLM_PREVIOUS: both are submitted
+ * together. 0 or -errno with a why; call hook_free() after either. */
 int hook_make(struct hook *hook, const char *line, const plm_command_options *of,
-    const plm_command *like, const plm_task *task);
+    const plm_command *like, const plm_task *task, plm_ref command);
 void hook_free(struct hook *hook);
 
 #endif

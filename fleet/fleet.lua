@@ -951,11 +951,11 @@ local function depend(P, id, deps)
 	return missing, ends, state, fields
 end
 
--- Gives a new task without needs to an idle member unasked, to save the round trip of a claim: the words go with
--- the bell. Only when nothing else waits, so that priorities hold. Returns the member, nil: none.
--- The messages to a member are numbered. A member that has missed one finds the task among its
--- claims, and gives it back; from then on the member ignores numbers up to that of the look
--- (mine()).
+-- Gives a new task without needs to an idle member that has the module, unasked: the words go with
+-- the bell, which saves the round trip of a claim. Only when nothing else waits, so that priorities
+-- hold. Returns the member, nil: none. The messages to a member are numbered. A member that has
+-- missed one finds the task among its claims, and gives it back; from then on the member ignores
+-- numbers up to that of the look (mine()).
 local function push(l, id, words, needs, module)
 	local P, member, free = l.P, nil, 0
 	l.pushed = (l.pushed or 0) + 1

@@ -9,6 +9,7 @@
 #include "base/why.h"
 #include "cli/command_objects.h"
 #include "cli/fleet/fleet_cli.h"
+#include "cli/hook.h"
 #include "cli/interrupt.h"
 #include "cli/result.h"
 #include "cli/shell_line.h"
@@ -143,41 +144,26 @@ static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, u
 		command_outputs_print(context, request, refs);
 }
 
-/* The hook of a command is a task of its own, after the command: so the line runs whatever dies.
- * The result stays for the time of the queue. */
+/* The result stays for the time of the queue. */
 static int fleet_add_hook(struct context *context, const struct command_request *request,
     const char *line, plm_ref command)
 {
-	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, command };
-	const plm_command_options options = { .size = sizeof options,
-		.directory = request->options.directory,
-		.variables = request->options.variables,
-		.variable_count = request->options.variable_count,
-		.no_environment = 1,
-		.label = "on-finish",
-		.futures = &after,
-		.future_count = 1 };
+	const plm_task of = { .priority = request->task.task.priority };
 	const char *const words[] = { SHELL_STANDARD, "-c", line };
-	plm_command *hook = NULL;
-	plm_task task = { .priority = request->task.task.priority };
-	plm_ref ref;
+	struct hook hook = { .command = NULL };
 	char title[FLEET_TITLE_BYTES];
-	const struct fleet_new new = { .task = &task, .label = options.label, .title = title };
-	int r = plm_command_make(&hook, &options, NULL);
-	if (r < 0)
-		return r;
-	plm_arg *args = calloc(plm_command_nargs(hook, COUNT_OF(words)), sizeof *args);
-	r = args ? plm_command_task(hook, words, COUNT_OF(words), NULL, args, &task)
-		 : why(-ENOMEM, "out of memory");
+	plm_ref ref;
+	const struct fleet_new new = { .task = &hook.task, .label = HOOK_LABEL, .title = title };
+	int r = hook_make(&hook, line, &request->options, NULL, &of, command);
 	fleet_title(words, COUNT_OF(words), title);
 	if (r == 0)
 		r = fleet_add(context, &new, 1, false, &ref, NULL);
-	free(args);
-	plm_command_free(NULL, &hook);
+	hook_free(&hook);
 	return r;
 }
 
-/* Adds command and hook. If the hook is refused, the command is cancelled. */
+/* Adds the command, then the hook, which names the command. A refused hook cancels the command; a
+ * plmctl killed in between leaves a command without a hook. */
 static int fleet_add_with_hook(struct context *context, const struct fleet_new *new,
     const struct command_request *request, const char *hook, plm_ref *ret, uint64_t *ret_id)
 {

@@ -118,7 +118,7 @@ static int load_task_make_hook(
 	const char *line = item->on_finish ? item->on_finish : common->on_finish;
 	line = common->context->fleet ? NULL : hook_line(common->context, line);
 	return line ? hook_make(&ret->hook, line, &item->request.options, common->request.command,
-			  &ret->task)
+			  &ret->task, PLM_PREVIOUS)
 		    : 0;
 }
 
