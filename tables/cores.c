@@ -1,9 +1,12 @@
 #include "tables/cores.h"
 
 #include "base/clock.h"
+#include "tables/spin.h"
 
 enum {
 	MOVE_PAUSE_NS = 10000000, /* not a move for each task */
+	WORK_PAUSE_NS = 1000000,  /* a move costs some 10 us */
+	LOOK_PAUSE_NS = 50000,
 	WORKERS_LOOKED_AT = 16,
 };
 
@@ -105,4 +108,52 @@ void cores_part_after_wake(struct tables *t)
 			cores_leave(t, now);
 			return;
 		}
+}
+
+/* ---- a worker at work, and another that waits for its core ---- */
+
+/* A worker that has short tasks and, so far as its slot tells, does not run: the core of the task
+ * that it has begun is ours, or it has begun no task. 0: none. */
+static uint32_t cores_waiting_worker(const struct tables *t, struct cores_look *ret)
+{
+	uint32_t core = (uint32_t)sched_getcpu();
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
+		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
+		const struct process *p = &t->process[process];
+		if (process == t->self || !cores_is_worker(t, process) || !cores_quick(t, process))
+			continue;
+		struct ring ring = ring_down(t, process);
+		ret->running = sh_peek(&p->running);
+		ret->position = ring_position(&ring);
+		if (ret->running ? sh_peek(&p->cpu) == core : ring_used(&ring) > 0)
+			return process;
+	}
+	return 0;
+}
+
+/* A task takes no more than twice the average, as a rule. */
+static uint64_t cores_patience(const struct tables *t, const struct cores_look *look)
+{
+	uint32_t average_ns = sh_peek(&t->process[look->process].average_ns);
+	return LOOK_PAUSE_NS + (look->running ? 2 * (uint64_t)average_ns : 0);
+}
+
+void cores_part_at_work(struct tables *t, struct cores_look *look, uint64_t now)
+{
+	if (now < look->next_ns)
+		return;
+	struct cores_look seen = *look;
+	look->next_ns = now + LOOK_PAUSE_NS;
+	look->process = 0;
+	if (now < look->may_move_ns || spin_awake(t) > t->control->cores) /* no core is free */
+		return;
+	look->process = cores_waiting_worker(t, look);
+	if (look->process != seen.process || look->running != seen.running ||
+	    look->position != seen.position) {
+		look->since_ns = now;
+	} else if (look->process && now - look->since_ns >= cores_patience(t, look)) {
+		look->may_move_ns = now + WORK_PAUSE_NS;
+		cores_note(t);
+		cores_leave(t, now);
+	}
 }

@@ -2,7 +2,8 @@
  *
  * The kernel likes to wake a process on the core of its waker, where the woken worker waits until
  * its waker rests, while the other core idles. So a worker that finds a busy worker on its core
- * after a wake, or another waiting process in a spin, leaves the core.
+ * after a wake, or another waiting process in a spin, leaves the core; and so does a worker between
+ * two tasks, if another worker waits for the core.
  *
  * Where: `cpu` of a process slot, the private affinity of the process.
  *
@@ -36,5 +37,16 @@ enum { CORES_KEPT_NS = 50000 };
 bool cores_kept(const struct tables *t);
 /* After the wake of a worker: leaves a core on which another worker is busy. */
 void cores_part_after_wake(struct tables *t);
+
+/* Two workers may stay on a core until the next tick of the kernel, 4 ms, while another core idles.
+ * The worker that waits for the core can do nothing, so the worker at work leaves. */
+struct cores_look { /* of a worker; zeroes at first */
+	uint64_t next_ns, may_move_ns;
+	uint64_t since_ns; /* when another worker process was first seen in this state: */
+	uint64_t running;
+	uint32_t process, position;
+};
+/* Between two tasks. */
+void cores_part_at_work(struct tables *t, struct cores_look *look, uint64_t now);
 
 #endif

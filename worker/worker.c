@@ -163,6 +163,7 @@ uint32_t worker_step(struct worker *w)
 				 .record[(uint32_t)hints[i + 1] % w->rt.tables.limits.records],
 			    1);
 		worker_deal_with(w, hints[i]);
+		cores_part_at_work(&w->rt.tables, &w->cores_look, w->now_ns);
 		ring_done(&ring, 1); /* not earlier: hints in the ring count as still ours */
 	}
 	task_events_flush(w);

@@ -11,6 +11,7 @@
 #define PLM_WORKER_H
 
 #include "events/eventlog.h"
+#include "tables/cores.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -38,6 +39,7 @@ struct worker {
 		bool missed; /* and could not have it: no further look, so that the worker sleeps */
 	} dry;
 	struct task_sleep task_sleep;
+	struct cores_look cores_look;
 	struct unfreed {       /* unfreed.c */
 		uint64_t most; /* bytes let go and not told; with more the scheduler is woken */
 		struct let_go {

@@ -274,6 +274,74 @@ START_TEST(a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity)
 }
 END_TEST
 
+/* Looks between tasks; row(1) stands where `place` puts it before each. True: the worker moved. */
+static bool moves_at_work(void (*place)(int look))
+{
+	struct cores_look look = { 0 };
+	uint64_t now = clock_ns();
+	worker.rt.tables.may_move_ns = 0;
+	for (int i = 0; i < LOOKS && look.may_move_ns == 0; i++) {
+		place(i);
+		cores_part_at_work(&worker.rt.tables, &look, now += LOOK_NS);
+	}
+	ck_assert_int_eq(look.may_move_ns != 0, worker.rt.tables.may_move_ns != 0);
+	return look.may_move_ns != 0;
+}
+
+static void waits_for_our_core(int look)
+{
+	(void)look;
+	sh_store(&row(1)->running, 1);
+	sh_store(&row(1)->cpu, (uint32_t)sched_getcpu()); /* the kernel may move us */
+}
+
+static void has_another_core(int look)
+{
+	waits_for_our_core(look);
+	sh_store(&row(1)->cpu, CPU_SETSIZE - 1);
+}
+
+static void goes_on(int look)
+{
+	waits_for_our_core(look);
+	sh_store(&row(1)->running, (uint64_t)look + 1);
+}
+
+static void begins_nothing(int look)
+{
+	has_another_core(look);
+	sh_store(&row(1)->running, 0);
+}
+
+START_TEST(a_worker_at_work_leaves_its_core_to_a_worker_that_waits_for_it)
+{
+	cpu_set_t before, after;
+	boot(QUICK_NS);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+	process_set_awake(tables, stage_worker(1), true);
+	ck_assert(moves_at_work(waits_for_our_core));
+	ck_assert(!moves_at_work(has_another_core));
+	ck_assert(!moves_at_work(goes_on));
+	ck_assert(!moves_at_work(begins_nothing)); /* it has nothing to begin */
+	queue_at(1, hint_make(HINT_LOOK, record_ref(1, 1)));
+	ck_assert(moves_at_work(begins_nothing)); /* woken, and has no core yet */
+	sh_store(&row(1)->average_ns, SLOW_NS);
+	ck_assert(!moves_at_work(waits_for_our_core)); /* it may run a long task elsewhere */
+	ck_assert_int_eq(sched_getaffinity(0, sizeof after, &after), 0);
+	ck_assert(CPU_EQUAL(&before, &after));
+}
+END_TEST
+
+START_TEST(a_worker_at_work_stays_while_no_core_is_free)
+{
+	boot(QUICK_NS);
+	for (uint32_t i = 1; i <= STAGE_CORES; i++)
+		process_set_awake(tables, stage_worker(i), true);
+	process_set_awake(tables, worker.rt.self, true);
+	ck_assert(!moves_at_work(waits_for_our_core));
+}
+END_TEST
+
 /* ---- the spin of the scheduler ---- */
 
 enum { BATCH = 32, WORK_NS = 10000 }; /* looks before the first yield */
@@ -363,6 +431,8 @@ int main(void)
 		the_sleep_of_the_worker_itself_is_not_a_sleep_of_its_tasks,
 		a_worker_without_work_makes_way_for_quick_workers_on_every_core,
 		a_worker_leaves_the_core_of_a_busy_worker_and_keeps_its_affinity,
+		a_worker_at_work_leaves_its_core_to_a_worker_that_waits_for_it,
+		a_worker_at_work_stays_while_no_core_is_free,
 		the_scheduler_yields_no_core_to_a_worker_that_keeps_it,
 		a_drop_that_gives_back_little_room_lets_the_scheduler_sleep,
 	};
