@@ -24,7 +24,7 @@ from . import _core, _functions, _values
 from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
-from ._session import PutOnce, Ref, Session
+from ._session import NAMES, Chunk, PutOnce, Ref, Session, lend
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Executor(StandardExecutor):
             options = ["--recycle-tasks", str(max_tasks_per_child)] if max_tasks_per_child else []
             self._runtime = Runtime(max_workers, preload=preload, options=options, python=python)
         self._session = self._open_session(name, python, fleet)
+        lend(self._session)
         self._initializer = self._pickled_initializer(initializer, initargs)
         self._texts = _functions.Texts(self._initialized) if initializer else self._session.texts
         self._chunks = _functions.Texts(self._chunked)
@@ -410,7 +411,8 @@ def _is_large(value: Any) -> bool:
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
     while chunk := list(itertools.islice(rows, size)):
-        yield (chunk,)
+        named = any(isinstance(value, NAMES) for row in chunk for value in row)
+        yield (Chunk(chunk) if named else chunk,)
 
 
 class _Ahead:

@@ -130,7 +130,7 @@ class RawRef(Ref):
     __slots__ = ()
 
 
-_NAMES = (Ref, Promise)
+NAMES = (Ref, Promise)
 # Values that hold no reference and no class of the program: pickled without a second look.
 SCALARS = frozenset((int, float, str, bytes, bool, complex, type(None)))
 _dumps = _values.dumps
@@ -151,6 +151,10 @@ class Slot:
 
 class Keywords(dict[str, "Any"]):
     """The keyword arguments of a task, behind the tuple of the others."""
+
+
+class Chunk(list["tuple[Any, ...]"]):
+    """The rows of a task of map(chunksize=...), if there are references among them."""
 
 
 # ---- references inside of pickles ----
@@ -323,7 +327,7 @@ class Session:
         futures: list[_core.Ref] = []
 
         def place(value: Any) -> Any:
-            if not isinstance(value, _NAMES):
+            if not isinstance(value, NAMES):
                 return value
             ref = value if isinstance(value, Ref) else value.ref
             if ref is None or ref.client is not self.core:
@@ -331,14 +335,30 @@ class Session:
             futures.append(ref)
             return Slot(len(futures) + 1, isinstance(ref, RawRef))
 
-        row = tuple(map(place, args))
+        # place() does not call itself: the cycle would keep the futures until the next collection.
+        row = tuple(
+            Chunk(tuple(map(place, one)) for one in value) if type(value) is Chunk else place(value)
+            for value in args
+        )
         words = Keywords((name, place(value)) for name, value in kwargs.items())
         with Collecting(kept=False) as inner:
             data = _values.dump((row, words) if kwargs else row)
-        futures.extend(ref for ref in inner.refs if ref.client is self.core)
+        futures.extend(ref for ref in inner.refs if self._has(ref))
         if isinstance(text, bytes) and _values.names_main(data):
             text = _functions.with_main(text)
         return text, self.write(data), *futures
+
+    def _has(self, ref: _core.Ref) -> bool:
+        """False: the runtime knows the reference, which came by another connection."""
+        if ref.client is self.core:
+            return True
+        if session_of(ref).name == self.name:
+            return False
+        raise ValueError(
+            f"{ref!r} inside of an argument is of runtime {session_of(ref).name!r}, and the task "
+            f"is of {self.name!r}: put the value there, by put() of the executor, or give the "
+            "reference as an argument of its own"
+        )
 
     def submit(
         self,
@@ -504,6 +524,7 @@ class PutOnce:
 # ---- the session of this process ----
 
 _sessions: dict[int, Session] = {}
+_lent: list[Session] = []  # of the open executors, the latest last
 _current: Session | None = None
 _current_lock = threading.Lock()
 
@@ -522,12 +543,25 @@ def in_worker() -> bool:
 
 
 def current() -> Session:
-    """The session of this process: connects at first use."""
+    """The session of this process: of connect(), else of the latest executor that is open. Without
+    either the first use connects."""
     global _current
     with _current_lock:
-        if _current is None or _current.core.closed:
-            _current = open_session(None, None)
+        if _current is not None and not _current.core.closed:
+            return _current
+        while _lent and _lent[-1].core.closed:
+            _lent.pop()
+        if _lent:
+            return _lent[-1]
+        _current = open_session(None, None)
         return _current
+
+
+def lend(session: Session) -> None:
+    """Lets the functions of the package use the session of an executor."""
+    with _current_lock:
+        _lent[:] = [s for s in _lent if not s.core.closed]
+        _lent.append(session)
 
 
 def open_session(name: str | None, python: str | None) -> Session:
@@ -552,6 +586,7 @@ def _after_fork_in_child() -> None:
     global _current, _current_lock
     _current = None
     _current_lock = threading.Lock()
+    _lent.clear()
     _sessions.clear()
 
 

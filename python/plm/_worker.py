@@ -142,6 +142,8 @@ def _function(text: Any) -> Callable[..., Any]:
 
 def _filled(value: Any, call: _core.Call) -> Any:
     if not isinstance(value, _session.Slot):
+        if type(value) is _session.Chunk:
+            return [tuple(_filled(a, call) for a in row) for row in value]
         return value
     view = call.arg(value.index)
     return memoryview(view) if value.raw else _values.load(view)

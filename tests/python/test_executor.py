@@ -372,6 +372,48 @@ class Options(Shared):
         self.assertEqual(list(options.map(double, range(5), chunksize=2)), [0, 2, 4, 6, 8])
 
 
+class Stores(unittest.TestCase):
+    """Which runtime keeps a value, and which tasks may have it."""
+
+    def test_put_inside_of_an_executor_goes_to_its_runtime(self) -> None:
+        outside = plm.put(b"outside")
+        plm.disconnect()
+        with plm.Executor(max_workers=1) as pool:
+            with plm.Executor(max_workers=1) as inner:
+                self.assertEqual(plm.put(1).client, inner.put(2).client)
+            kept = plm.put([b"x" * 9000])
+            self.assertEqual(kept.client, pool.put(2).client)
+            self.assertNotEqual(kept.client, outside.client)
+            self.assertEqual(pool.submit(len, kept).result(), 1)
+        with self.assertRaises(plm.Error):
+            plm.get(kept)
+        self.assertEqual(plm.get(plm.put(b"outside again")), b"outside again")
+        plm.disconnect()
+
+    def test_the_runtime_of_connect_goes_before_that_of_an_executor(self) -> None:
+        with plm.Executor(max_workers=1) as pool:
+            session = plm.connect()
+            self.addCleanup(plm.disconnect)
+            self.assertEqual(plm.put(1).client, session.core)
+            self.assertNotEqual(plm.put(1).client, pool.put(1).client)
+
+    def test_a_map_in_chunks_gives_the_values_of_references(self) -> None:
+        with plm.Executor(max_workers=2) as pool:
+            values: list[Any] = [pool.put(1), 10, pool.submit(double, 50), pool.put(1000)]
+            for size in (1, 2, 3, 4, 9):
+                found = list(pool.map(add, values, [1, pool.put(2), 3, 4], chunksize=size))
+                self.assertEqual(found, [2, 12, 103, 1004])
+
+    def test_a_reference_of_another_runtime_inside_of_an_argument_is_refused(self) -> None:
+        with plm.Executor(max_workers=1) as one, plm.Executor(max_workers=1) as two:
+            strange = one.put(7)
+            self.assertEqual(two.submit(double, strange).result(), 14)  # its value is copied
+            with self.assertRaisesRegex(ValueError, "inside of an argument is of runtime"):
+                two.submit(total_of, [strange]).result()
+            with self.assertRaisesRegex(ValueError, "inside of an argument is of runtime"):
+                list(two.map(total_of, [[strange]]))
+
+
 class Moves(unittest.TestCase):
     """One worker, which a first task keeps until the gate is open."""
 

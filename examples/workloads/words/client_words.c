@@ -218,35 +218,39 @@ static void compare(
 
 static const char sentence[] = "map and reduce over one long text. \n"; /* of 36 characters */
 
+static const unsigned chunks_of_task[] = { 1, 8 };
+
 /* Returns the sum, and in *took the seconds until the sum is here. */
-static uint64_t sum_of(const struct workload *w, const plm_ref *text, unsigned chunks, double *took)
+static uint64_t sum_of(
+    const struct workload *w, const plm_ref *text, unsigned chunks, unsigned each, double *took)
 {
-	plm_arg *args = memory(chunks, sizeof *args), *counts = memory(chunks, sizeof *counts);
-	plm_task *tasks = memory(chunks, sizeof *tasks);
-	plm_ref *refs = memory(chunks, sizeof *refs), sum;
+	unsigned n = (chunks + each - 1) / each;
+	plm_arg *args = memory(chunks, sizeof *args), *counts = memory(n, sizeof *counts);
+	plm_task *tasks = memory(n, sizeof *tasks);
+	plm_ref *refs = memory(n, sizeof *refs), sum;
 	plm_view view;
 	uint64_t number;
 	double begin = workload_now();
-	for (unsigned i = 0; i < chunks; i++) {
-		args[i] = PLM_FUTURE(text[i]);
-		tasks[i] = (plm_task){ .function = "words.letters",
-			.args = &args[i],
-			.nargs = 1,
-			.crash_retries = WORKLOAD_CRASH_RETRIES };
-	}
-	workload_must(plm_submit_many(w->rt, tasks, chunks, refs), "words.letters");
 	for (unsigned i = 0; i < chunks; i++)
+		args[i] = PLM_FUTURE(text[i]);
+	for (unsigned i = 0; i < n; i++)
+		tasks[i] = (plm_task){ .function = "words.letters",
+			.args = &args[i * each],
+			.nargs = i + 1 < n ? each : chunks - i * each,
+			.crash_retries = WORKLOAD_CRASH_RETRIES };
+	workload_must(plm_submit_many(w->rt, tasks, n, refs), "words.letters");
+	for (unsigned i = 0; i < n; i++)
 		counts[i] = PLM_FUTURE(refs[i]);
 	plm_task reduce = { .function = "words.sum",
 		.args = counts,
-		.nargs = chunks,
+		.nargs = n,
 		.crash_retries = WORKLOAD_CRASH_RETRIES };
 	workload_must(plm_submit(w->rt, &reduce, &sum), "words.sum");
 	workload_get(w, sum, &view);
 	memcpy(&number, view.data, sizeof number);
 	*took = workload_now() - begin;
 	plm_release(w->rt, &view);
-	plm_drop_many(w->rt, refs, chunks);
+	plm_drop_many(w->rt, refs, n);
 	plm_drop(w->rt, sum);
 	free(args);
 	free(counts);
@@ -255,19 +259,15 @@ static uint64_t sum_of(const struct workload *w, const plm_ref *text, unsigned c
 	return number;
 }
 
-static void run_origin(const struct workload *w, const struct job *job, bool show)
+/* Each round counts by tasks and by one loop, in turn. */
+static void count_rounds(const struct workload *w, const struct job *job, const plm_ref *refs,
+    const char *text, unsigned each, bool show)
 {
 	size_t bytes = (size_t)job->chunks * job->bytes;
-	char *text = memory(bytes, 1);
-	plm_ref *refs = memory(job->chunks, sizeof *refs);
 	double ours[ROUNDS_MAX], loop[ROUNDS_MAX];
-	for (size_t i = 0; i < bytes; i++)
-		text[i] = sentence[i % (sizeof sentence - 1)];
-	for (unsigned i = 0; i < job->chunks; i++)
-		workload_must(
-		    plm_put(w->rt, text + (size_t)i * job->bytes, job->bytes, &refs[i]), "plm_put");
+	char name[96], packed[32] = "";
 	for (unsigned r = 0; r <= job->rounds; r++) {
-		uint64_t count = sum_of(w, refs, job->chunks, &ours[r ? r - 1 : 0]);
+		uint64_t count = sum_of(w, refs, job->chunks, each, &ours[r ? r - 1 : 0]);
 		double begin = workload_now();
 		uint64_t right = text_letters(text, bytes);
 		loop[r ? r - 1 : 0] = workload_now() - begin;
@@ -275,17 +275,31 @@ static void run_origin(const struct workload *w, const struct job *job, bool sho
 			workload_fail("the sum is %llu, not %llu", (unsigned long long)count,
 			    (unsigned long long)right);
 	}
-	if (show) {
-		double mine = workload_median(ours, job->rounds);
-		double seq = workload_median(loop, job->rounds);
-		workload_row(
-		    mine * 1e3, "ms", "letters, %u chunks of %u bytes", job->chunks, job->bytes);
-		workload_row(seq * 1e3, "ms", "letters, %u chunks of %u bytes, one loop",
-		    job->chunks, job->bytes);
-		workload_row(seq / mine / workload_cores(), "x",
-		    "letters, %u chunks of %u bytes, of the loop times cores", job->chunks,
-		    job->bytes);
-	}
+	if (!show)
+		return;
+	if (each > 1)
+		snprintf(packed, sizeof packed, "%u chunks a task, ", each);
+	snprintf(
+	    name, sizeof name, "letters, %s%u chunks of %u bytes", packed, job->chunks, job->bytes);
+	double mine = workload_median(ours, job->rounds);
+	double seq = workload_median(loop, job->rounds);
+	workload_row(mine * 1e3, "ms", "%s", name);
+	workload_row(seq * 1e3, "ms", "%s, one loop", name);
+	workload_row(seq / mine / workload_cores(), "x", "%s, of the loop times cores", name);
+}
+
+static void run_origin(const struct workload *w, const struct job *job, bool show)
+{
+	size_t bytes = (size_t)job->chunks * job->bytes;
+	char *text = memory(bytes, 1);
+	plm_ref *refs = memory(job->chunks, sizeof *refs);
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = sentence[i % (sizeof sentence - 1)];
+	for (unsigned i = 0; i < job->chunks; i++)
+		workload_must(
+		    plm_put(w->rt, text + (size_t)i * job->bytes, job->bytes, &refs[i]), "plm_put");
+	for (size_t i = 0; i < sizeof chunks_of_task / sizeof chunks_of_task[0]; i++)
+		count_rounds(w, job, refs, text, chunks_of_task[i], show);
 	plm_drop_many(w->rt, refs, job->chunks);
 	free(refs);
 	free(text);

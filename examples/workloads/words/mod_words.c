@@ -34,12 +34,15 @@ static size_t whole(size_t bytes) /* up to a multiple of 8 */
 
 static int letters(plm_call *call)
 {
-	size_t bytes;
-	const char *text = plm_arg_data(call, 0, &bytes);
-	uint64_t *out = room(call, sizeof *out);
+	uint64_t all = 0, *out = room(call, sizeof *out);
+	for (size_t i = 0; i < plm_nargs(call); i++) {
+		size_t bytes;
+		const char *text = plm_arg_data(call, i, &bytes);
+		all += text_letters(text, bytes);
+	}
 	if (!out)
 		return ENOSPC;
-	*out = text_letters(text, bytes);
+	*out = all;
 	return 0;
 }
 
@@ -234,7 +237,7 @@ static int reduce(plm_call *call)
 	return r;
 }
 
-PLM_MODULE(words, { "letters", letters, "TEXT: the number of letters a to z" },
+PLM_MODULE(words, { "letters", letters, "TEXT...: the number of letters a to z" },
     { "sum", sum, "COUNT...: the sum" }, { "text", text, "ORDER: a chunk of seeded text" },
     { "map", map, "ORDER TEXT: the words of a text, parted" },
     { "reduce", reduce, "ORDER MAPPED...: the words of one partition, as sorted lines" });

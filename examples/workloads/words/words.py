@@ -28,6 +28,7 @@ from typing import Any
 
 import plm
 
+CHUNKS_OF_TASK = 8  # of letters; multiprocessing.Pool.map() sends an eighth of its share at a time
 NO_LETTERS = bytes(set(range(256)) - set(range(97, 123)))
 Index = dict[bytes, list[tuple[int, int]]]
 
@@ -37,10 +38,6 @@ Index = dict[bytes, list[tuple[int, int]]]
 
 def letters(text: bytes | memoryview) -> int:
     return len(bytes(text).translate(None, NO_LETTERS))
-
-
-def total(*counts: int) -> int:
-    return sum(counts)
 
 
 # ---- words ----
@@ -102,7 +99,7 @@ def tree(pool: Any, parts: list[Any], reduce: Callable[..., Any]) -> Any:
 
 def by_plm(pool: Any, chunks: list[Any], first: list[int], what: str) -> Any:
     if what == "letters":
-        return pool.submit(total, *[pool.submit(letters, chunk) for chunk in chunks]).result()
+        return sum(pool.map(letters, chunks, chunksize=CHUNKS_OF_TASK))
     if what == "count":
         return tree(pool, [pool.submit(count, chunk) for chunk in chunks], merge)
     return tree(
@@ -140,7 +137,7 @@ def check(texts: list[bytes]) -> None:
     with plm.Executor(max_workers=2) as plain, tempfile.TemporaryDirectory() as folder:
         pool = plain.options(crash_retries=20)
         with multiprocessing.Pool(2) as other:
-            chunks, first = [plm.put(text) for text in texts], first_lines(texts)
+            chunks, first = [plain.put(text) for text in texts], first_lines(texts)
             for what in ("letters", "count", "index"):
                 death = pool.submit(die_once, f"{folder}/{what}")
                 right = by_loop(texts, first, what)
@@ -167,7 +164,7 @@ def measure(texts: list[bytes], rounds: int) -> None:
     sizes = {"letters": len(texts), "count": few, "index": few}
 
     with plm.Executor() as pool, multiprocessing.Pool(cores) as other:
-        chunks, first = [plm.put(text) for text in texts], first_lines(texts)
+        chunks, first = [pool.put(text) for text in texts], first_lines(texts)
         for _ in range(rounds + 1):
             for what, n in sizes.items():
                 timed(f"{what}, {n} chunks", by_plm, pool, chunks[:n], first, what)
@@ -195,7 +192,7 @@ def main(words: Sequence[str]) -> None:
         measure(texts, int(words[1]))
     else:
         with plm.Executor() as pool:
-            chunks = [plm.put(text) for text in texts]
+            chunks = [pool.put(text) for text in texts]
             print(lines_of(by_plm(pool, chunks, first_lines(texts), mode)), end="")
 
 
