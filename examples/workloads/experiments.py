@@ -239,10 +239,12 @@ def loop_share(r: Results, name: str) -> float | None:
 
 
 Target = tuple[str, float | None, str, float]
+NOT_MEASURED = "not measured"
 
 
 def targets(r: Results) -> list[Target]:
     letters = f"letters, {chunks_of(r)}"
+    packed = f"letters, 8 chunks a task, {chunks_of(r)}"
     python = r.names(r"Python, letters, multiprocessing, \d+ chunks")
     rates = [r.value(f"rag, {name}: tokens") for name in ("none", "markov")]
     slow = rates[0] / rates[1] - 1 if rates[0] and rates[1] else None
@@ -262,20 +264,20 @@ def targets(r: Results) -> list[Target]:
         ("cholesky, order 2048, of LAPACK", r.value("cholesky, order 2048, of LAPACK"), ">=", 0.8),
         ("cholesky, order 4096, of LAPACK", r.value("cholesky, order 4096, of LAPACK"), ">=", 0.8),
         (
-            "letters of 36 kB chunks: multiprocessing's time over that of plm in C",
-            r.ratio(python[0][0], letters) if python else None,
+            "letters, 8 chunks of 36 kB a task: multiprocessing's time over that of plm in C",
+            r.ratio(python[0][0], packed) if python else None,
             ">=",
             10,
         ),
         (
             "the same, of one loop in C times cores",
-            r.value(f"{letters}, of the loop times cores"),
+            r.value(f"{packed}, of the loop times cores"),
             ">=",
             0.9,
         ),
         (
-            "letters, 8 chunks a task, of one loop in C times cores",
-            r.value(f"letters, 8 chunks a task, {chunks_of(r)}, of the loop times cores"),
+            "letters, one chunk a task, of one loop in C times cores",
+            r.value(f"{letters}, of the loop times cores"),
             ">=",
             0.9,
         ),
@@ -317,13 +319,25 @@ def table_targets(r: Results) -> str:
     rows = []
     for name, value, sign, bound in targets(r):
         good = value is not None and (value >= bound if sign == ">=" else value <= bound)
-        verdict = "not measured" if value is None else "met" if good else "**MISSED**"
+        verdict = NOT_MEASURED if value is None else "met" if good else "**MISSED**"
         rows.append([name, figure(value), f"{sign} {bound:g}", verdict])
     return "\n\n".join(
         [
-            *(f"{part}: {text}." for part, text in r.notes.items()),
+            *(f"{part}: {r.notes.get(part, NOT_MEASURED)}." for part in PARTS),
             table(["what", "ratio", "target", ""], rows),
         ]
+    )
+
+
+def with_former(new: str, old: str) -> str:
+    """Lines of parts that this run did not measure, as they stand on the page."""
+
+    def begin(line: str) -> str:
+        return line.split("|")[1] if "|" in line else line.split(":")[0]
+
+    former = {begin(line): line for line in old.splitlines() if line}
+    return "\n".join(
+        former.get(begin(line), line) if NOT_MEASURED in line else line for line in new.splitlines()
     )
 
 
@@ -500,7 +514,8 @@ def fill(text: str, r: Results) -> str:
         part, make = TABLES[match[1]]
         if part and part not in r.parts:
             return match[0]
-        return f"<!-- figures: {match[1]} -->\n{make(r)}\n<!-- end -->"
+        made = make(r) if part else with_former(make(r), match[0])
+        return f"<!-- figures: {match[1]} -->\n{made}\n<!-- end -->"
 
     return re.sub(r"<!-- figures: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.S)
 
@@ -559,6 +574,7 @@ def plot(r: Results) -> None:
         "letters of a text in chunks of 36 kB, ms",
         [
             ("plm, C", r.value(letters)),
+            ("plm, C, 8 a task", r.value(f"letters, 8 chunks a task, {chunks_of(r)}")),
             ("one loop, C", r.value(f"{letters}, one loop")),
             *((m[1].strip(", ") or "plm, Python", r.value(m[0])) for m in python),
         ],
