@@ -112,8 +112,8 @@ void cores_part_after_wake(struct tables *t)
 
 /* ---- a worker at work, and another that waits for its core ---- */
 
-/* A worker with short tasks that, as its slot tells, does not run: the worker has begun a task on
- * this core, or has begun none of those in its ring. 0: no such worker. */
+/* A worker with short tasks that does not run, as the slot tells: the worker has begun a task on this
+ * core, or has begun none of those in the ring. 0: no such worker. */
 static uint32_t cores_waiting_worker(const struct tables *t, struct cores_look *ret)
 {
 	uint32_t core = (uint32_t)sched_getcpu();
@@ -131,7 +131,7 @@ static uint32_t cores_waiting_worker(const struct tables *t, struct cores_look *
 	return 0;
 }
 
-/* A task takes no more than twice the average, as a rule. */
+/* Tasks seldom take more than twice the average. */
 static uint64_t cores_patience(const struct tables *t, const struct cores_look *look)
 {
 	uint32_t average_ns = sh_peek(&t->process[look->process].average_ns);
