@@ -292,7 +292,7 @@ $(B)/tests/unit/test_untold: ANSWERED := realloc
 $(B)/tests/programs/test_fleet_large: $(call objects,fleet/carry.c)
 
 # Addresses and words of a fleet, without a fleet; and a fleet whose hosts the test plays.
-TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks unasked)
+TEST_PLAYED := $(addprefix $(B)/tests/programs/test_fleet_,blocks moves unasked)
 $(addprefix $(B)/tests/,unit/test_fleet_words programs/test_fleet_engine) $(TEST_PLAYED): \
 	 $(call objects,$(call sources,fleet))
 $(TEST_PLAYED): $(call objects,$(call sources,tests/support/played))

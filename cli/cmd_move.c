@@ -131,6 +131,18 @@ static int move_in_queue(struct context *context, const struct selection *all,
 	return act_on_tasks(context, all, filter, &action);
 }
 
+static int move_on_fleet(
+    struct context *context, const struct selection *all, const struct move *move)
+{
+	switch (move->place) {
+	case PLM_TO_FRONT: return fleet_act(context, all, FLEET_FRONT);
+	case PLM_ASIDE: return fleet_act(context, all, FLEET_PARK);
+	case PLM_TO_PRIORITY: return fleet_set_priority(context, all, move->priority);
+	case PLM_BACK: break;
+	}
+	return fleet_act(context, all, FLEET_MOVE);
+}
+
 static int move_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .states = 0 };
@@ -141,17 +153,10 @@ static int move_run(struct context *context, int argc, char **argv)
 		usage_error(context,
 		    "--to todo, front or parked, or --priority N, must be given (`plmctl cancel` "
 		    "ends tasks, `plmctl forget` removes finished ones)");
-	if (context->fleet && !move.to_todo)
-		usage_error(context,
-		    "move: a fleet has --to todo alone; for another place cancel the task and "
-		    "submit it again with another --priority");
-	filter_only(context, &filter,
-	    context->fleet     ? "in_progress,failed"
-		: move.to_todo ? "in_progress,failed,parked"
-			       : "todo");
+	filter_only(context, &filter, move.to_todo ? "in_progress,failed,parked" : "todo");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE && context->fleet)
-		code = fleet_act(context, &selection, FLEET_MOVE);
+		code = move_on_fleet(context, &selection, &move);
 	else if (code == EXIT_FINE && move.to_todo)
 		code = move_move(context, &selection, &filter);
 	else if (code == EXIT_FINE)

@@ -51,7 +51,11 @@ enum fleet_action {
 	FLEET_CANCEL,
 	FLEET_REQUEUE,
 	FLEET_RETRY,
-	FLEET_MOVE, /* to todo: failed tasks are retried, running ones requeued */
+	FLEET_MOVE, /* to todo: failed tasks are retried, parked ones go on, running ones requeued
+		     */
+	FLEET_FRONT,
+	FLEET_PARK,
+	FLEET_PRIORITY,
 	FLEET_FORGET
 };
 
@@ -94,6 +98,7 @@ int fleet_get(struct context *context, plm_ref ref, const char *path);
 int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
 
 int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
+int fleet_set_priority(struct context *context, const struct selection *s, int priority);
 int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
 int fleet_info(struct context *context, const plm_ref *refs, size_t n);
 

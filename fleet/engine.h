@@ -261,13 +261,17 @@ int engine_cancel(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_requeue(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_retry(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
 int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
-int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret);
+/* Another place for tasks that have not begun. PLACE_BACK is for parked ones alone. */
+enum engine_place { PLACE_PRIORITY, PLACE_FRONT, PLACE_PARKED, PLACE_BACK };
+int engine_move(struct engine *e, const uint64_t *ids, size_t n, enum engine_place place,
+    int priority, int8_t *ret);
 
 enum engine_state {
 	ENGINE_NONE,
 	ENGINE_WAITING,
 	ENGINE_READY,
 	ENGINE_PAUSE,
+	ENGINE_PARKED,
 	ENGINE_RUNNING,
 	ENGINE_DONE,
 	ENGINE_FAILED,
@@ -347,8 +351,12 @@ struct engine_wait {
 struct engine_wait engine_waits_for(const struct engine *e, size_t i);
 
 struct engine_status {
-	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts;
+	uint64_t waiting, ready, pause, running, done, failed, cancelled, hosts, parked;
 };
+static inline uint64_t engine_todo(const struct engine_status *s)
+{
+	return s->waiting + s->ready + s->pause + s->parked;
+}
 int engine_status(struct engine *e, struct engine_status *ret);
 
 struct engine_host { /* texts are valid until the next verb */

@@ -59,9 +59,12 @@ int engine_forget(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
 	return user_act(e, ids, n, ret);
 }
 
-int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, int8_t *ret)
+int engine_move(struct engine *e, const uint64_t *ids, size_t n, enum engine_place place,
+    int priority, int8_t *ret)
 {
+	static const char *const names[] = { "priority", "front", "parked", "back" };
 	engine_begin(e, "move");
+	engine_text(e, names[place]);
 	engine_number(e, priority);
 	return user_act(e, ids, n, ret);
 }
@@ -69,7 +72,7 @@ int engine_move(struct engine *e, const uint64_t *ids, size_t n, int priority, i
 /* ---- states ---- */
 
 static const char *const state_names[ENGINE_STATES] = { "none", "waiting", "ready", "pause",
-	"running", "done", "failed", "cancelled" };
+	"parked", "running", "done", "failed", "cancelled" };
 
 const char *engine_state_name(enum engine_state state)
 {
@@ -264,6 +267,7 @@ int engine_status(struct engine *e, struct engine_status *ret)
 		.failed = (uint64_t)engine_part_number(e, 11),
 		.cancelled = (uint64_t)engine_part_number(e, 13),
 		.hosts = (uint64_t)engine_part_number(e, 15),
+		.parked = (uint64_t)engine_part_number(e, 17),
 	};
 	return 0;
 }

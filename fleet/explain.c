@@ -146,6 +146,9 @@ static void explain_other(const struct engine_reason *r, struct fleet_explained 
 		snprintf(ret->text, EXPLAIN_TEXT_BYTES,
 		    "attempt %u failed (%.400s); the next begins in %llu ms", r->attempt,
 		    r->message, (unsigned long long)r->pause_ms);
+	else if (r->state == ENGINE_PARKED)
+		snprintf(ret->text, EXPLAIN_TEXT_BYTES,
+		    "it is parked: `plmctl move --to todo` lets it go on");
 	else if (r->state == ENGINE_RUNNING)
 		snprintf(ret->text, EXPLAIN_TEXT_BYTES, "attempt %u is on host %s for %llu ms",
 		    r->attempt, r->host, (unsigned long long)r->began_ms);

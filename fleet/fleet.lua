@@ -183,11 +183,30 @@ local function close(l)
 	end
 end
 
-local function enqueue(l, id, priority, needs)
+-- turn: of a task that was moved to the front (tn), nil: its id, the order of submission.
+local function enqueue(l, id, priority, needs, turn)
 	needs = needs or ''
-	call('ZADD', l.P .. 'q:' .. needs, score(tonumber(priority or 0), tonumber(id)), id)
+	call('ZADD', l.P .. 'q:' .. needs, score(tonumber(priority or 0), tonumber(turn or id)), id)
 	announce(l, needs)
 	ring(l, needs, 1)
+end
+
+-- Nothing keeps the task from its place in the queue any more, unless a person does (pk).
+local function let_start(l, id, parked, priority, needs, turn)
+	call('HSET', l.P .. 't:' .. id, 'st', parked and 'parked' or 'ready')
+	if parked then
+		call('ZADD', l.P .. 'parked', id, id)
+	else
+		enqueue(l, id, priority, needs, turn)
+	end
+end
+
+-- A task that does not run is in none of these any more.
+local function take_off(P, id, needs)
+	call('ZREM', P .. 'waiting', id)
+	call('ZREM', P .. 'later', id)
+	call('ZREM', P .. 'parked', id)
+	call('ZREM', P .. 'q:' .. (needs or ''), id)
 end
 
 -- ---- blocks ----
@@ -560,9 +579,9 @@ end
 -- never written is 0 or ''. Most tasks lack the field x: nobody waits for such a task but its
 -- submitter, and it has neither limits nor tasks to wait for, so a look at a few fields is enough.
 local READ = { 'ow', 'at', 'st', 're', 'cr', 'cx', 'pr', 'ne', 'bo', 'bm', 'ro', 'wt', 'wa', 'dn', 'dp',
-	'du', 'kp' }
-local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU, KP = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-	11, 12, 13, 14, 15, 16, 17
+	'du', 'kp', 'tn' }
+local OW, AT, ST, RE, CR, CX, PR, NE, BO, BM, RO, WT, WA, DN, DP, DU, KP, TN = 1, 2, 3, 4, 5, 6, 7, 8, 9,
+	10, 11, 12, 13, 14, 15, 16, 17, 18
 
 local BRIEF = { 'ow', 'at', 'st', 'wt', 'x', 'cx' }
 local BRIEF_WT, BRIEF_X, BRIEF_CX = 4, 5, 6
@@ -599,7 +618,7 @@ local function tell_dependents(l, id, state, why, code)
 	local key = l.P .. 'd:' .. id
 	for _, other in ipairs(call('SMEMBERS', key)) do
 		local task = l.P .. 't:' .. other
-		local f = call('HMGET', task, 'st', 'pr', 'ne', 'dp', 'ae')
+		local f = call('HMGET', task, 'st', 'pr', 'ne', 'dp', 'ae', 'pk', 'tn')
 		local how = string.match(' ' .. (f[4] or '') .. ' ', ' ' .. id .. '(%a?) ') or ''
 		if f[1] == 'waiting' and not is_met(how, state) then
 			call('ZREM', l.P .. 'waiting', other)
@@ -610,8 +629,7 @@ local function tell_dependents(l, id, state, why, code)
 			end
 			if call('HINCRBY', task, 'mi', -1) == 0 then
 				call('ZREM', l.P .. 'waiting', other)
-				call('HSET', task, 'st', 'ready')
-				enqueue(l, other, f[2], f[3])
+				let_start(l, other, f[6], f[2], f[3], f[7])
 			end
 		end
 	end
@@ -692,10 +710,10 @@ local function end_attempt(l, id, f, kind, fields)
 	elseif kind == 'b' or f[CX] == 'r' then
 		call('HDEL', task, 'cx')
 		call('HSET', task, 'st', 'ready', 'ow', '')
-		enqueue(l, id, f[PR], f[NE])
+		enqueue(l, id, f[PR], f[NE], f[TN])
 	elseif kind == 'x' and crashes > 0 then
 		call('HSET', task, 'st', 'ready', 'ow', '', 'cr', crashes - 1)
-		enqueue(l, id, f[PR], f[NE])
+		enqueue(l, id, f[PR], f[NE], f[TN])
 	elseif kind == 'f' and retries > 0 then
 		call('HSET', task, 'st', 'pause', 'ow', '', 're', retries - 1, unpack(fields))
 		call('ZADD', l.P .. 'later', l.t + pause_of(f), id)
@@ -819,9 +837,7 @@ local function overdue(l, id)
 		call('PUBLISH', P .. 'bell:' .. f[2], 'x')
 		return
 	end
-	call('ZREM', P .. 'waiting', id)
-	call('ZREM', P .. 'later', id)
-	call('ZREM', P .. 'q:' .. (f[3] or ''), id)
+	take_off(P, id, f[3])
 	local total = f[4] and tonumber(f[4]) <= l.t
 	settle(l, id, 'failed', { 'code', '110', 'msg', total and
 		'--total-limit: the task was not done in time' or
@@ -835,10 +851,9 @@ local swept = {}
 local function sweep(l)
 	local P = l.P
 	for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'later', '-inf', l.t, 'LIMIT', 0, SWEEP)) do
-		local f = call('HMGET', P .. 't:' .. id, 'pr', 'ne')
+		local f = call('HMGET', P .. 't:' .. id, 'pr', 'ne', 'pk', 'tn')
 		call('ZREM', P .. 'later', id)
-		call('HSET', P .. 't:' .. id, 'st', 'ready')
-		enqueue(l, id, f[1], f[2])
+		let_start(l, id, f[3], f[1], f[2], f[4])
 	end
 	for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', l.t, 'LIMIT', 0, SWEEP)) do
 		call('ZREM', P .. 'due', id)
@@ -890,7 +905,8 @@ local function open(keys, args)
 	end
 	for key, wanted in pairs({ lease = 'zset', blocks = 'zset', extra = 'hash',
 		ended = 'zset', idle = 'hash', u = 'hash',
-		['q:'] = 'zset', later = 'zset', due = 'zset', counts = 'hash', waiting = 'zset' }) do
+		['q:'] = 'zset', later = 'zset', due = 'zset', counts = 'hash', waiting = 'zset',
+		parked = 'zset' }) do
 		local found = call('TYPE', P .. key).ok
 		if found ~= 'none' and found ~= wanted then
 			return redis.error_reply('PLMFOREIGN ' .. P .. key)
@@ -1542,10 +1558,8 @@ local function cancel(P, args)
 			call('HSET', P .. 't:' .. id, 'cx', 'c')
 			call('SADD', P .. 'x:' .. f[2], id)
 			call('PUBLISH', P .. 'bell:' .. f[2], 'x')
-		elseif f[1] == 'waiting' or f[1] == 'ready' or f[1] == 'pause' then
-			call('ZREM', P .. 'waiting', id)
-			call('ZREM', P .. 'later', id)
-			call('ZREM', P .. 'q:' .. (f[3] or ''), id)
+		elseif not is_settled(f[1]) then
+			take_off(P, id, f[3])
 			settle(l, id, 'cancelled', {})
 		else
 			reply[i - 1] = 0
@@ -1640,7 +1654,7 @@ local function retry(P, args)
 			end
 			call('ZREM', P .. 'ended', id)
 			l.counts[f[1]] = (l.counts[f[1]] or 0) - 1
-			call('HDEL', task, 'cx', 'code', 'sig', 'msg', 'err', 'val', 'en', 'tl', 'du')
+			call('HDEL', task, 'cx', 'code', 'sig', 'msg', 'err', 'val', 'en', 'tl', 'du', 'pk', 'tn')
 			call('HSET', task, 'st', 'ready', 're', f[4] or 0, 'cr', f[5] or 0, 'ow', '', 'su', l.t,
 				'ae', ends)
 			if f[7] then
@@ -1686,20 +1700,34 @@ local function forget(P, args)
 	return reply
 end
 
--- EPOCH PRIORITY ID...: returns for each 1, 0 (settled or running), -1 (none).
+-- EPOCH WHERE PRIORITY ID...: another place for tasks that do not run. WHERE: priority; front (before
+-- all others of the same priority); parked (until `back`, in no queue); back. Returns for each 1, 0
+-- (settled or running; back: not parked), -1 (none).
 local function move(P, args)
-	local l, reply = ledger(P, now()), {}
-	for i = 3, #args do
+	local l, reply, where = ledger(P, now()), {}, args[2]
+	for i = 4, #args do
 		local id, task = args[i], P .. 't:' .. args[i]
 		own(l, id)
-		local f = call('HMGET', task, 'st', 'ne')
-		reply[i - 2] = not f[1] and -1 or 0
-		if f[1] == 'ready' or f[1] == 'waiting' or f[1] == 'pause' then
-			call('HSET', task, 'pr', args[2])
-			if f[1] == 'ready' then
-				call('ZADD', P .. 'q:' .. (f[2] or ''), score(tonumber(args[2]), tonumber(id)), id)
-			end
-			reply[i - 2] = 1
+		local f = call('HMGET', task, 'st', 'pr', 'ne', 'pk', 'tn')
+		local queued = f[1] and f[1] ~= 'running' and not is_settled(f[1]) and
+			(where ~= 'back' or f[4])
+		reply[i - 3] = queued and 1 or f[1] and 0 or -1
+		if queued and where == 'parked' then
+			call('HSET', task, 'pk', 1)
+			f[4] = 1
+		elseif queued and where == 'back' then
+			call('HDEL', task, 'pk')
+			f[4] = nil
+		elseif queued and where == 'front' then
+			f[5] = text_of(call('HINCRBY', P .. 'meta', 'fronts', -1))
+			call('HSET', task, 'tn', f[5])
+		elseif queued then
+			f[2] = args[3]
+			call('HSET', task, 'pr', f[2])
+		end
+		if queued and (f[1] == 'ready' or f[1] == 'parked') then
+			take_off(P, id, f[3])
+			let_start(l, id, f[4], f[2], f[3], f[5])
 		end
 	end
 	close(l)
@@ -1765,9 +1793,11 @@ local function list(P, args)
 	local last, reply, looked = tonumber(call('HGET', P .. 'meta', 'next')), { 0 }, 0
 	local l = ledger(P, 0)
 	while from <= last and looked < count do
-		local f = call('HMGET', P .. 't:' .. string.format('%.0f', from), unpack(SHOWN))
+		local f = call('HMGET', P .. 't:' .. string.format('%.0f', from), 'pk', unpack(SHOWN))
+		local parked = table.remove(f, 1)
 		if f[1] then
 			local owner = f[5] and f[5] ~= '' and call('HGET', P .. 'h:' .. f[5], 'name')
+			f[1] = parked and 'parked' or f[1]
 			reply[#reply + 1] = string.format('%.0f', from)
 			reply[#reply + 1] = owner or ''
 			for i = 1, #SHOWN do
@@ -1806,7 +1836,8 @@ local function status(P, args)
 	local c = call('HMGET', P .. 'counts', 'done', 'failed', 'cancelled')
 	return { 'waiting', call('ZCARD', P .. 'waiting'), 'ready', ready, 'pause',
 		call('ZCARD', P .. 'later'), 'running', running, 'done', tonumber(c[1] or 0), 'failed',
-		tonumber(c[2] or 0), 'cancelled', tonumber(c[3] or 0), 'hosts', #members }
+		tonumber(c[2] or 0), 'cancelled', tonumber(c[3] or 0), 'hosts', #members, 'parked',
+		call('ZCARD', P .. 'parked') }
 end
 
 local HOST = { 'name', 'state', 'order', 'seen', 'cores', 'busy', 'mem_total', 'mem_used',
@@ -1878,7 +1909,8 @@ local function explain(P, args)
 	local l = ledger(P, now())
 	sweep(l)
 	close(l)
-	local f = call('HMGET', task, 'st', 'ne', 'ow', 'be', 'at', 'msg', 'dp')
+	local f = call('HMGET', task, 'st', 'ne', 'ow', 'be', 'at', 'msg', 'dp', 'pk')
+	f[1] = f[8] and 'parked' or f[1]
 	local b, i
 	if not f[1] then
 		b, i = inside(l, id)

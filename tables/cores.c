@@ -112,8 +112,8 @@ void cores_part_after_wake(struct tables *t)
 
 /* ---- a worker at work, and another that waits for its core ---- */
 
-/* A worker with short tasks that does not run, as the slot tells: the worker has begun a task on this
- * core, or has begun none of those in the ring. 0: no such worker. */
+/* A worker with short tasks that does not run, as the slot tells: the worker has begun a task on
+ * this core, or has begun none of those in the ring. 0: no such worker. */
 static uint32_t cores_waiting_worker(const struct tables *t, struct cores_look *ret)
 {
 	uint32_t core = (uint32_t)sched_getcpu();

@@ -31,7 +31,7 @@ static void fleet_note(struct fleet_view *view)
 	view->taken_ms = clock_of(CLOCK_REALTIME) / NS_PER_MS;
 	view->point[view->points++] = (struct fleet_point){ .at_ms = view->taken_ms,
 		.rate = view->sample.rate,
-		.todo = s->waiting + s->ready + s->pause,
+		.todo = engine_todo(s),
 		.running = s->running };
 }
 

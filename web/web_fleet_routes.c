@@ -64,6 +64,7 @@ struct MHD_Response *fleet_route(struct request *request)
 	jsontext_number(&json, "waiting", s->waiting);
 	jsontext_number(&json, "ready", s->ready);
 	jsontext_number(&json, "pause", s->pause);
+	jsontext_number(&json, "parked", s->parked);
 	jsontext_number(&json, "running", s->running);
 	jsontext_number(&json, "done", s->done);
 	jsontext_number(&json, "failed", s->failed);
@@ -90,8 +91,8 @@ static void fleet_metric_tasks(struct metric_text *metrics, const struct engine_
 		const char *state;
 		uint64_t number;
 	} rows[] = { { "waiting", s->waiting }, { "ready", s->ready }, { "pause", s->pause },
-		{ "running", s->running }, { "done", s->done }, { "failed", s->failed },
-		{ "cancelled", s->cancelled } };
+		{ "parked", s->parked }, { "running", s->running }, { "done", s->done },
+		{ "failed", s->failed }, { "cancelled", s->cancelled } };
 	metric_family(metrics, name, METRIC_GAUGE, "", "Tasks of the queue, by state.");
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct metric_label labels[] = { { "state", rows[i].state }, { NULL, NULL } };

@@ -25,8 +25,9 @@ struct fleet_status_row {
 static const struct column status_columns[] = {
 	NUMBER("hosts", "hosts", s.hosts), NUMBER("waiting", "waiting", s.waiting),
 	NUMBER("ready", "ready", s.ready), NUMBER("pause", "pause", s.pause),
-	NUMBER("running", "running", s.running), NUMBER("done", "done", s.done),
-	NUMBER("failed", "failed", s.failed), NUMBER("cancelled", "cancelled", s.cancelled),
+	NUMBER("parked", "parked", s.parked), NUMBER("running", "running", s.running),
+	NUMBER("done", "done", s.done), NUMBER("failed", "failed", s.failed),
+	NUMBER("cancelled", "cancelled", s.cancelled),
 	{ "lease", "lease_ms", -1, MS(struct fleet_status_row, lease_ms) },
 	NUMBER("todo", "todo", todo), /* for programs; people get a line */
 };
@@ -42,7 +43,7 @@ int fleet_status(struct context *context)
 	if (r < 0)
 		return failed(r, "status");
 	row.lease_ms = engine_lease_ms(context->engine);
-	row.todo = row.s.waiting + row.s.ready + row.s.pause;
+	row.todo = engine_todo(&row.s);
 	out->upright = true;
 	table_begin(out, status_columns, COUNT_OF(status_columns) - (out->json ? 0 : 1));
 	table_row(out, &row);

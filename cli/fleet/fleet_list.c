@@ -13,6 +13,7 @@ static const int list_states[ENGINE_STATES] = { [ENGINE_NONE] = PLM_STATE_FREE,
 	[ENGINE_WAITING] = PLM_STATE_WAITING,
 	[ENGINE_READY] = PLM_STATE_READY,
 	[ENGINE_PAUSE] = PLM_STATE_WAITING,
+	[ENGINE_PARKED] = PLM_STATE_READY,
 	[ENGINE_RUNNING] = PLM_STATE_RUNNING,
 	[ENGINE_DONE] = PLM_STATE_DONE,
 	[ENGINE_FAILED] = PLM_STATE_FAILED,
@@ -27,7 +28,9 @@ void fleet_as_task(const struct context *context, const struct engine_row *row, 
 {
 	*ret = (plm_task_row){ .ref = engine_ref(context->engine, row->id),
 		.state = list_states[row->state],
-		.marks = fleet_is_dead(row) ? PLM_MARK_DEAD : 0 };
+		.marks = fleet_is_dead(row)       ? PLM_MARK_DEAD
+		    : row->state == ENGINE_PARKED ? PLM_MARK_PARKED
+						  : 0 };
 	snprintf(ret->command, sizeof ret->command, "%s", row->title);
 	snprintf(ret->label, sizeof ret->label, "%s", row->label);
 }
@@ -75,33 +78,68 @@ int fleet_select(struct context *context, const struct task_filter *filter, stru
 	return fleet_each(context, filter, fleet_list_select, ret);
 }
 
-/* Failed tasks are retried, and of the others those that run are requeued. */
-static int fleet_list_move(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+typedef int fleet_act_f(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+
+/* Acts on the tasks for which nothing was to be done so far. */
+static int fleet_list_rest(
+    struct engine *e, const uint64_t *ids, size_t n, int8_t *ret, fleet_act_f *act)
 {
 	uint64_t others[FLEET_PAGE];
 	size_t at[FLEET_PAGE], m = 0;
 	int8_t outcome[FLEET_PAGE];
-	int r = engine_retry(e, ids, n, ret);
-	for (size_t i = 0; i < n && r == 0; i++)
+	for (size_t i = 0; i < n; i++)
 		if (ret[i] == 0) {
 			at[m] = i;
 			others[m++] = ids[i];
 		}
-	if (r == 0 && m)
-		r = engine_requeue(e, others, m, outcome);
+	int r = m ? act(e, others, m, outcome) : 0;
 	for (size_t i = 0; i < m && r == 0; i++)
 		ret[at[i]] = outcome[i];
 	return r;
 }
 
+static int fleet_list_back(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	return engine_move(e, ids, n, PLACE_BACK, 0, ret);
+}
+
+static int fleet_list_move(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	int r = engine_retry(e, ids, n, ret);
+	if (r == 0)
+		r = fleet_list_rest(e, ids, n, ret, fleet_list_back);
+	return r == 0 ? fleet_list_rest(e, ids, n, ret, engine_requeue) : r;
+}
+
+static int fleet_list_front(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	return engine_move(e, ids, n, PLACE_FRONT, 0, ret);
+}
+
+static int fleet_list_park(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	return engine_move(e, ids, n, PLACE_PARKED, 0, ret);
+}
+
+static int list_priority; /* for the function below */
+
+static int fleet_list_priority(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
+{
+	return engine_move(e, ids, n, PLACE_PRIORITY, list_priority, ret);
+}
+
 static const struct {
 	const char *past, *refused;
-	int (*act)(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret);
+	fleet_act_f *act;
 } list_actions[] = {
 	[FLEET_CANCEL] = { "cancelled", "it has ended before", engine_cancel },
 	[FLEET_REQUEUE] = { "requeued", "it has ended, or is being ended", engine_requeue },
 	[FLEET_RETRY] = { "queued again", "it has not failed", engine_retry },
-	[FLEET_MOVE] = { "moved to todo", "it neither failed nor runs", fleet_list_move },
+	[FLEET_MOVE] = { "moved to todo", "it has not failed, does not run and is not parked",
+	    fleet_list_move },
+	[FLEET_FRONT] = { "moved", "it has begun or ended", fleet_list_front },
+	[FLEET_PARK] = { "moved", "it has begun or ended", fleet_list_park },
+	[FLEET_PRIORITY] = { "moved", "it has begun or ended", fleet_list_priority },
 	[FLEET_FORGET] = { "forgotten", "it has not ended; cancel it first", engine_forget },
 };
 
@@ -166,4 +204,10 @@ int fleet_act(struct context *context, const struct selection *s, enum fleet_act
 		fprintf(stderr, "plmctl: %zu %s %s\n", done, done == 1 ? "task" : "tasks",
 		    list_actions[action].past);
 	return worst;
+}
+
+int fleet_set_priority(struct context *context, const struct selection *s, int priority)
+{
+	list_priority = priority;
+	return fleet_act(context, s, FLEET_PRIORITY);
 }

@@ -102,14 +102,15 @@ static void fleet_top_sums(struct fleet_frame *f)
 	const struct {
 		uint64_t n;
 		const char *word;
-	} sums[] = { { s->waiting + s->ready + s->pause, "todo:" }, { s->ready, "ready" },
-		{ s->waiting, "waiting" }, { s->pause, "in a pause" }, { s->running, "running" },
+	} sums[] = { { engine_todo(s), "todo:" }, { s->ready, "ready" }, { s->waiting, "waiting" },
+		{ s->pause, "in a pause" }, { s->parked, "parked" }, { s->running, "running" },
 		{ s->done, "done" }, { s->failed, "failed" }, { s->cancelled, "cancelled" } };
 	int at = canvas_put(&f->canvas, 4, 0, PAINT_PLAIN, "tasks ");
 	for (size_t i = 0; i < COUNT_OF(sums); i++)
-		at = canvas_putf(&f->canvas, 4, at + (i != 1 ? 2 : 1),
-		    sums[i].n && sums[i].word[0] == 'f' ? PAINT_BAD : PAINT_PLAIN, "%llu %s",
-		    (unsigned long long)sums[i].n, sums[i].word);
+		if (sums[i].n || strcmp(sums[i].word, "parked") != 0) /* seldom */
+			at = canvas_putf(&f->canvas, 4, at + (i != 1 ? 2 : 1),
+			    sums[i].n && sums[i].word[0] == 'f' ? PAINT_BAD : PAINT_PLAIN,
+			    "%llu %s", (unsigned long long)sums[i].n, sums[i].word);
 }
 
 static int fleet_top_cell(struct fleet_frame *f, int row, int at, int width, const char *text)

@@ -153,7 +153,7 @@ START_TEST(a_moved_task_goes_first_and_explain_counts_right)
 	id = (uint64_t)played.ids[12];
 	GOOD(engine_explain(played.user, id, &reason));
 	ck_assert_uint_eq(reason.before, 12);
-	GOOD(engine_move(played.user, &id, 1, 9, &done));
+	GOOD(engine_move(played.user, &id, 1, PLACE_PRIORITY, 9, &done));
 	ck_assert_int_eq(done, 1);
 	GOOD(engine_explain(played.user, id, &reason));
 	ck_assert_uint_eq(reason.before, 0);
@@ -282,7 +282,8 @@ START_TEST(a_claim_says_how_the_tasks_before_it_ended)
 	ck_assert_uint_eq(played_commit("anna", played.claims + 2, 1, ENDING_DONE), 1);
 	ck_assert_int_eq(played_one(engine_retry, 1), 1);
 	played.ids[0] = id;
-	GOOD(engine_move(played.user, (const uint64_t[]){ (uint64_t)id }, 1, 9, (int8_t[1]){ 0 }));
+	GOOD(engine_move(played.user, (const uint64_t[]){ (uint64_t)id }, 1, PLACE_PRIORITY, 9,
+	    (int8_t[1]){ 0 }));
 	ck_assert_int_eq(
 	    engine_claim(played.host, "bert", &played.room, 1, &any, 1, &claim, &ms), 1);
 	ck_assert_uint_eq(claim.id, (uint64_t)id);

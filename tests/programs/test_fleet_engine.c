@@ -1,10 +1,10 @@
 /* test_fleet_engine.c - the engine's own functions under every order of verbs that chance finds:
- * members claim, commit, lose answers, fall silent and come back, users cancel and retry.
+ * members claim, commit, lose answers, fall silent and come back, a user moves tasks.
  *
  * No runtime is needed: the test plays members and keeps the book. An attempt ends once; a task
  * belongs to one member at a time, and to another only after the end of the attempt or of the
- * lease; a task is taken away from a silent member no more often than its crash retries allow; in
- * the end all tasks are settled. FLEET_SEED=N repeats a run. */
+ * lease; nobody claims a parked task; a task is taken away from a silent member no more often than
+ * its crash retries allow; in the end all tasks are settled. FLEET_SEED=N repeats a run. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -42,13 +42,14 @@ struct booked {                            /* what the book knows of a task */
 	int owner;                         /* a player, or GONE; -1: none */
 	uint64_t owned_ns;                 /* when the owner last renewed */
 	unsigned done, lost;               /* lost: crash retries spent, or one more */
+	bool parked;
 };
 
 static const struct engine_room busy; /* nothing is given unasked */
 static struct engine *user;
 static struct player player[MEMBERS];
 static struct booked book[TASKS];
-static unsigned takeovers, voids, lives;
+static unsigned takeovers, voids, lives, moves;
 static uint64_t chance_state;
 
 static unsigned draw(unsigned n)
@@ -150,6 +151,7 @@ static void book_claim(struct player *p, const struct engine_claim *claim)
 	ck_assert_msg(attempt > b->attempt, "attempt %llu after %llu", (unsigned long long)attempt,
 	    (unsigned long long)b->attempt);
 	ck_assert_uint_eq(b->done, 0);
+	ck_assert(!b->parked);
 	if (b->owner >= 0) {
 		ck_assert_msg(clock_ns() >= b->owned_ns + LEASE_MS * NS_PER_MS,
 		    "task %llu was taken %llu ms into a lease", (unsigned long long)id,
@@ -261,11 +263,26 @@ static void speak_out_of_turn(struct player *p)
 	voids++;
 }
 
+/* A user gives a task another place. */
+static void move_some(void)
+{
+	struct booked *b = &book[draw(TASKS)];
+	enum engine_place place = draw(PLACE_BACK + 1);
+	int8_t outcome;
+	good(engine_move(user, &b->id, 1, place, (int)draw(3), &outcome));
+	if (outcome == 1 && place >= PLACE_PARKED)
+		b->parked = place == PLACE_PARKED;
+	ck_assert(!b->done || outcome == 0);
+	moves += outcome == 1;
+}
+
 static void step(struct player *p)
 {
 	if (clock_ns() < p->silent_until_ns)
 		return;
 	unsigned what = draw(100);
+	if (draw(20) == 0)
+		move_some();
 	bool late = clock_ns() > p->renewed_ns + LEASE_MS * NS_PER_MS / 5;
 	if (!p->joined)
 		join(p);
@@ -289,9 +306,15 @@ static void settle_all(void)
 {
 	uint64_t deadline = deadline_after_ms(ANSWER_MS);
 	struct engine_status s;
+	for (unsigned i = 0; i < TASKS; i++) {
+		int8_t outcome;
+		good(engine_move(user, &book[i].id, 1, PLACE_BACK, 0, &outcome));
+		ck_assert_int_eq(outcome == 1, book[i].parked);
+		book[i].parked = false;
+	}
 	for (;;) {
 		good(engine_status(user, &s));
-		if (s.waiting + s.ready + s.pause + s.running == 0)
+		if (engine_todo(&s) + s.running == 0)
 			break;
 		ck_assert_msg(clock_ns() < deadline, "%llu ready and %llu running are left",
 		    (unsigned long long)s.ready, (unsigned long long)s.running);
@@ -314,8 +337,8 @@ static void settle_all(void)
 	ck_assert_uint_eq(s.done, done);
 	ck_assert_uint_eq(s.done + s.failed, TASKS);
 	printf("%u tasks: %u done, %u failed, %u lives of members, %u taken over, %u ends "
-	       "refused\n",
-	    (unsigned)TASKS, done, (unsigned)s.failed, lives, takeovers, voids);
+	       "refused, %u moves\n",
+	    (unsigned)TASKS, done, (unsigned)s.failed, lives, takeovers, voids, moves);
 }
 
 START_TEST(any_order_of_verbs_and_deaths_keeps_the_book_right)
@@ -332,6 +355,7 @@ START_TEST(any_order_of_verbs_and_deaths_keeps_the_book_right)
 		step(&player[draw(MEMBERS)]);
 	settle_all();
 	ck_assert_uint_gt(takeovers, 0);
+	ck_assert_uint_gt(moves, 0);
 	for (unsigned i = 0; i < MEMBERS; i++)
 		engine_close(&player[i].engine);
 	engine_close(&user);
