@@ -96,6 +96,10 @@ int plm_fleet_error(plm_fleet *fleet, plm_ref ref, plm_failure *ret, plm_fleet_v
  * has ended. -ESTALE. */
 int plm_fleet_cancel(plm_fleet *fleet, plm_ref ref);
 
+/* Gives a task that has not begun another place, as plm_move() does. PLM_BACK also ends a running
+ * task and puts it back into the queue. -EALREADY: too late. -EINVAL (no place); -ESTALE. */
+int plm_fleet_move(plm_fleet *fleet, plm_ref ref, enum plm_place place, int priority);
+
 /* Why a task has not ended, or what became of it: one sentence, cut to `size` bytes. */
 int plm_fleet_explain(plm_fleet *fleet, plm_ref ref, char *text, size_t size);
 
@@ -104,6 +108,7 @@ typedef struct plm_fleet_status {
 	uint64_t hosts;
 	uint64_t waiting, ready, pause, running; /* tasks that have not ended */
 	uint64_t done, failed, cancelled;        /* and are not forgotten */
+	uint64_t parked;                         /* not ended, and kept back by plm_fleet_move() */
 } plm_fleet_status;
 int plm_fleet_status_get_sized(plm_fleet *fleet, plm_fleet_status *ret, size_t size);
 static inline int plm_fleet_status_get(plm_fleet *fleet, plm_fleet_status *ret)

@@ -1,14 +1,17 @@
-/* library_rule.c - cancelling a task, and the numbers of the queue. */
+/* library_rule.c - cancelling a task, another place for it, and the numbers of the queue. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/why.h"
 #include "fleet/explain.h"
 #include "fleet/library/library.h"
 
 struct ruled {
 	uint64_t id;
+	enum engine_place place;
+	int priority;
 	int8_t done;
 	struct engine_row row;
 	struct engine_status status;
@@ -19,6 +22,15 @@ static int rule_cancel(struct engine *e, void *argument)
 {
 	struct ruled *r = argument;
 	return engine_cancel(e, &r->id, 1, &r->done);
+}
+
+static int rule_move(struct engine *e, void *argument)
+{
+	struct ruled *r = argument;
+	int error = engine_move(e, &r->id, 1, r->place, r->priority, &r->done);
+	if (error == 0 && r->done == 0 && r->place == PLACE_BACK)
+		error = engine_requeue(e, &r->id, 1, &r->done);
+	return error;
 }
 
 static int rule_row(struct engine *e, void *argument)
@@ -57,6 +69,27 @@ int plm_fleet_cancel(plm_fleet *f, plm_ref ref)
 	return ruled.done ? 0 : why(-EALREADY, "the task has ended");
 }
 
+int plm_fleet_move(plm_fleet *f, plm_ref ref, enum plm_place place, int priority)
+{
+	static const enum engine_place places[] = { [PLM_TO_FRONT] = PLACE_FRONT,
+		[PLM_TO_PRIORITY] = PLACE_PRIORITY,
+		[PLM_ASIDE] = PLACE_PARKED,
+		[PLM_BACK] = PLACE_BACK };
+	struct ruled ruled = { .priority = priority };
+	if (place < PLM_TO_FRONT || place > PLM_BACK)
+		return why(-EINVAL, "%d is no place for a task", (int)place);
+	if (place == PLM_TO_PRIORITY && (priority < PRIORITY_MIN || priority > PRIORITY_MAX))
+		return why(
+		    -EINVAL, "priority %d: from %d to %d", priority, PRIORITY_MIN, PRIORITY_MAX);
+	ruled.place = places[place];
+	int r = rule_ask(f, ref, rule_move, &ruled);
+	if (r < 0)
+		return r;
+	if (ruled.done < 0)
+		return why(-ESTALE, "the fleet has no such task any more");
+	return ruled.done ? 0 : why(-EALREADY, "the task has begun, or has ended");
+}
+
 int plm_fleet_running(plm_fleet *f, plm_ref ref)
 {
 	struct ruled ruled = { .id = 0 };
@@ -91,7 +124,8 @@ int plm_fleet_status_get_sized(plm_fleet *f, plm_fleet_status *ret, size_t size)
 		.running = s->running,
 		.done = s->done,
 		.failed = s->failed,
-		.cancelled = s->cancelled };
+		.cancelled = s->cancelled,
+		.parked = s->parked };
 	memcpy(ret, &now, size < sizeof now ? size : sizeof now);
 	return 0;
 }

@@ -257,6 +257,22 @@ static PyObject *fleet_cancel(PyObject *object, PyObject *number)
 	return fleet_truth(r == -EALREADY ? 0 : r == 0 ? 1 : r);
 }
 
+/* move(id, place, priority): place is a number of enum plm_place. */
+static PyObject *fleet_move(PyObject *object, PyObject *args)
+{
+	unsigned long long id;
+	int place, priority, r;
+	if (!PyArg_ParseTuple(args, "Kii:move", &id, &place, &priority))
+		return NULL;
+	plm_fleet *fleet = fleet_begin(object);
+	if (!fleet)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS r =
+	    plm_fleet_move(fleet, fleet_ref(object, id), (enum plm_place)place, priority);
+	Py_END_ALLOW_THREADS fleet_end(object);
+	return fleet_truth(r == -EALREADY ? 0 : r == 0 ? 1 : r);
+}
+
 static PyObject *fleet_running(PyObject *object, PyObject *number)
 {
 	return fleet_truth(fleet_of_one(object, number, plm_fleet_running));
@@ -419,6 +435,7 @@ static PyMethodDef fleet_methods[] = {
 	    "wait_all(timeout_ms): True when all tasks of the handle have ended." },
 	{ "get", fleet_get, METH_VARARGS, "get(id, timeout_ms): the value." },
 	{ "cancel", fleet_cancel, METH_O, "cancel(id): False: the task has ended." },
+	{ "move", fleet_move, METH_VARARGS, "move(id, place, priority): False: too late." },
 	{ "running", fleet_running, METH_O, "running(id): the task runs on a host just now." },
 	{ "drop", fleet_drop, METH_O, "drop(id): ends one hold." },
 	{ "outcome", fleet_outcome, METH_O, "outcome(id): 0, or an errno." },

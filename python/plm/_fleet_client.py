@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BATCH = 256  # tasks of one round trip, when many are submitted
 ROOM_AGAIN_S = 0.05
 TEXT_INLINE_MOST = 64 * 1024  # fetching a text costs a host a round trip for each task
+PLACES = ("", "front", "priority", "parked", "todo")  # by the numbers of enum plm_place
 _STATES = {
     0: _core.DONE,
     errno.EAGAIN: _core.READY,
@@ -79,7 +80,7 @@ class FleetRef(Promise):
         return self.client.cancel(self)
 
     def move(self, to: str | None = None, *, priority: int | None = None) -> bool:
-        """Refused: FleetClient.move()."""
+        """Gives the task another place, as Ref.move() does."""
         from ._session import place_of
 
         return self.client.move(self, *place_of(to, priority))
@@ -189,11 +190,8 @@ class FleetClient:
         return bool(self._asked(self.raw.cancel, ref.id))
 
     def move(self, ref: FleetRef, to: str, priority: int = 0) -> bool:
-        """A fleet starts tasks in the order of its queue."""
-        raise ValueError(
-            "a task of a fleet keeps its place: cancel it, and submit it again with "
-            "another priority"
-        )
+        """Gives a task another place. False: too late."""
+        return bool(self._asked(self.raw.move, ref.id, PLACES.index(to), priority))
 
     def failure(self, ref: FleetRef) -> tuple[int, int, str, str, bytes | None]:
         """code, signal, function, message, detail."""

@@ -226,6 +226,32 @@ START_TEST(waiting_and_running_tasks_are_cancelled)
 }
 END_TEST
 
+START_TEST(a_task_that_has_not_begun_gets_another_place)
+{
+	fleet_host_up(0, "1");
+	plm_fleet *fleet = connected();
+	plm_fleet_status status;
+	plm_ref runs = shell(fleet, "exec sleep 100", 0);
+	while (plm_fleet_running(fleet, runs) != 1)
+		ck_assert_int_eq(plm_fleet_outcome(fleet, runs), -EAGAIN);
+	plm_ref first = shell(fleet, "echo first", 0), second = shell(fleet, "echo second", 0);
+	FAILS(-EINVAL, "no place", plm_fleet_move(fleet, first, 0, 0));
+	FAILS(-EINVAL, "priority 99999", plm_fleet_move(fleet, first, PLM_TO_PRIORITY, 99999));
+	FAILS(-EALREADY, "has begun", plm_fleet_move(fleet, runs, PLM_TO_FRONT, 0));
+	OK(plm_fleet_move(fleet, first, PLM_ASIDE, 0));
+	OK(plm_fleet_move(fleet, second, PLM_TO_PRIORITY, 5));
+	OK(plm_fleet_status_get(fleet, &status));
+	ck_assert_uint_eq(status.parked, 1);
+	OK(plm_fleet_move(fleet, runs, PLM_BACK, 0)); /* ended, and queued again behind */
+	expect(fleet, second, "second\n");
+	OK(plm_fleet_cancel(fleet, runs));
+	OK(plm_fleet_move(fleet, first, PLM_BACK, 0));
+	expect(fleet, first, "first\n");
+	FAILS(-EALREADY, "has begun", plm_fleet_move(fleet, first, PLM_TO_FRONT, 0));
+	plm_fleet_disconnect(&fleet);
+}
+END_TEST
+
 /* ---- waiting ---- */
 
 START_TEST(many_tasks_are_submitted_and_awaited_at_once)
@@ -423,6 +449,7 @@ int main(void)
 		a_failure_brings_its_words_and_what_the_function_attached,
 		the_output_of_a_failed_attempt_is_not_the_result_of_the_next,
 		waiting_and_running_tasks_are_cancelled,
+		a_task_that_has_not_begun_gets_another_place,
 		many_tasks_are_submitted_and_awaited_at_once,
 		threads_share_a_handle,
 		a_wait_goes_on_when_redis_comes_back,

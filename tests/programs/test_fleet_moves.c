@@ -37,9 +37,13 @@ static void add_waiting(struct engine_after *after)
 {
 	int64_t id;
 	*after = (struct engine_after){ .id = (uint64_t)played.ids[0] };
-	const struct engine_task task = {
-		.words = "w1", .words_bytes = 2, .needs = "", .label = "", .title = "", .after = after, .afters = 1
-	};
+	const struct engine_task task = { .words = "w1",
+		.words_bytes = 2,
+		.needs = "",
+		.label = "",
+		.title = "",
+		.after = after,
+		.afters = 1 };
 	GOOD(engine_add(played.user, &task, 1, false, "", &id));
 	played.ids[1] = id;
 }

@@ -271,8 +271,6 @@ class Refusals(FleetCase):
         for options in ({"tied": True}, {"replicas": 2}):
             with self.assertRaisesRegex(plm.Error, "leave out"):
                 self.pool.options(**options).submit(double, 1)
-        with self.assertRaisesRegex(ValueError, "keeps its place"):
-            self.pool.submit(double, 1).move("front")
         with self.assertRaisesRegex(plm.Error, "8 MiB"):
             self.pool.put(b"x" * (9 << 20))
         with self.assertRaisesRegex(plm.Error, "8 MiB"):
@@ -281,6 +279,22 @@ class Refusals(FleetCase):
             plm.Executor(fleet="http://x")
         with self.assertRaisesRegex(plm.Error, "cannot be reached"):
             plm.Executor(fleet="redis://127.0.0.1:1")
+
+    def test_a_task_in_the_queue_gets_another_place(self) -> None:
+        gate = self.path("gate")
+        blockers = [self.pool.submit(wait_for_file, gate) for _ in range(2)]
+        waiting = [self.pool.submit(double, n) for n in range(6)]  # the host may try the first
+        self.assertTrue(waiting[5].move("parked"))
+        self.assertTrue(waiting[4].move("front"))
+        self.assertTrue(waiting[3].move(priority=3))
+        touch(gate)
+        self.assertEqual([w.result(30) for w in waiting[:5]], [0, 2, 4, 6, 8])
+        self.assertFalse(waiting[5].done())
+        self.assertFalse(waiting[4].move("front"))
+        self.assertTrue(waiting[5].move("todo"))
+        self.assertEqual(waiting[5].result(30), 10)
+        for blocker in blockers:
+            blocker.result(30)
 
     def test_a_closed_executor_takes_nothing(self) -> None:
         with plm.Executor(fleet=self.fleet.url) as pool:
