@@ -237,10 +237,8 @@ static int tasks_run(struct context *context, int argc, char **argv)
 	struct list list = { .most = UINT64_MAX, .sort = SORT_SUBMITTED };
 	take_options(context, argc, argv, (void *[]){ &list.filter, &list, &list.watch });
 	expect_operands(context, argc, 0, 0);
-	if (list.unsorted && (list.sort_word || context->fleet))
-		usage_error(context,
-		    "--unsorted cannot be combined with --sort, and a fleet is "
-		    "always sorted");
+	if (list.unsorted && list.sort_word)
+		usage_error(context, "--unsorted cannot be combined with --sort");
 	if (!context->fleet)
 		tasks_choose(context, &list);
 	return watch_run(context, &list.watch, tasks_show, &list);

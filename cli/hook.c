@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -40,8 +41,9 @@ int hook_make(struct hook *hook, const char *line, const plm_command_options *of
 	hook->args = calloc(plm_command_nargs(hook->command, COUNT_OF(words)), sizeof(plm_arg));
 	if (!hook->args)
 		return why(-ENOMEM, "no memory for the line of --on-finish");
-	return plm_command_task(
-	    hook->command, words, COUNT_OF(words), NULL, hook->args, &hook->task);
+	r = plm_command_task(hook->command, words, COUNT_OF(words), NULL, hook->args, &hook->task);
+	memset(hook->task.identity, 0, sizeof hook->task.identity); /* each command has its own */
+	return r;
 }
 
 void hook_free(struct hook *hook)

@@ -1,6 +1,6 @@
-/* hook.h - the task of --on-finish: a line for a shell, which comes after any end of a command. On
- * a runtime both are submitted in one step (PLM_PAIRED), so the hook runs whoever dies; on a fleet
- * one after the other. Who: submit and load.  Blocks: never. */
+/* hook.h - the task of --on-finish: a line for a shell, which comes after any end of a command.
+ * Both are submitted in one step (PLM_PAIRED), on a fleet, too, so the hook runs whoever dies. Who:
+ * submit and load.  Blocks: never. */
 #ifndef PLM_CLI_HOOK_H
 #define PLM_CLI_HOOK_H
 

@@ -7,7 +7,7 @@
  * task of a function whose module no host has is accepted, and waits for such a host
  * (plm_fleet_explain()).
  *
- * What is missing beside plm.h: replicas and PLM_TIED, which are refused with -EINVAL. keep_ms is
+ * What is missing beside plm.h: replicas, PLM_TIED and PLM_PAIRED, refused with -EINVAL. keep_ms is
  * how long a result stays after its end, in place of the time of the queue.
  *
  * Results. As in plm.h: 0, a count or a descriptor, and -errno on failure with a sentence of

@@ -87,10 +87,11 @@ static plm_arg tasks_tell_end(const struct bridge *b, const struct engine_claim 
 {
 	static char text[COUNT_OF(read->after)][PLM_REF_TEXT_BYTES + END_TEXT_BYTES];
 	const char *end = "";
-	size_t n = engine_claim_end(claim, read->after[i].id, &end);
+	uint64_t id = read->after[i].id;
+	size_t n = engine_claim_end(claim, &id, &end);
 	if (n == 0 || strcmp(read->function, PLM_COMMAND_FUNCTION) != 0)
 		return PLM_BYTES(NULL, 0);
-	plm_ref_print(engine_ref(b->engine, read->after[i].id), text[i]);
+	plm_ref_print(engine_ref(b->engine, id), text[i]);
 	size_t used = strlen(text[i]);
 	snprintf(text[i] + used, sizeof text[i] - used, " %.*s", (int)n, end);
 	return PLM_BYTES(text[i], strlen(text[i]));

@@ -85,8 +85,10 @@ enum engine_condition {
 	AFTER_ANY = 'a',    /* has ended in any way */
 	AFTER_FAILED = 'f', /* has failed or been cancelled; else the waiting task is cancelled */
 };
+enum { ENGINE_PREVIOUS = 0 };
 struct engine_after {
-	uint64_t id;
+	uint64_t id; /* ENGINE_PREVIOUS: the task before in the same engine_add(), under a
+			condition; it is the only one then */
 	enum engine_condition condition;
 };
 
@@ -144,8 +146,9 @@ struct engine_class { /* tasks of one class: task_class.h */
 int engine_claim(struct engine *e, const char *member, const struct engine_room *room, unsigned n,
     const struct engine_class *class, size_t classes, struct engine_claim *ret, int64_t *ret_ms);
 /* How a task ended that the claimed task waited for under AFTER_ANY or AFTER_FAILED: "STATE CODE",
- * up to a semicolon. Its length; 0: the engine does not say. */
-size_t engine_claim_end(const struct engine_claim *claim, uint64_t id, const char **ret);
+ * up to a semicolon. ENGINE_PREVIOUS becomes the id of that task. Its length; 0: the engine does
+ * not say. */
+size_t engine_claim_end(const struct engine_claim *claim, uint64_t *id, const char **ret);
 /* Keeps the words of the last claim beyond the next verb, until engine_reply_free(). */
 void *engine_reply_take(struct engine *e);
 void engine_reply_free(void *reply);

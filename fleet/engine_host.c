@@ -103,15 +103,17 @@ static bool host_read_one(const struct engine *e, size_t at, struct engine_claim
 	return true;
 }
 
-size_t engine_claim_end(const struct engine_claim *claim, uint64_t id, const char **ret)
+size_t engine_claim_end(const struct engine_claim *claim, uint64_t *id, const char **ret)
 {
 	char *at = (char *)(uintptr_t)(claim->ends ? claim->ends : "");
 	while (*at) {
 		uint64_t found = strtoull(at, &at, 10);
 		*ret = at + (*at == ' ');
 		size_t n = strcspn(*ret, ";");
-		if (found == engine_task_id(id) && *at == ' ')
+		if (*at == ' ' && (*id == ENGINE_PREVIOUS || found == engine_task_id(*id))) {
+			*id = *id == ENGINE_PREVIOUS ? found : *id;
 			return n;
+		}
 		at = (char *)(uintptr_t)(*ret + n + ((*ret)[n] == ';'));
 	}
 	return 0;

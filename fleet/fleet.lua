@@ -920,6 +920,8 @@ local ADDED = { 'pl', 'pr', 'ne', 're', 'cr', 'ql', 'tl', 'bo', 'bm', 'lb', 'ti'
 local PL_AT, PR_AT, NE_AT, RE_AT, CR_AT, QL_AT, TL_AT, UN_AT, DP_AT, KP_AT = 1, 2, 3, 4, 5, 6, 7, 12,
 	13, 14
 
+local PREVIOUS = '0' -- in place of an id: the task before in the same call
+
 local function known(P, identity)
 	local id = identity ~= '' and call('HGET', P .. 'u', identity)
 	local state = id and call('HGET', P .. 't:' .. id, 'st')
@@ -1086,16 +1088,28 @@ local function check_deps(l, args, width)
 		local deps = args[at + DP_AT]
 		for _, dep in ipairs(deps ~= '' and ids_of(deps) or {}) do
 			own(l, dep)
-			if call('EXISTS', l.P .. 't:' .. dep) == 0 then
+			local there = dep == PREVIOUS and at > 4 or call('EXISTS', l.P .. 't:' .. dep) == 1
+			if not there then
 				return redis.error_reply('PLMDEP ' .. dep)
 			end
 		end
 	end
 end
 
+-- A task may wait for the task before it in the same call, which has no id yet. Returns the tasks that
+-- it waits for, all with ids.
+local function with_previous(l, deps, id)
+	if string.find(deps, '^' .. PREVIOUS .. '%a') then
+		own(l, text_of(id))
+		return text_of(id) .. string.sub(deps, 2)
+	end
+	return deps
+end
+
 -- EPOCH UNIQUE TOKEN, then for each item how many tasks it holds and the fields: of one task, or,
 -- when there are more, of a block (its words and titles: see above). Returns an id for each item,
--- the first of a block; of a task that was there already (UNIQUE) the negative id.
+-- the first of a block; of a task that was there already (UNIQUE) the negative id, and so for a task
+-- that waits for it as the task before.
 local function add(P, args)
 	local width, wanted = #ADDED + 1, 0
 	local l, ids, ready, named = ledger(P, now()), {}, {}, {}
@@ -1109,10 +1123,17 @@ local function add(P, args)
 		wanted = wanted + tonumber(args[at])
 	end
 	local id, unique = call('HINCRBY', P .. 'meta', 'next', text_of(wanted)) - wanted + 1, args[2] == '1'
+	local old_before
 	for at = 4, #args, width do
 		local n, needs, identity = tonumber(args[at]), args[at + NE_AT], args[at + UN_AT]
 		local old = unique and (named[identity] or known(P, identity))
 		local place
+		if old_before and string.find(args[at + DP_AT], '^' .. PREVIOUS .. '%a') then
+			old = old_before
+		else
+			args[at + DP_AT] = with_previous(l, args[at + DP_AT], id - 1)
+		end
+		old_before = old
 		if old then
 			ids[#ids + 1] = -tonumber(old)
 		else

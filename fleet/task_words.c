@@ -68,7 +68,11 @@ static int words_put_task(struct task_words *w, const struct engine *e, const pl
 	if (kind == COUNT_OF(words_marks))
 		return why(-EINVAL, "%zu is no enum plm_after", arg->len);
 	after.condition = words_marks[kind].condition;
-	int r = engine_id(e, arg->future, &after.id);
+	int r = 0;
+	if (w->paired && arg->future.id == PLM_PREVIOUS.id)
+		after.id = ENGINE_PREVIOUS;
+	else
+		r = engine_id(e, arg->future, &after.id);
 	if (r < 0)
 		return r;
 	if (w->afters == COUNT_OF(w->after))
@@ -113,6 +117,7 @@ int task_words_write(struct task_words *w, const struct engine *e, const plm_tas
 	int r = words_judge(task);
 	memcpy(head.magic, magic, sizeof magic);
 	w->bytes = w->afters = 0;
+	w->paired = (task->flags & PLM_PAIRED) != 0;
 	words_put(w, &head, sizeof head);
 	words_put(w, task->function, head.function_bytes);
 	words_put(w, needs, head.needs_bytes);

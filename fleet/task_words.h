@@ -17,6 +17,7 @@ struct task_words { /* zeroes at the beginning; reused for the next task */
 	size_t bytes, room;
 	struct engine_after after[64]; /* tasks of the fleet among the arguments */
 	size_t afters;
+	bool paired; /* the task waits for the one before (PLM_PAIRED), and for no other */
 	char class[TASK_CLASS_BYTES]; /* of task_words_prepare() */
 };
 

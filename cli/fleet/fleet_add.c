@@ -144,40 +144,27 @@ static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, u
 		command_outputs_print(context, request, refs);
 }
 
-/* The result stays for the time of the queue. */
-static int fleet_add_hook(struct context *context, const struct command_request *request,
-    const char *line, plm_ref command)
+/* Adds the command and the hook in one step; the result of the hook stays for the time of the
+ * queue. */
+static int fleet_add_with_hook(struct context *context, const struct fleet_new *command,
+    const struct command_request *request, const char *line, plm_ref *ret, uint64_t *ret_id)
 {
-	const plm_task of = { .priority = request->task.task.priority };
 	const char *const words[] = { SHELL_STANDARD, "-c", line };
+	const plm_task of = { .priority = command->task->priority };
 	struct hook hook = { .command = NULL };
 	char title[FLEET_TITLE_BYTES];
-	plm_ref ref;
-	const struct fleet_new new = { .task = &hook.task, .label = HOOK_LABEL, .title = title };
-	int r = hook_make(&hook, line, &request->options, NULL, &of, command);
+	plm_ref refs[2];
 	fleet_title(words, COUNT_OF(words), title);
+	struct fleet_new both[] = { *command, { &hook.task, HOOK_LABEL, title } };
+	bool hooked = line && line[0];
+	int r = hooked ? hook_make(&hook, line, &request->options, NULL, &of, PLM_PREVIOUS) : 0;
 	if (r == 0)
-		r = fleet_add(context, &new, 1, false, &ref, NULL);
+		r = fleet_add(context, both, hooked ? 2 : 1, false, refs, NULL);
 	hook_free(&hook);
-	return r;
-}
-
-/* Adds the command, then the hook, which names the command. A refused hook cancels the command; a
- * plmctl killed in between leaves a command without a hook. */
-static int fleet_add_with_hook(struct context *context, const struct fleet_new *new,
-    const struct command_request *request, const char *hook, plm_ref *ret, uint64_t *ret_id)
-{
-	int8_t cancelled;
-	int r = fleet_add(context, new, 1, false, ret, NULL);
 	if (r < 0)
 		return r;
-	engine_id(context->engine, *ret, ret_id);
-	if (!hook || !hook[0] || (r = fleet_add_hook(context, request, hook, *ret)) == 0)
-		return 0;
-	char reason[WHY_TEXT_BYTES];
-	snprintf(reason, sizeof reason, "%s", why_text());
-	engine_cancel(context->engine, ret_id, 1, &cancelled);
-	return why(r, "--on-finish: %s", reason);
+	*ret = refs[0];
+	return engine_id(context->engine, refs[0], ret_id);
 }
 
 /* Adds one task. Detached: prints the references; else waits for the end and shows the end.

@@ -72,8 +72,6 @@ static void load_take_options(struct context *context, int argc, char **argv, st
 		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that",
 		    l->common.request.options.input);
-	if (context->fleet && l->common.on_finish && l->common.on_finish[0])
-		usage_error(context, LOAD_HAS_NO_HOOKS);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -288,7 +286,8 @@ static int load_flush_to_fleet(struct load *l)
 		return code;
 	}
 	for (size_t i = 0; i < n; i++)
-		load_note_on_fleet(l, i, was[i]);
+		if (!load_batch_is_hook(&l->batch.task[i]))
+			load_note_on_fleet(l, i, was[i]);
 	load_show_progress(l);
 	return EXIT_FINE;
 }
@@ -339,9 +338,7 @@ static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 		entry->ours = true;
 	}
 	int code = EXIT_FINE;
-	while (code == EXIT_FINE &&
-	    !load_batch_add(&l->batch, &l->task.task,
-		l->task.hook.command ? &l->task.hook.task : NULL, *ticket))
+	while (code == EXIT_FINE && !load_batch_add(&l->batch, &l->task, ticket))
 		code = load_flush(l);
 	return code;
 }

@@ -13,9 +13,6 @@
 #include "cli/fleet_door.h"
 #include "cli/hook.h"
 
-#define LOAD_HAS_NO_HOOKS \
-	"load gives the commands of a fleet no --on-finish: `plmctl submit --on-finish` does"
-
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
 /* Grows an array of *room elements to n elements at least; ends the program without memory. */
@@ -193,6 +190,7 @@ struct load_task { /* of one line, until the next */
 	plm_command_future *future;
 	size_t futures_room;
 	struct hook hook; /* without a command: none */
+	char hook_title[FLEET_TITLE_BYTES];
 };
 
 /* Judges what is known before the task is made: function, needs, references. */
@@ -251,10 +249,12 @@ struct load_batch {
 typedef void load_accepted_f(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
-/* Copies the task, and its hook (NULL: none), with their arguments. False: the batch is full, flush
- * first. */
-bool load_batch_add(struct load_batch *batch, const plm_task *task, const plm_task *hook,
-    struct load_ticket ticket);
+/* Copies the task and its hook, if any, with their arguments. False: the batch is full, flush
+ * first.
+ */
+bool load_batch_add(
+    struct load_batch *batch, const struct load_task *task, const struct load_ticket *ticket);
+bool load_batch_is_hook(const plm_task *task);
 /* Submits the batch, waiting for room in the table. EXIT_FINE, or an exit code after a message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);

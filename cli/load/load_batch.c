@@ -50,24 +50,34 @@ static const char *load_batch_copy_name(struct load_batch *batch, const char *na
 }
 
 static void load_batch_copy(
-    struct load_batch *batch, const plm_task *task, struct load_ticket ticket)
+    struct load_batch *batch, const plm_task *task, const struct load_ticket *ticket)
 {
 	batch->results += load_batch_results_of(task);
 	batch->ref = grow(batch->ref, batch->results, &batch->refs_room, sizeof *batch->ref);
 	batch->task[batch->tasks] = *task;
 	batch->task[batch->tasks].args = load_batch_copy_arguments(batch, task);
 	batch->task[batch->tasks].function = load_batch_copy_name(batch, task->function);
-	batch->ticket[batch->tasks++] = ticket;
+	batch->ticket[batch->tasks++] = *ticket;
 }
 
-static bool load_batch_is_hook(const plm_task *task)
+bool load_batch_is_hook(const plm_task *task)
 {
 	return (task->flags & PLM_PAIRED) != 0;
 }
 
-bool load_batch_add(
-    struct load_batch *batch, const plm_task *task, const plm_task *hook, struct load_ticket ticket)
+static void load_batch_copy_hook(
+    struct load_batch *batch, const struct load_task *task, uint64_t line)
 {
+	struct load_ticket ticket = { .line = line, .label = HOOK_LABEL };
+	memcpy(ticket.title, task->hook_title, sizeof ticket.title);
+	load_batch_copy(batch, &task->hook.task, &ticket);
+}
+
+bool load_batch_add(
+    struct load_batch *batch, const struct load_task *with_hook, const struct load_ticket *ticket)
+{
+	const plm_task *task = &with_hook->task;
+	const plm_task *hook = with_hook->hook.command ? &with_hook->hook.task : NULL;
 	size_t bytes = load_batch_bytes_of(task) + (hook ? load_batch_bytes_of(hook) : 0);
 	if (batch->tasks + 1 >= BATCH_TASKS ||
 	    (batch->tasks > 0 && bytes > batch->room - batch->used))
@@ -79,7 +89,7 @@ bool load_batch_add(
 	}
 	load_batch_copy(batch, task, ticket);
 	if (hook)
-		load_batch_copy(batch, hook, ticket);
+		load_batch_copy_hook(batch, with_hook, ticket->line);
 	return true;
 }
 

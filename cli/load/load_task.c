@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/why.h"
 #include "cli/load/load.h"
+#include "cli/shell_line.h"
 
 /* ---- judging ---- */
 
@@ -41,8 +43,6 @@ int load_task_judge(const struct load_item *item, struct load_common *common)
 {
 	const plm_terms *same;
 	plm *rt = common->context->rt;
-	if (!rt && item->on_finish && item->on_finish[0])
-		return why(-EINVAL, "%s", LOAD_HAS_NO_HOOKS);
 	int r = load_terms_find(common->terms, rt, &item->request.task.terms, &same);
 	if (r == 0 && rt && item->function)
 		r = plm_check_function(rt, item->function);
@@ -116,10 +116,14 @@ static int load_task_make_hook(
     const struct load_item *item, const struct load_common *common, struct load_task *ret)
 {
 	const char *line = item->on_finish ? item->on_finish : common->on_finish;
-	line = common->context->fleet ? NULL : hook_line(common->context, line);
-	return line ? hook_make(&ret->hook, line, &item->request.options, common->request.command,
-			  &ret->task, PLM_PREVIOUS)
-		    : 0;
+	if (!common->context->fleet)
+		line = hook_line(common->context, line);
+	if (!line || !line[0])
+		return 0;
+	const char *const words[] = { SHELL_STANDARD, "-c", line };
+	fleet_title(words, COUNT_OF(words), ret->hook_title);
+	return hook_make(&ret->hook, line, &item->request.options, common->request.command,
+	    &ret->task, PLM_PREVIOUS);
 }
 
 int load_task_make(struct load_item *item, struct load_common *common, struct load_task *ret)

@@ -170,9 +170,10 @@ static int library_add_all(struct engine *e, void *argument)
 	struct engine_task *rows = calloc(a->n, sizeof *rows);
 	int r = words && rows ? 0 : why(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < a->n && r == 0; i++) {
-		r = a->tasks[i].function && !(a->tasks[i].flags & PLM_TIED)
+		r = a->tasks[i].function && !(a->tasks[i].flags & (PLM_TIED | PLM_PAIRED))
 		    ? task_words_prepare(&words[i], e, &a->tasks[i], &rows[i])
-		    : why(-EINVAL, "a task of a fleet has a function, and is not PLM_TIED");
+		    : why(-EINVAL,
+			  "a task of a fleet has a function, and is not PLM_TIED or PLM_PAIRED");
 		rows[i].title = a->tasks[i].function;
 	}
 	if (r == 0)

@@ -9,9 +9,17 @@
 #include "tests/support/fleet_case.h"
 #include "tests/support/run_suite.h"
 
-enum { TIMEOUT_S = 120, LINE_BYTES = 400 };
+enum { TIMEOUT_S = 120, LINE_BYTES = 400, MANY = 20 };
 
 static const char says[] = "echo $PLM_AFTER $PLM_AFTER_STATE $PLM_AFTER_CODE";
+
+static unsigned lines_of(const char *text)
+{
+	unsigned n = text[0] != 0;
+	for (; *text; text++)
+		n += *text == '\n' && text[1];
+	return n;
+}
 
 static char *queued(const char *line)
 {
@@ -168,6 +176,34 @@ START_TEST(a_file_may_name_conditions)
 }
 END_TEST
 
+/* A file of commands, one of which fails, one without a hook; the ledger gets a line of each hook.
+ */
+START_TEST(a_file_gives_its_commands_hooks_once)
+{
+	char path[LINE_BYTES], hook[LINE_BYTES];
+	fleet_host_up(0, "2");
+	snprintf(path, sizeof path, "%s/file", fleet_directory);
+	snprintf(hook, sizeof hook, "echo $PLM_AFTER_STATE $PLM_AFTER_CODE >> %s", fleet_ledger());
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	for (int i = 0; i < MANY; i++)
+		fprintf(file, "{\"shell\": \": %d; exit %d\"}\n", i, i == 3 ? 7 : 0);
+	fprintf(file, "{\"shell\": \"true\", \"on_finish\": \"\"}\n");
+	fclose(file);
+	fleet_run(1, "load", "--unique", "--wait", "--on-finish", hook, path);
+	fleet_ledger_until(MANY);
+	ck_assert_uint_eq(fleet_ledger_lines("done 0"), MANY - 1);
+	ck_assert_uint_eq(fleet_ledger_lines("failed 7"), 1);
+	/* What is there already has its hook: the failed command alone is loaded again. */
+	fleet_run(1, "load", "--unique", "--wait", "--on-finish", hook, path);
+	fleet_ledger_until(MANY + 1);
+	ck_assert_uint_eq(fleet_ledger_lines("failed 7"), 2);
+	char *hooks = fleet_expect(0, "tasks", "--quiet", "--label", "on-finish");
+	ck_assert_uint_eq(lines_of(hooks), MANY + 1);
+	free(hooks);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -177,6 +213,7 @@ int main(void)
 		a_retry_asks_for_the_same_conditions_again,
 		a_hook_runs_after_any_end_of_its_command,
 		a_file_may_name_conditions,
+		a_file_gives_its_commands_hooks_once,
 	};
 	if (!fleet_redis_there())
 		return 0;
