@@ -60,6 +60,23 @@ static void logs_say_where(const struct command_view *v)
 	fprintf(stderr, "plmctl: its output goes to %s\n", command_where(v, where));
 }
 
+static bool logs_is_file(const struct logs *l, const struct command_view *v)
+{
+	int where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	return where == PLM_OUTLET_FILE;
+}
+
+/* A command that never started has no output; the reader would look for the fault in vain. */
+static void logs_say_unstarted(const struct command_view *v)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(v->ref, text);
+	bool unstarted = v->logged ? v->log.status < 0 : v->attempt == 0;
+	if (unstarted && v->state != PLM_STATE_DONE)
+		fprintf(stderr,
+		    "plmctl: the command did not start; `plmctl explain %s` tells why\n", text);
+}
+
 static int logs_emit_running(struct logs *l, const struct command_view *v)
 {
 	char piece[PIECE_BYTES];
@@ -84,6 +101,7 @@ static int logs_emit_settled(struct logs *l, const struct command_view *v)
 	int where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
 	if (v->logged && where != PLM_OUTLET_KEPT)
 		logs_say_where(v);
+	logs_say_unstarted(v);
 	if (!v->logged && v->attempt > 0 && length == 0)
 		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
 		      "replicas, or the store was full\n",
@@ -107,7 +125,9 @@ static int logs_follow(struct logs *l, bool on)
 		int code = command_look(l->context, l->ref, &v);
 		if (code != EXIT_FINE || logs_settled(v.state))
 			return code != EXIT_FINE ? code : logs_emit_settled(l, &v);
-		if (v.log.outlet_pid && v.log.outlet_live && !told)
+		bool elsewhere = (v.log.outlet_pid && v.log.outlet_live) ||
+		    (!on && logs_is_file(l, &v)); /* with --follow said at the end */
+		if (elsewhere && !told)
 			logs_say_where(&v);
 		told = true;
 		if (v.state == PLM_STATE_RUNNING)

@@ -94,6 +94,13 @@ static void command_read_times(
 		c->row.run_ms = tables_ms_between(r->start_ms, r->end_ms);
 }
 
+/* Before the log: what the arguments ask for. */
+static void command_read_files(const struct tables *t, struct record *r, struct command_look *c)
+{
+	c->row.out_where = command_names_file(t, r, 1) ? PLM_OUTLET_FILE : PLM_OUTLET_KEPT;
+	c->row.err_where = command_names_file(t, r, 2) ? PLM_OUTLET_FILE : PLM_OUTLET_KEPT;
+}
+
 static void command_read(
     const plm_inspect *in, struct record *r, uint64_t word, struct command_look *c)
 {
@@ -114,6 +121,8 @@ static void command_read(
 	if (!settled ||
 	    (word_retriable(word) && !c->row.logged)) /* the arguments are still there */
 		command_words(t, r, c->row.command, COMMAND_TEXT_MAX);
+	if (!settled)
+		command_read_files(t, r, c);
 	if (settled || !command_outlet_of(t, r, &c->outlet))
 		c->outlet.pid = 0;
 	c->row.outlet_pid = c->outlet.pid;

@@ -107,6 +107,15 @@ void command_label(
 		command_text_read_label(t, r, ret);
 }
 
+bool command_names_file(const struct tables *t, struct record *r, int stream)
+{
+	struct args_reader reader;
+	struct arg arg;
+	enum command_field field = stream == 1 ? COMMAND_OUTPUT : COMMAND_ERROR;
+	return args_open(t, r, &reader) && args_next(&reader, &arg) &&
+	    command_text_find_field(t, &arg, field);
+}
+
 bool command_outlet_of(const struct tables *t, struct record *r, struct command_outlet *ret)
 {
 	struct args_reader reader;

@@ -23,6 +23,9 @@ const struct record *command_next_part(const struct tables *t, uint32_t *next, i
 /* The further result with the log; NULL: no log. */
 const struct record *command_log_part(const struct tables *t, const struct record *r);
 
+/* Does the command write stream 1 or 2 into a file that its submitter named? False also if the
+ * arguments are gone. */
+bool command_names_file(const struct tables *t, struct record *r, int stream);
 /* Where the output goes, if the submitter reads the output. False: the runtime keeps the output, or
  * the arguments are gone. */
 bool command_outlet_of(const struct tables *t, struct record *r, struct command_outlet *ret);

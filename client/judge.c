@@ -39,7 +39,9 @@ static int judge_terms(const plm *rt, const plm_terms *wanted)
 		return 0;
 	tables_resource_names(&rt->tables, &names);
 	int r = spec_needs(wanted->needs, &names, &terms);
-	return r < 0 ? r : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), c->memory, &names);
+	return r < 0 ? r
+		     : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), sh_load(&c->staff),
+			   c->memory, &names);
 }
 
 int plm_check_terms(plm *rt, const plm_terms *terms)

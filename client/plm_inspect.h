@@ -238,7 +238,7 @@ typedef struct plm_command_row {
 	int logged;         /* 1: the settled command left a log: all fields below are known */
 	int status;         /* as of waitpid(); -1: never started */
 	uint32_t log_attempt;
-	int out_where, err_where; /* enum plm_outlet */
+	int out_where, err_where; /* enum plm_outlet; known of an unsettled command, too */
 	uint32_t left;            /* processes left behind by the command, and then ended */
 	int asked_to_stop, killed;
 	uint32_t outputs; /* files that are results (plm_inspect_outputs) */

@@ -75,7 +75,8 @@ int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t 
 	if (r == 0)
 		r = task_terms_take_rank(terms, rank, &wanted);
 	if (r == 0)
-		r = needs_fit(&wanted, c->kind, tables_kinds(&rt->tables), c->memory, &names);
+		r = needs_fit(&wanted, c->kind, tables_kinds(&rt->tables), sh_load(&c->staff),
+		    c->memory, &names);
 	return r < 0 ? r : terms_note(rt, &wanted, ret);
 }
 

@@ -56,11 +56,12 @@ int spec_needs(const char *text, const struct resource_names *names, struct term
 /* Can a worker of this kind ever run the task? machine_memory 0: not bounded. */
 bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64_t machine_memory);
 
-/* Can a worker of any of the kinds ever meet an alternative? The memory is the machine's (0: not
- * bounded), and no more than the worker may use; each replica wants a worker. 0, or -EINVAL with a
- * why that names the missing resource. */
+/* Can a worker of any of the kinds ever meet an alternative? `staff`: workers wanted of the first
+ * kind by now (plm_set_workers); fewer than at boot count as at boot. The memory is the machine's
+ * (0: not bounded), and no more than the worker may use; each replica wants a worker. 0, or -EINVAL
+ * with a why that names the missing resource. */
 int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
-    uint64_t machine_memory, const struct resource_names *names);
+    uint32_t staff, uint64_t machine_memory, const struct resource_names *names);
 
 /* Back to a text that reads as the same again; a resource without a name is left out. Returns the
  * length as snprintf() does: the text is cut if the length is not less than size. */

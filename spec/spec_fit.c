@@ -12,6 +12,7 @@ enum { REASON_BYTES = 100, REASONS_BYTES = 420 };
 struct offer { /* the workers and the machine */
 	const struct worker_kind *kind;
 	uint32_t kinds;
+	uint32_t staff;          /* workers wanted of the first kind, if more than at boot */
 	uint64_t machine_memory; /* UINT64_MAX: not bounded */
 	const struct resource_names *names;
 };
@@ -21,9 +22,9 @@ static uint64_t spec_fit_most_of(
     const struct offer *o, const struct worker_kind *kind, uint32_t resource)
 {
 	uint64_t amount = kind->amount[resource];
+	uint32_t count = kind == o->kind && o->staff > kind->count ? o->staff : kind->count;
 	if (resource == RESOURCE_CPUS)
-		return amount *
-		    kind->count; /* several workers of a kind may give cpus to one task */
+		return amount * count; /* several workers of a kind may give cpus to one task */
 	if (resource != RESOURCE_MEMORY)
 		return amount;
 	return amount && amount < o->machine_memory ? amount : o->machine_memory;
@@ -108,10 +109,10 @@ static int spec_fit_replicas(const struct terms *terms, const struct worker_kind
 }
 
 int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
-    uint64_t machine_memory, const struct resource_names *names)
+    uint32_t staff, uint64_t machine_memory, const struct resource_names *names)
 {
-	const struct offer offer = { kind, kinds, machine_memory ? machine_memory : UINT64_MAX,
-		names };
+	const struct offer offer = { kind, kinds, staff,
+		machine_memory ? machine_memory : UINT64_MAX, names };
 	char one[REASON_BYTES], all[REASONS_BYTES] = "";
 	size_t n = 0;
 	for (uint32_t i = 0; i < terms->alternatives; i++) {

@@ -429,7 +429,8 @@ static int map_run_map(struct context *context, int argc, char **argv)
 	map_take_words(&plan, argc, argv);
 	map_settle_times(&plan);
 	map_check_plan(context, &plan);
-	if (plan.dry_run)
+	plan.dry_robin = plan.dry_run && plan.pipe.robin;
+	if (plan.dry_robin)
 		plan.pipe.robin = false; /* a thread would read */
 	errno = 0;
 	if (plan.nice && nice(plan.nice) == -1 && errno)

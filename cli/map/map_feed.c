@@ -122,6 +122,7 @@ static void feed_add_values(struct feed *f)
 		return;
 	}
 	text_add(&f->sizes, &size, sizeof size);
+	f->values_each = f->inputs ? f->values_each : part->count;
 	f->inputs++;
 	if (f->plan->no_values)
 		return;
@@ -238,7 +239,7 @@ int feed_next(struct feed *f, struct job **ret)
 			return r;
 		f->number++;
 		bool done = f->done && joblog_has(f->done, f->number);
-		*ret = done ? NULL : job_make(&f->row, f->number);
+		*ret = done ? NULL : job_make(&f->row, f->values_each, f->number);
 		feed_clear_row(f);
 		f->skipped += done;
 		if (done)

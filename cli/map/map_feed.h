@@ -43,8 +43,9 @@ struct feed {
 	struct row raw;      /* an input as it was read */
 	struct row part;     /* its values; waits here for the next job */
 	bool has_part, exhausted;
-	struct row row; /* values of the job so far */
-	bool goes_on;   /* the last line goes on in the next */
+	struct row row;     /* values of the job so far */
+	bool goes_on;       /* the last line goes on in the next */
+	size_t values_each; /* of the first input of the job */
 	uint64_t inputs, lines;
 	size_t bytes;
 	int error; /* of reading ahead */

@@ -12,13 +12,14 @@
 
 enum { US_PER_MS = 1000, EXIT_CODES = 256, JOB_COPY_BYTES = 64 << 10 };
 
-struct job *job_make(const struct row *row, uint64_t number)
+struct job *job_make(const struct row *row, size_t each, uint64_t number)
 {
 	struct job *job = calloc(1, sizeof *job + row->values.length);
 	if (!job)
 		return NULL;
 	job->number = number;
 	job->values = row->count;
+	job->values_each = each;
 	job->live[0].fd = job->live[1].fd = -1;
 	if (row->values.length)
 		memcpy(job->value, row->values.data, row->values.length);

@@ -19,6 +19,7 @@ struct job {
 	plm_ref ref[PLM_COMMAND_RESULTS]; /* PLM_NONE: not submitted */
 	uint64_t submit_ms;               /* since 1970 */
 	bool late;                        /* cancelled because of --timeout N% */
+	bool echoed;                      /* -v: the command is shown */
 	/* after the end: */
 	bool ended_well; /* the job cannot run again */
 	int exit_code, signal;
@@ -39,12 +40,12 @@ struct job {
 	struct block *block; /* --pipe: the standard input; NULL: none */
 	uint64_t sent;       /* bytes of the block */
 	/* the inputs: */
-	size_t values;
-	char value[]; /* each ends with a zero */
+	size_t values, values_each; /* of all inputs; of the first input */
+	char value[];               /* each ends with a zero */
 };
 
-/* NULL: no memory. */
-struct job *job_make(const struct row *row, uint64_t number);
+/* `each`: values of an input, of which the row has several. NULL: no memory. */
+struct job *job_make(const struct row *row, size_t each, uint64_t number);
 void job_free(struct job *job);
 
 /* Reads the end of a settled job. EXIT_FINE, or an exit code after a message. */

@@ -16,6 +16,7 @@ static const char heading[] =
 
 struct joblog {
 	int fd;
+	bool dry;
 	const char *path;
 	struct text lines;  /* not written yet */
 	uint64_t *finished; /* a bit for each job */
@@ -85,14 +86,20 @@ static int joblog_read_earlier(struct joblog *log, enum resume resume)
 		return why(-errno, "--joblog %s: %s", log->path, strerror(errno));
 	int r = joblog_read_lines(log, file, resume, &whole);
 	fclose(file);
-	if (r == 0 && ftruncate(log->fd, whole) < 0)
+	if (r == 0 && !log->dry && ftruncate(log->fd, whole) < 0)
 		r = why(-errno, "--joblog %s: %s", log->path, strerror(errno));
-	if (r == 0 && whole == 0)
+	if (r == 0 && whole == 0 && !log->dry)
 		text_words(&log->lines, heading);
 	return r;
 }
 
-int joblog_open(struct joblog **ret, const char *path, enum resume resume)
+static int joblog_open_file(const char *path, bool dry, bool empty)
+{
+	int flags = dry ? O_RDONLY : O_RDWR | O_CREAT | O_APPEND;
+	return open(path, flags | O_CLOEXEC | (!dry && empty ? O_TRUNC : 0), 0666);
+}
+
+int joblog_open(struct joblog **ret, const char *path, enum resume resume, bool dry)
 {
 	struct joblog *log = calloc(1, sizeof *log);
 	int r = 0;
@@ -101,11 +108,11 @@ int joblog_open(struct joblog **ret, const char *path, enum resume resume)
 	*ret = log;
 	bool more = path[0] == '+' && path[1];
 	log->path = path += more;
-	log->fd = open(path,
-	    O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
-		(resume == RESUME_NOTHING && !more ? O_TRUNC : 0),
-	    0666);
-	if (log->fd < 0)
+	log->dry = dry;
+	log->fd = joblog_open_file(path, dry, resume == RESUME_NOTHING && !more);
+	if (log->fd < 0 && dry && errno == ENOENT)
+		r = 0;
+	else if (log->fd < 0)
 		r = why(-errno, "--joblog %s: %s", path, strerror(errno));
 	else if (resume == RESUME_NOTHING && !more)
 		text_words(&log->lines, heading);

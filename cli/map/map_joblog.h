@@ -18,8 +18,8 @@ enum resume {
 
 struct joblog;
 
-/* 0, or -errno with a why. */
-int joblog_open(struct joblog **ret, const char *path, enum resume resume);
+/* `dry`: only reads the earlier lines; a file that is missing has none. 0, or -errno with a why. */
+int joblog_open(struct joblog **ret, const char *path, enum resume resume, bool dry);
 bool joblog_has(const struct joblog *log, uint64_t number);
 /* The command may contain any bytes. */
 void joblog_add(struct joblog *log, const struct job *job, const struct text *command);

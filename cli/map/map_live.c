@@ -49,6 +49,7 @@ int live_look(struct context *context, struct map_output *o, struct job *job)
 	int code = command_look(context, job->ref[0], &v);
 	if (code != EXIT_FINE || v.state != PLM_STATE_RUNNING || v.pid == 0)
 		return code;
+	output_echo_running(o, job);
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
 		int fd = live_stream_of(&v, job, stream);
 		if (fd >= 0)

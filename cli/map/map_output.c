@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/why.h"
-#include "cli/map/map_results.h"
 #include "cli/map/map_signals.h"
 #include "cli/map/map_template.h"
 
@@ -194,6 +193,13 @@ static void map_output_put_json(
 		.message = job->message });
 }
 
+void output_line(struct map_output *o, const struct job *job, const struct text *line)
+{
+	output_piece(o, job, STDOUT_FILENO, line->data, line->length);
+	map_output_put(o, &o->out, "\n", 1);
+	o->out.begun = false;
+}
+
 /* Writes the output into files, if asked for. True: nothing is left to show. */
 static bool map_output_into_files(struct map_output *o, const struct job *job)
 {
@@ -202,13 +208,13 @@ static bool map_output_into_files(struct map_output *o, const struct job *job)
 	if (s->results_text)
 		r = results_write_named(s->results_text, job, &o->path);
 	else if (s->results)
-		r = results_write(s->results, job, &o->path);
+		r = results_write(s->results, &s->results_names, job, &o->path);
 	else if (s->files)
 		r = results_write_new(s->files, job, &o->path);
 	if (o->error == 0 && r < 0)
 		o->error = r;
 	if (s->files && r == 0)
-		output_line(o, &o->path);
+		output_line(o, job, &o->path);
 	return s->results_text || s->results || s->files;
 }
 
@@ -220,10 +226,21 @@ void output_begin_job(struct map_output *o, const struct text *command)
 	map_output_put(o, &o->err, "\n", 1);
 }
 
+void output_echo_running(struct map_output *o, struct job *job)
+{
+	struct text line = { .data = NULL };
+	if (!(o->shown.echo & ECHO_OUT) || job->echoed)
+		return;
+	job->echoed = true;
+	template_line(o->shown.command, job, &line);
+	output_line(o, job, &line);
+	text_free(&line);
+}
+
 void output_job(struct map_output *o, const struct job *job, const struct text *command)
 {
-	if (o->shown.echo & ECHO_OUT)
-		output_line(o, command);
+	if (o->shown.echo & ECHO_OUT && !job->echoed)
+		output_line(o, job, command);
 	bool in_files = map_output_into_files(o, job);
 	if (o->shown.json) {
 		map_output_put_json(o, job, command);
@@ -241,12 +258,6 @@ void output_job(struct map_output *o, const struct job *job, const struct text *
 	text_byte(&line, '\n');
 	map_output_put(o, &o->err, line.data, line.length);
 	text_free(&line);
-}
-
-void output_line(struct map_output *o, const struct text *line)
-{
-	map_output_put(o, &o->out, line->data, line->length);
-	map_output_put(o, &o->out, "\n", 1);
 }
 
 /* ---- begin and end ---- */

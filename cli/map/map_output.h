@@ -10,6 +10,7 @@
 
 #include "cli/ctl_command.h"
 #include "cli/map/map_job.h"
+#include "cli/map/map_results.h"
 #include "cli/map/map_template.h"
 #include "cli/text.h"
 
@@ -20,10 +21,12 @@ struct shown { /* how to write */
 	bool tag, json;
 	enum live live;
 	enum echo echo;
+	const struct template *command;      /* for ECHO_OUT before live output */
 	const struct template *tag_text;     /* NULL: the values are the tag */
 	const struct template *results_text; /* the names of files; NULL: none */
 	const char *results; /* a directory for all output; NULL: stdout and stderr */
-	const char *files;   /* a directory for files whose names are shown instead; NULL: none */
+	struct results_names results_names;
+	const char *files; /* a directory for files whose names are shown instead; NULL: none */
 };
 
 struct sink {
@@ -49,8 +52,10 @@ void output_begin_job(struct map_output *o, const struct text *command);
 /* A piece of stream 1 or 2 of a running job. */
 void output_piece(
     struct map_output *o, const struct job *job, int stream, const char *data, size_t length);
-/* A line of plmctl's own on stdout. */
-void output_line(struct map_output *o, const struct text *line);
+/* A line of plmctl's own on stdout, with the tag of the job. */
+void output_line(struct map_output *o, const struct job *job, const struct text *line);
+/* Writes the command of a job that runs (ECHO_OUT), unless written before. */
+void output_echo_running(struct map_output *o, struct job *job);
 /* Writes the gathered output. 0, or the first error: -EPIPE if the reader is gone; another error
  * with a why. */
 int output_flush(struct map_output *o);

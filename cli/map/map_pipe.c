@@ -81,7 +81,7 @@ static int pipe_open_robin(struct pipe_feed *p, unsigned jobs)
 {
 	const char *name = strcmp(p->file[0], "-") == 0 ? "stdin" : p->file[0];
 	stream_begin(&p->stream, p->fd[0], name, p->cut, p->block, p->plan->header);
-	return robin_open(&p->robin, &p->stream, jobs);
+	return robin_open(&p->robin, &p->stream, p->plan->cut.remove ? p->cut : NULL, jobs);
 }
 
 int pipe_open(struct pipe_feed **ret, const struct pipe_plan *plan, const char *const *files,

@@ -90,8 +90,9 @@ static void pipe_take_files(const struct context *context, struct map_plan *plan
 			continue;
 		if (mark != MARK_NONE)
 			usage_error(context,
-			    "--pipe and --pipe-part take no %s: a job's input is a block; --tee "
-			    "gives all of stdin to a job for each value",
+			    "%s cannot be combined with --pipe or --pipe-part, where the input of "
+			    "a job is a block; --pipe --tee gives all of stdin to a job for each "
+			    "value",
 			    inputs->word[i]);
 		inputs->file[inputs->files++] = inputs->word[i];
 	}
@@ -146,6 +147,14 @@ void map_pipe_settle(const struct context *context, struct map_plan *plan)
 	if (pipe->part && (plan->feed.max_inputs || plan->feed.max_lines))
 		usage_error(
 		    context, "--pipe-part does not count records: use --pipe with -N or -L");
+	if (plan->feed.shuffled && !pipe->tee)
+		usage_error(context,
+		    "--pipe and --shuf cannot be combined: the jobs get the "
+		    "blocks as they are read");
+	if (pipe->tee && plan->inputs.files + plan->inputs.words == 0)
+		usage_error(context,
+		    "--tee needs inputs for the jobs behind ::: or ::::, because "
+		    "each job reads stdin");
 	if (pipe->tee) {
 		plan->request.options.input = "-";
 		pipe->pipe = pipe->part = false;

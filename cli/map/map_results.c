@@ -43,19 +43,83 @@ static int results_make_folder(struct text *path)
 	return 0;
 }
 
-static int results_make_folders(const char *directory, const struct job *job, struct text *path)
+/* Makes the folders above a file, as far as they are missing. */
+static int results_make_parents(struct text *path)
+{
+	int r = 0;
+	text_byte(path, 0);
+	path->length--;
+	for (char *at = strchr(path->data + 1, '/'); r == 0 && at; at = strchr(at + 1, '/')) {
+		*at = 0;
+		if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
+			r = why(-EIO, "the output of a job cannot go to %s: %s", path->data,
+			    strerror(errno));
+		*at = '/';
+	}
+	return r;
+}
+
+/* Columns with names come first, in the order of the names. */
+static bool results_comes_before(const struct results_names *names, size_t a, size_t b)
+{
+	int order = a < names->count && b < names->count
+	    ? strcmp(names->name[a], names->name[b])
+	    : (a >= names->count) - (b >= names->count);
+	return order < 0 || (order == 0 && a < b);
+}
+
+/* The column with this many columns before it. */
+static size_t results_column(const struct results_names *names, size_t columns, size_t place)
+{
+	for (size_t column = 0; column < columns; column++) {
+		size_t before = 0;
+		for (size_t i = 0; i < columns; i++)
+			before += results_comes_before(names, i, column);
+		if (before == place)
+			return column;
+	}
+	return place;
+}
+
+static int results_add_folders(
+    struct text *path, const struct results_names *names, size_t column, const char *value)
+{
+	text_byte(path, '/');
+	if (column < names->count)
+		results_add_name(path, names->name[column]);
+	else
+		text_format(path, "%zu", column + 1);
+	int r = results_make_folder(path);
+	text_byte(path, '/');
+	results_add_name(path, value);
+	return r < 0 ? r : results_make_folder(path);
+}
+
+static const char *results_value(const struct job *job, size_t at)
 {
 	const char *value = job->value;
+	while (at--)
+		value += strlen(value) + 1;
+	return value;
+}
+
+/* Each of several inputs counts its values anew, as for GNU parallel. */
+static int results_make_folders(const char *directory, const struct results_names *names,
+    const struct job *job, struct text *path)
+{
+	size_t each = job->values_each ? job->values_each : 1;
 	path->length = 0;
 	text_words(path, directory);
-	int r = results_make_folder(path);
-	for (size_t i = 0; r == 0 && i < job->values; i++, value += strlen(value) + 1) {
-		text_format(path, "/%zu", i + 1);
-		r = results_make_folder(path);
-		text_byte(path, '/');
-		results_add_name(path, value);
-		if (r == 0)
-			r = results_make_folder(path);
+	text_byte(path, '/');
+	int r = results_make_parents(path);
+	path->length--;
+	for (size_t begin = 0; r == 0 && begin < job->values; begin += each) {
+		size_t columns = job->values - begin < each ? job->values - begin : each;
+		for (size_t i = 0; r == 0 && i < columns; i++) {
+			size_t column = names->count ? results_column(names, columns, i) : i;
+			r = results_add_folders(
+			    path, names, column, results_value(job, begin + column));
+		}
 	}
 	return r;
 }
@@ -116,9 +180,10 @@ static int results_write_number(struct text *path, const char *name, uint64_t nu
 	return r;
 }
 
-int results_write(const char *directory, const struct job *job, struct text *path)
+int results_write(const char *directory, const struct results_names *names, const struct job *job,
+    struct text *path)
 {
-	int r = results_make_folders(directory, job, path);
+	int r = results_make_folders(directory, names, job, path);
 	if (r == 0)
 		r = results_write_stream(path, "/stdout", job, STDOUT_FILENO);
 	if (r == 0)
@@ -127,22 +192,6 @@ int results_write(const char *directory, const struct job *job, struct text *pat
 }
 
 /* ---- files with names of their own ---- */
-
-/* Makes the folders above a file, as far as they are missing. */
-static int results_make_parents(struct text *path)
-{
-	int r = 0;
-	text_byte(path, 0);
-	path->length--;
-	for (char *at = strchr(path->data + 1, '/'); r == 0 && at; at = strchr(at + 1, '/')) {
-		*at = 0;
-		if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
-			r = why(-EIO, "the output of a job cannot go to %s: %s", path->data,
-			    strerror(errno));
-		*at = '/';
-	}
-	return r;
-}
 
 int results_write_named(const struct template *name, const struct job *job, struct text *path)
 {

@@ -8,8 +8,14 @@
 #include "cli/map/map_template.h"
 #include "cli/text.h"
 
+struct results_names { /* of the columns, from the first on (--header): folders in place of 1, 2 */
+	const char *const *name;
+	size_t count;
+};
+
 /* path is a buffer to work in. 0, or -errno with a why. */
-int results_write(const char *directory, const struct job *job, struct text *path);
+int results_write(const char *directory, const struct results_names *names, const struct job *job,
+    struct text *path);
 
 /* The same for a NAME with replacement strings: the files NAME, NAME.err and NAME.seq; or, if NAME
  * ends with a slash, stdout, stderr and seq in that directory. */

@@ -25,6 +25,7 @@ struct robin_job {
 struct robin {
 	/* the thread's alone, while it runs: */
 	struct stream stream;
+	struct text stripped; /* the present block */
 	struct robin_job *job;
 	unsigned turn; /* the job after the last that got a block */
 	struct pollfd *wake;
@@ -36,6 +37,7 @@ struct robin {
 	/* the caller's: */
 	unsigned given; /* jobs that robin_next() has given */
 	/* constant: */
+	const struct cut *strip; /* blocks lose their separators; NULL: nothing */
 	unsigned jobs;
 	int stop, news; /* eventfds */
 	pthread_t thread;
@@ -150,7 +152,8 @@ static bool robin_sleep(struct robin *r, bool reads)
 	return !r->wake[0].revents;
 }
 
-/* 1: a block was given away; 0: the stream has ended; -EAGAIN: it has no block yet. */
+/* 1: a block was given away, or was nothing but separators; 0: the stream has ended; -EAGAIN: it
+ * has no block yet. */
 static int robin_give_block(struct robin *r)
 {
 	const char *data;
@@ -158,6 +161,14 @@ static int robin_give_block(struct robin *r)
 	int n = stream_next(&r->stream, &data, &bytes);
 	if (n <= 0)
 		return n;
+	if (r->strip) {
+		r->stripped.length = 0;
+		cut_strip(r->strip, data, bytes, &r->stripped);
+		data = r->stripped.data;
+		bytes = r->stripped.length;
+	}
+	if (bytes == 0)
+		return 1;
 	struct robin_job *job = robin_choose(r);
 	if (!job)
 		return 0;
@@ -216,13 +227,15 @@ static int robin_start_thread(struct robin *r)
 	return error ? why(-error, "no thread to spread the input: %s", strerror(error)) : 0;
 }
 
-int robin_open(struct robin **ret, const struct stream *stream, unsigned jobs)
+int robin_open(
+    struct robin **ret, const struct stream *stream, const struct cut *strip, unsigned jobs)
 {
 	struct robin *r = calloc(1, sizeof *r);
 	if (!r)
 		return why(-ENOMEM, "no memory");
 	*ret = r;
 	r->stream = *stream;
+	r->strip = strip;
 	r->jobs = jobs;
 	r->job = calloc(jobs, sizeof *r->job);
 	r->wake = calloc(jobs + 2, sizeof *r->wake);
@@ -268,6 +281,7 @@ void robin_close(struct robin **rp)
 		text_free(&r->job[i].pending);
 	}
 	stream_end(&r->stream);
+	text_free(&r->stripped);
 	if (r->stop >= 0)
 		close(r->stop);
 	if (r->news >= 0)

@@ -11,8 +11,10 @@
 
 struct robin;
 
-/* Takes the stream over. 0, or -errno with a why. */
-int robin_open(struct robin **ret, const struct stream *stream, unsigned jobs);
+/* Takes the stream over. `strip`, unless NULL, removes the separators from the blocks, and lives
+ * longer than the robin. 0, or -errno with a why. */
+int robin_open(
+    struct robin **ret, const struct stream *stream, const struct cut *strip, unsigned jobs);
 /* 1: *ret is the read end of a pipe for a further command, and belongs to the caller; 0: no more
  * commands; -EAGAIN: not yet; -errno with a why: the stream cannot be read. */
 int robin_next(struct robin *r, int *ret);

@@ -420,8 +420,11 @@ static int map_run_dry(struct map *m)
 		template_know(m->template, feed_total(&m->feed), m->jobs);
 		m->command.length = 0;
 		template_line(m->template, job, &m->command);
-		output_line(&m->output, &m->command);
+		output_line(&m->output, job, &m->command);
+		bool all = m->plan->dry_robin && job->number == m->jobs;
 		job_free(job);
+		if (all)
+			break;
 	}
 	return code == EXIT_FINE ? map_run_write_out(m) : code;
 }
@@ -503,7 +506,7 @@ static int map_run_open_inputs(struct map *m)
 	if (r < 0 || !plan->inputs.named || !m->feed.sources)
 		return r;
 	struct row row = { .count = 0 };
-	values_take(m->feed.values, sources_names(m->feed.sources), &row);
+	values_take_names(m->feed.values, sources_names(m->feed.sources), &row);
 	m->names = row.values;
 	m->name = calloc(row.count + 1, sizeof *m->name);
 	if (!m->name)
@@ -541,8 +544,10 @@ static struct shown map_run_shown(const struct map *m)
 		.tag_text = m->tag_text,
 		.live = plan->live,
 		.echo = plan->echo,
+		.command = m->template,
 		.json = m->context->json,
 		.results = plan->results,
+		.results_names = { m->name, m->named },
 		.results_text = named ? m->results_text : NULL,
 		.files = !plan->files ? NULL
 		    : plan->tmpdir    ? plan->tmpdir
@@ -557,8 +562,8 @@ static int map_run_open_all(struct map *m)
 		r = map_run_make_templates(m);
 	if (r == 0)
 		r = signals_open();
-	if (r == 0 && plan->joblog && !plan->dry_run)
-		r = joblog_open(&m->joblog, plan->joblog, plan->resume);
+	if (r == 0 && plan->joblog && (!plan->dry_run || plan->resume != RESUME_NOTHING))
+		r = joblog_open(&m->joblog, plan->joblog, plan->resume, plan->dry_run);
 	m->feed.done = plan->resume == RESUME_NOTHING ? NULL : m->joblog;
 	if (r < 0)
 		failed(r, "map");

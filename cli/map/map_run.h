@@ -35,11 +35,14 @@ struct map_plan { /* zeroes ask for nothing */
 	struct feed_plan feed;
 	struct ending delimiter;
 	char *delimiter_bytes;
-	bool link, context, no_context, counted;
+	bool link, counted;
+	bool context, no_context; /* -X or -N; -m or --xargs: is text around {} repeated? */
+	bool context_counted;     /* -N */
 	const char *header;
 	struct pipe_plan pipe;
 	struct map_jobs jobs;
 	bool private, keep_order, dry_run, tag, bar;
+	bool dry_robin; /* --dry-run of --round-robin: a job gets many blocks, but is shown once */
 	enum live live;
 	enum echo echo;
 	const char *tag_text; /* --tagstring */

@@ -19,6 +19,13 @@ static void tags_make_named(enum tag_name name, struct piece *ret)
 		ret->change.kind = (enum change_kind)name;
 }
 
+/* The name that an option gave in place of the usual one, or NULL. */
+static const char *tags_other_name(const struct tags *tags, int which)
+{
+	const char *name = tags->name[which];
+	return name && strcmp(name, standard[which]) != 0 ? name : NULL;
+}
+
 /* The longest of the names that the text begins with. */
 static size_t tags_read_named(const struct tags *tags, const char *text, struct piece *ret)
 {
@@ -84,6 +91,37 @@ static bool tags_read_count(const struct tags *tags, const char *at, size_t n, s
 	return true;
 }
 
+/* With -I {o}: {2o}, and no {2}; with -I TEXT: no {2}. So -I lets a command have {1} as it is. */
+static long tags_read_other_position(const struct tags *tags, const char *text, struct piece *ret)
+{
+	const char *end = text[0] == '{' ? strchr(text, '}') : NULL;
+	long which = 0;
+	size_t n = end ? tags_read_position(text + 1, end, &which) : 0;
+	for (int i = 0; n && i < TAG_NUMBER; i++) {
+		const char *name = tags_other_name(tags, i);
+		size_t length = name && name[0] == '{' ? strlen(name + 1) : 0;
+		if (length < 2 || name[length] != '}' ||
+		    strncmp(text + 1 + n, name + 1, length) != 0)
+			continue;
+		*ret = (struct piece){ .which = which };
+		tags_make_named((enum tag_name)i, ret);
+		return (long)(1 + n + length);
+	}
+	return 0;
+}
+
+/* Does the inside of braces behind a position belong to a name that an option has replaced? */
+static bool tags_is_replaced(const struct tags *tags, const char *at, const char *end)
+{
+	for (int i = 0; i < TAG_NUMBER; i++) {
+		size_t length = strlen(standard[i]) - 2;
+		if (tags_other_name(tags, i) && length == (size_t)(end - at) &&
+		    strncmp(standard[i] + 1, at, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* {2}, {-1/}, {NAME}, {NAME.}; with --plus {..}, {2..}, {:1:2} and the like. */
 static long tags_read_braces(const struct tags *tags, const char *text, struct piece *ret)
 {
@@ -95,8 +133,11 @@ static long tags_read_braces(const struct tags *tags, const char *text, struct p
 	if (tags_read_count(tags, at, (size_t)(end - at), ret))
 		return taken;
 	size_t n = tags_read_column(tags, at, end, &piece.which);
-	if (n == 0)
+	if (n == 0) {
 		n = tags_read_position(at, end, &piece.which);
+		if (n && tags_is_replaced(tags, at + n, end))
+			return 0;
+	}
 	if (n == 0 && (!tags->plus || at == end))
 		return 0;
 	int r = tags_read_change(tags, at + n, end, &piece);
@@ -158,6 +199,8 @@ long tags_read(const struct tags *tags, const char *text, struct piece *ret)
 	long n = (long)tags_read_named(tags, text, ret);
 	if (n == 0)
 		n = tags_read_expression(tags, text, ret);
+	if (n == 0)
+		n = tags_read_other_position(tags, text, ret);
 	return n ? n : tags_read_braces(tags, text, ret);
 }
 

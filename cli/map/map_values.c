@@ -119,3 +119,11 @@ int values_take(const struct values *v, struct row *from, struct row *to)
 	}
 	return 1;
 }
+
+void values_take_names(const struct values *v, struct row *from, struct row *to)
+{
+	struct values plain = *v; /* shares the separator */
+	plain.left = plain.right = plain.plan.skip_empty = false;
+	plain.plan.end = NULL;
+	values_take(&plain, from, to);
+}

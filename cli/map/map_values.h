@@ -1,5 +1,5 @@
-/* map_values.h - what becomes of one input of `plmctl map` before it is a value: blanks around it
- * (--trim), its columns (--colsep), the end of all inputs (-E), and inputs to leave out (-r).
+/* map_values.h - how one input of `plmctl map` becomes values: without blanks around (--trim), cut
+ * into columns (--colsep); the end of all inputs (-E), and inputs to leave out (-r).
  * Who: one thread. */
 #ifndef PLM_CLI_MAP_VALUES_H
 #define PLM_CLI_MAP_VALUES_H
@@ -22,5 +22,7 @@ void values_free(struct values *v);
 /* Appends the values of a row of inputs, whose buffer may be taken, to *to. 1; 0: the end of all
  * inputs; -EAGAIN: the row is left out. */
 int values_take(const struct values *v, struct row *from, struct row *to);
+/* Cuts the names of columns (--header). Names keep their blanks, as in GNU parallel. */
+void values_take_names(const struct values *v, struct row *from, struct row *to);
 
 #endif

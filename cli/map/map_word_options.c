@@ -69,21 +69,27 @@ static int words_take_delimiter(void *target, const struct option_given *given)
 	return 0;
 }
 
+/* -N outdoes -n, -m and --xargs in whatever order, as for GNU parallel. */
 static int words_take_count(void *target, const struct option_given *given)
 {
 	struct map_plan *plan = target;
+	bool outdone = plan->context_counted && strcmp(given->what, "--max-args") == 0;
 	uint64_t n;
 	int r = units_number(given->what, given->text, 0, UINT32_MAX, &n);
+	if (r < 0 || outdone)
+		return r;
 	plan->feed.max_inputs = n ? n : 1;
-	plan->feed.no_values = r == 0 && n == 0;
+	plan->feed.no_values = n == 0;
 	plan->counted = true;
-	return r;
+	return 0;
 }
 
 static int words_take_replace_count(void *target, const struct option_given *given)
 {
-	((struct map_plan *)target)->template.repeat = true;
-	return words_take_count(target, given);
+	struct map_plan *plan = target;
+	int r = words_take_count(target, given);
+	plan->context = plan->context_counted = true;
+	return r;
 }
 
 static int words_take_lines(void *target, const struct option_given *given)
@@ -94,7 +100,6 @@ static int words_take_lines(void *target, const struct option_given *given)
 	int r = units_number(given->what, text, 0, UINT32_MAX, &n);
 	plan->feed.max_lines = n ? n : 1;
 	plan->feed.no_values = r == 0 && n == 0 && strcmp(given->what, "--lines") != 0;
-	plan->template.repeat = true;
 	return r;
 }
 
@@ -109,8 +114,10 @@ static int words_take_packing(void *target, const struct option_given *given)
 	struct map_plan *plan = target;
 	plan->feed.packs = true;
 	plan->feed.spreads = strcmp(given->what, "--xargs") != 0;
-	plan->context = strcmp(given->what, "--context-replace") == 0;
-	plan->no_context = !plan->context;
+	if (strcmp(given->what, "--context-replace") == 0)
+		plan->context = true;
+	else
+		plan->no_context = true;
 	return 0;
 }
 
@@ -267,10 +274,7 @@ void map_words_settle(const struct context *context, struct map_plan *plan)
 {
 	struct feed_plan *feed = &plan->feed;
 	words_check_names(context, &plan->template.tags);
-	if (plan->context)
-		plan->template.repeat = true;
-	if (plan->no_context)
-		plan->template.repeat = false;
+	plan->template.repeat = plan->context || (plan->feed.max_lines && !plan->no_context);
 	bool one = plan->template.tags.name[TAG_VALUE] && feed->packs && !feed->spreads;
 	if (one && !feed->max_inputs && !feed->max_lines)
 		feed->max_inputs = 1; /* as xargs -I */
@@ -282,8 +286,11 @@ void map_words_settle(const struct context *context, struct map_plan *plan)
 		    "--header %s needs --pipe; without it only --header : is possible: the first "
 		    "input of each source names the values",
 		    plan->header);
-	if (plan->inputs.named && !plan->values.column_separator)
+	if (plan->inputs.named && !plan->values.column_separator) {
 		plan->values.column_separator = "\t";
+		if (!plan->values.trim) /* blanks go with --colsep alone */
+			plan->values.trim = "n";
+	}
 	if (!pipe_is_wanted(&plan->pipe) && feed->max_inputs > ARGS_MAX / 2)
 		usage_error(context, "--max-args wants %d inputs at most", ARGS_MAX / 2);
 	if (feed->shuffled && plan->resume != RESUME_NOTHING)

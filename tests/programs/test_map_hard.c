@@ -65,6 +65,40 @@ static const struct hard beside_xargs[] = {
 	{ "$T -n1 sh -c 'printf %s \"$0\" | wc -c' < FILE", "record" },
 };
 
+/* Options that change each other. */
+static const char *const pairs[] = {
+	"printf ' a \\tb\\n 1 \\t 2\\n' | $T -k --header : echo '[{ a }][{b}][{1}]'",
+	"$T -k --header : --trim lr echo '[{a}][{ a }][{1}]' ::: ' a ' ' 1 '",
+	"printf 'x, a\\n1, 2\\n' | $T -k --colsep , --header : echo '{x}{a}{ a}{2}'",
+	"$T -k -I ,, echo ,, {1} {-1} {.} {1.} ::: a.b",
+	"$T -k -I {o} echo {1o} {o} {1} {o1} ::: a b",
+	"$T -k --er {u} echo {u} {1u} {1.} {1} ::: a.b",
+	"$T -k -I ,, --tagstring {1} echo ::: a",
+	"$T -j1 -X -m echo x{}y ::: 1 2 3",
+	"$T -j1 -m -N2 echo x{}y ::: 1 2 3",
+	"$T -j1 --xargs -N2 echo x{}y ::: 1 2 3",
+	"$T -j1 -N2 -n3 echo x{}y ::: 1 2 3",
+	"$T -j1 -n3 -N2 echo x{}y ::: 1 2 3",
+	"$T -j1 -m -L2 echo x{}y ::: 1 2 3",
+	"$T -j1 --results r -N2 echo ::: a b ::: 1 2; find r | sort",
+	"$T -j1 --results r -X echo ::: a b; find r | sort",
+	"$T -k --results r/x/y echo ::: a; find r | sort",
+	"$T -k --results r/x/y/ echo ::: a; find r | sort",
+	"$T -k --results r --header : echo ::: n a ::: m b/c; find r | sort",
+	"$T -k --tag --dry-run echo ::: a b",
+	"$T -k --tagstring '{#}' -v echo ::: a b",
+	"$T -k --tag --files echo ::: a b | sed 's,/.*,,'",
+	"$T -k --joblog log 'exit {}' ::: 0 1; cp log r; $T -k --joblog log --resume --dry-run "
+	"echo ::: 0 1 2; cmp r log",
+	"$T -k --joblog log 'exit {}' ::: 0 1; cp log r; $T -k --joblog log --resume-failed "
+	"--dry-run echo ::: 0 1 2; cmp r log",
+	"$T -k --joblog log --resume --dry-run echo ::: a; [ -e log ] || echo none",
+	"seq 10 | $T --pipe --round-robin --rrs -j1 cat",
+	"seq 10 | $T --pipe --round-robin --rrs --header : --recend 0 -j1 cat",
+	"$T -j1 --lb -v 'echo {}; sleep 0.3; echo b' ::: 1 2",
+	"$T -j1 -u -v 'echo {}; sleep 0.3; echo b' ::: 1",
+};
+
 /* FILE replaced in the line. */
 static void make_line(const char *line, const char *file, size_t length, char ret[LINE_BYTES])
 {
@@ -135,6 +169,12 @@ START_TEST(hard_inputs_are_those_of_parallel)
 	char line[LINE_BYTES];
 	ck_assert(take_case(ROWS(beside_parallel), _i, line));
 	both_alike("parallel", "plmctl map", line);
+}
+END_TEST
+
+START_TEST(pairs_of_options_are_those_of_parallel)
+{
+	both_alike("parallel", "plmctl map", pairs[_i]);
 }
 END_TEST
 
@@ -212,6 +252,15 @@ START_TEST(commands_need_not_read_their_stdin)
 }
 END_TEST
 
+/* GNU parallel breaks off here. */
+START_TEST(a_dry_run_of_round_robin_shows_each_job_once)
+{
+	check_shell(0, "cat\ncat\ncat\n", "",
+	    "seq 100 | plmctl map --pipe --round-robin --block 10 -j3 --dry-run cat");
+	check_shell(0, "cat\n", "", "seq 9 | plmctl map --pipe --round-robin -j3 --dry-run cat");
+}
+END_TEST
+
 START_TEST(senseless_values_are_refused_with_a_sentence)
 {
 	static const char *const lines[] = { "plmctl map -I '' echo ::: a",
@@ -222,7 +271,9 @@ START_TEST(senseless_values_are_refused_with_a_sentence)
 		"plmctl map --block 0 --pipe cat < nl", "plmctl map --block '' --pipe cat < nl",
 		"plmctl map -N x echo ::: a", "plmctl map -j '' echo ::: a",
 		"plmctl map --process-slot-var '' echo ::: a", "plmctl map --halt '' echo ::: a",
-		"plmctl map --trim q echo ::: a", "plmctl map --on-finish true echo ::: a" };
+		"plmctl map --trim q echo ::: a", "plmctl map --pipe --tee cat < nl",
+		"plmctl map --pipe --shuf cat < nl", "plmctl map --pipe cat ::: a < nl",
+		"plmctl map --on-finish true echo ::: a" };
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		check_shell(64, "", "plmctl: ", lines[i]);
 }
@@ -236,10 +287,12 @@ int main(void)
 	tcase_set_timeout(alone, TEST_TIMEOUT_S);
 	tcase_add_checked_fixture(beside, prepare, map_teardown);
 	tcase_add_checked_fixture(alone, prepare, map_teardown);
-	if (system("command -v parallel >/dev/null") == 0)
+	if (system("command -v parallel >/dev/null") == 0) {
 		tcase_add_loop_test(beside, hard_inputs_are_those_of_parallel, 0,
 		    count_cases(ROWS(beside_parallel)));
-	else
+		tcase_add_loop_test(beside, pairs_of_options_are_those_of_parallel, 0,
+		    (int)(sizeof pairs / sizeof pairs[0]));
+	} else
 		puts("left out: GNU parallel is not installed, so nothing was compared with it");
 	tcase_add_loop_test(
 	    beside, hard_inputs_are_those_of_xargs, 0, count_cases(ROWS(beside_xargs)));
@@ -248,6 +301,7 @@ int main(void)
 	tcase_add_test(alone, a_record_that_fits_no_command_is_named);
 	tcase_add_test(alone, readers_that_leave_end_every_kind_of_map);
 	tcase_add_test(alone, commands_need_not_read_their_stdin);
+	tcase_add_test(alone, a_dry_run_of_round_robin_shows_each_job_once);
 	tcase_add_test(alone, senseless_values_are_refused_with_a_sentence);
 	suite_add_tcase(suite, beside);
 	suite_add_tcase(suite, alone);

@@ -88,6 +88,20 @@ START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other
 }
 END_TEST
 
+START_TEST(a_runtime_that_grew_takes_wider_tasks)
+{
+	plm_ref wide;
+	plm_terms terms = { .needs = "cpus=5" };
+	pool_boot();
+	ck_assert_int_eq(plm_check_terms(client, &terms), -EINVAL);
+	set_workers(5);
+	ck_assert_int_eq(plm_check_terms(client, &terms), 0);
+	wide = submit_needing("cpus=5");
+	pool_expect_done_once(&wide, 1);
+	host_stop();
+}
+END_TEST
+
 /* The tasks of workers 0 and 1 end soon, that of worker 2 never does: if worker 2 were booked, the
  * wide task would wait for ever. */
 START_TEST(a_worker_that_leaves_is_booked_no_more)
@@ -195,6 +209,7 @@ int main(void)
 	tcase_set_timeout(needs, TEST_TIMEOUT_S);
 	tcase_add_test(
 	    needs, a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other);
+	tcase_add_test(needs, a_runtime_that_grew_takes_wider_tasks);
 	tcase_add_test(needs, a_worker_that_leaves_is_booked_no_more);
 	tcase_add_test(needs, what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy);
 	tcase_add_test(

@@ -177,6 +177,24 @@ START_TEST(a_command_writes_into_named_files)
 }
 END_TEST
 
+START_TEST(logs_without_output_say_why)
+{
+	static const char not_started[] = "the command did not start; `plmctl explain @";
+	check_shell(0, "", not_started,
+	    "plmctl submit --detach no-such-program >w; plmctl wait --no-fail last >w; plmctl logs "
+	    "last");
+	check_shell(0, "", not_started,
+	    "plmctl submit --detach --after last true >w; plmctl logs --follow last");
+	check_shell(0, "", "", "plmctl submit --detach false >w; plmctl logs --follow last");
+	check_shell(0, "1\n", "its output goes to a file of its submitter",
+	    "A=$(plmctl submit --detach 'until [ -e go ]; do sleep 0.01; done'); "
+	    "plmctl submit --detach --after $A --error e true >w; "
+	    "plmctl info last | grep -c 'WRITES TO *a file of its submitter'; "
+	    "plmctl logs --stderr last; plmctl logs last 2>w; [ ! -s w ] || echo both; touch go; "
+	    "plmctl wait --all-kept --no-fail >w");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("short references");
@@ -190,6 +208,7 @@ int main(void)
 	tcase_add_test(tcase, what_a_person_watches_fits_a_terminal);
 	tcase_add_test(tcase, logs_and_info_take_filters);
 	tcase_add_test(tcase, a_command_writes_into_named_files);
+	tcase_add_test(tcase, logs_without_output_say_why);
 	tcase_add_test(tcase, events_and_the_history_take_short_names);
 	tcase_add_test(tcase, lines_of_a_file_take_short_names);
 	tcase_add_test(tcase, names_without_a_task_are_refused);

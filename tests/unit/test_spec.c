@@ -395,7 +395,7 @@ START_TEST(what_no_worker_can_ever_meet_is_refused_with_what_is_missing)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct terms terms = { 0 };
 		ck_assert_int_eq(spec_needs(rows[i].text, &d.names, &terms), 0);
-		int r = needs_fit(&terms, d.kind, d.kinds, (uint64_t)8 << 30, &d.names);
+		int r = needs_fit(&terms, d.kind, d.kinds, 0, (uint64_t)8 << 30, &d.names);
 		if (rows[i].expected)
 			assert_refused(&rows[i], r, why_text());
 		else
@@ -409,9 +409,9 @@ START_TEST(a_slot_of_any_worker_and_a_machine_without_bounds_fit)
 	struct described d = { 0 };
 	struct terms terms = { 0 };
 	ck_assert_int_eq(describe("1", &d), 0);
-	ck_assert_int_eq(needs_fit(&terms, d.kind, d.kinds, 1, &d.names), 0);
+	ck_assert_int_eq(needs_fit(&terms, d.kind, d.kinds, 0, 1, &d.names), 0);
 	ck_assert_int_eq(spec_needs("mem=1024T", &d.names, &terms), 0);
-	ck_assert_int_eq(needs_fit(&terms, d.kind, d.kinds, 0, &d.names), 0);
+	ck_assert_int_eq(needs_fit(&terms, d.kind, d.kinds, 0, 0, &d.names), 0);
 }
 END_TEST
 

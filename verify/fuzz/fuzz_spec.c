@@ -70,7 +70,7 @@ static void try_needs(const char *text)
 		FUZZ_REQUIRE(spec_needs(printed, &names, &again) == 0);
 		FUZZ_REQUIRE(memcmp(&again.alternative[0], demand, sizeof *demand) == 0);
 	}
-	if (needs_fit(&terms, &plain, 1, 0, &names) < 0)
+	if (needs_fit(&terms, &plain, 1, 0, 0, &names) < 0)
 		FUZZ_REQUIRE(why_text()[0]);
 }
 
