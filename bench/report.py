@@ -391,10 +391,37 @@ PROGRAMS = {
 }
 
 
+def with_former(new, old):
+    """The table of targets, with the lines on the page for what this run did not measure."""
+
+    def what(line):
+        return line.split("|")[1] if "|" in line else line
+
+    def key(line):  # some rows differ in what stands beside alone
+        return what(line) + re.sub(r"[\d.,]+|-", "", line.split("|")[3]) if "|" in line else line
+
+    def is_missing(line):
+        return re.match(r"\|[^|]*\| - ", line) or "not measured" in line
+
+    rows = old.splitlines()
+    former = {what(row): row for row in rows if sum(what(r) == what(row) for r in rows) == 1}
+    former |= {key(row): row for row in rows}
+    lines = [
+        former.get(key(line), former.get(what(line), line)) if is_missing(line) else line
+        for line in new.splitlines()
+    ]
+    if any(map(is_missing, new.splitlines())):
+        lines[0] = rows[1]  # its day and machine: most rows are of that run
+    return "\n".join(lines)
+
+
 def fill(text, run, tables):
     ran = {program for program, _ in run.rows}
 
     def block(match):
+        if match[1] == "targets":
+            made = with_former(tables["targets"](run), match[0])
+            return f"<!-- figures: targets -->\n{made}\n<!-- end -->"
         if PROGRAMS.get(match[1], "bench_plm") not in ran:
             return match[0]
         return f"<!-- figures: {match[1]} -->\n{tables[match[1]](run)}\n<!-- end -->"

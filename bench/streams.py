@@ -14,6 +14,7 @@ import runners
 MIB = 1 << 20
 LINE = b"a line of some forty bytes, as of a log\n"
 SUM = " | awk '{{ sum += $1 }} END {{ print sum }}'"
+MIB_PARTS = "GNU parallel --pipe-part, a MiB a job"
 FEW, MANY = 1 << 6, 1 << 11  # MiB
 
 
@@ -51,6 +52,7 @@ def lines(plmctl, file):
         Line("plmctl map --pipe, of a pipe", plmctl, f"cat {file} | {plmctl} map -j2 --pipe wc -l{SUM}", 1),
         Line("GNU parallel --pipe", "parallel", f"head -c {{n}}M {file} | parallel -j2 --pipe wc -l{SUM}", 8),
         Line("GNU parallel --pipe-part", "parallel", f"parallel -j2 --pipepart -a {file} wc -l{SUM}", 1),
+        Line(MIB_PARTS, "parallel", f"parallel -j2 --pipepart --block 1M -a {file} wc -l{SUM}", 1),
     ]
     packed = [
         Line("plmctl map -X", plmctl, f"seq {{n}} | {plmctl} map -X -j2 echo", 1),

@@ -3,6 +3,8 @@
 import csv
 import os
 
+import streams
+
 COLUMNS = (
     "started program cores load name value unit low high limit_name limit ratio target verdict"
 ).split()
@@ -442,6 +444,7 @@ def stream_targets(run):
     pipe, part, packed = of("plmctl map --pipe"), of("plmctl map --pipe-part"), of("plmctl map -X")
     for what, plm, name, sense, bound in (
         ("2 GiB over commands, --pipe: shorter than", pipe, "GNU parallel --pipe", ">=", 5),
+        ("2 GiB over commands, --pipe: shorter than", pipe, streams.MIB_PARTS, ">=", 1),
         ("2 GiB over commands, --pipe: shorter than", pipe, "GNU parallel --pipe-part", ">=", 1),
         ("2 GiB over commands, --pipe-part: shorter than", part, "GNU parallel --pipe-part", ">=", 1),
         ("a million arguments, -X: shorter than", packed, "xargs", ">=", 1),

@@ -246,15 +246,15 @@ static void history_head(struct output *out, const void *row)
 }
 
 static const struct column columns[] = {
-	{ "ID", "id", 0, .cell = history_number },
-	{ "REF", "ref", -1, .cell = history_text },
-	{ "STATE", "state", -1, .cell = history_state },
-	{ "EXIT", "exit_code", 0, .cell = history_number },
-	{ "SUBMITTED", "submitted", -1, .cell = history_moment },
-	{ "RAN", "run_ms", 0, .cell = history_ms },
-	{ "TRIES", "attempts", 0, .cell = history_number },
-	{ "LABEL", "label", -1, .cell = history_text_if_any },
-	{ "COMMAND", "command", -1, .cell = history_text },
+	{ "NUMBER", "id", 6, .cell = history_number },
+	{ "REF", "ref", -24, .cell = history_text },
+	{ "STATE", "state", -9, .cell = history_state },
+	{ "EXIT", "exit_code", 4, .cell = history_number },
+	{ "SUBMITTED", "submitted", -19, .cell = history_moment },
+	{ "RAN", "run_ms", 7, .cell = history_ms },
+	{ "TRIES", "attempts", 5, .cell = history_number },
+	{ "LABEL", "label", -8, .cell = history_text_if_any },
+	{ "COMMAND", "command", -24, .cell = history_text },
 	{ "WHY", "message", -1, .cell = history_text_if_any },
 	{ "FIRST REF", "first_ref", -1, .cell = history_text },
 	{ "QUEUED AGAIN", "resumed", 0, .cell = history_number },
@@ -279,16 +279,16 @@ static const struct column columns[] = {
 enum { COLUMNS_USUAL = 10 }; /* the columns of a list for people */
 
 static const struct column fleet_columns[] = {
-	{ "ID", "id", 0, .cell = history_number },
-	{ "REF", "ref", -1, .cell = history_text },
-	{ "STATE", "state", -1, .cell = history_state },
-	{ "EXIT", "exit_code", 0, .cell = history_number },
-	{ "SUBMITTED", "submitted", -1, .cell = history_moment },
-	{ "RAN", "run_ms", 0, .cell = history_ms },
-	{ "TRIES", "attempts", 0, .cell = history_number },
-	{ "HOST", "host", -1, .cell = history_text_if_any },
-	{ "LABEL", "label", -1, .cell = history_text_if_any },
-	{ "COMMAND", "command", -1, .cell = history_text },
+	{ "NUMBER", "id", 6, .cell = history_number },
+	{ "REF", "ref", -24, .cell = history_text },
+	{ "STATE", "state", -9, .cell = history_state },
+	{ "EXIT", "exit_code", 4, .cell = history_number },
+	{ "SUBMITTED", "submitted", -19, .cell = history_moment },
+	{ "RAN", "run_ms", 7, .cell = history_ms },
+	{ "TRIES", "attempts", 5, .cell = history_number },
+	{ "HOST", "host", -16, .cell = history_text_if_any },
+	{ "LABEL", "label", -8, .cell = history_text_if_any },
+	{ "COMMAND", "command", -24, .cell = history_text },
 	{ "WHY", "message", -1, .cell = history_text_if_any },
 	{ "NEEDS", "needs", -1, .cell = history_text_if_any },
 	{ "PRIORITY", "priority", 0, .cell = history_number },
@@ -300,14 +300,14 @@ static const struct column fleet_columns[] = {
 enum { FLEET_COLUMNS_USUAL = 11 };
 
 static const struct column total_columns[] = {
-	{ "KEY", "key", -1, .cell = history_text },
-	{ "TASKS", "tasks", 0, .cell = history_number },
-	{ "DONE", "done", 0, .cell = history_number },
-	{ "FAILED", "failed", 0, .cell = history_number },
-	{ "CANCELLED", "cancelled", 0, .cell = history_number },
-	{ "UNFINISHED", "unfinished", 0, .cell = history_number },
-	{ "RAN", "run_ms", 0, .cell = history_ms },
-	{ "CPU", "cpu_ms", 0, .cell = history_ms },
+	{ "KEY", "key", -16, .cell = history_text },
+	{ "TASKS", "tasks", 7, .cell = history_number },
+	{ "DONE", "done", 7, .cell = history_number },
+	{ "FAILED", "failed", 7, .cell = history_number },
+	{ "CANCELLED", "cancelled", 9, .cell = history_number },
+	{ "UNFINISHED", "unfinished", 10, .cell = history_number },
+	{ "RAN", "run_ms", 9, .cell = history_ms },
+	{ "CPU", "cpu_ms", 9, .cell = history_ms },
 };
 
 /* ---- the command ---- */
@@ -402,12 +402,12 @@ static int history_run(struct context *context, int argc, char **argv)
 
 const struct command cmd_history = {
 	.name = "history",
-	.usage = "[OPTION]... [ID|@REF]",
+	.usage = "[OPTION]... [NUMBER|@REF]",
 	.help = "list durable tasks, of earlier boots too (plm --state)",
 	.about =
 	    "Lists the tasks of the journal: each task by its number, which outlives a reboot,\n"
-	    "and its present future. ID or a reference, also of an earlier boot: that task in\n"
-	    "full. A number is one of the history; @N, or \"last\", names a task that the\n"
+	    "and its present future. A NUMBER or a reference, also of an earlier boot: that task\n"
+	    "in full. A number is one of the history; @N, or \"last\", names a task that the\n"
 	    "runtime has now.\n",
 	.options = { option_rows },
 	.notes =

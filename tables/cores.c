@@ -120,7 +120,7 @@ static uint32_t cores_waiting_worker(const struct tables *t, struct cores_look *
 	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++) {
 		uint32_t process = process_nth_slot(t, KIND_WORKER, n);
 		const struct process *p = &t->process[process];
-		if (process == t->self || !cores_is_worker(t, process) || !cores_quick(t, process))
+		if (process == t->self || !cores_quick(t, process) || !cores_is_worker(t, process))
 			continue;
 		struct ring ring = ring_down(t, process);
 		ret->running = sh_peek(&p->running);
@@ -144,10 +144,9 @@ void cores_part_at_work(struct tables *t, struct cores_look *look, uint64_t now)
 		return;
 	struct cores_look seen = *look;
 	look->next_ns = now + LOOK_PAUSE_NS;
-	look->process = 0;
-	if (now < look->may_move_ns || spin_awake(t) > t->control->cores) /* no core is free */
-		return;
-	look->process = cores_waiting_worker(t, look);
+	look->process = now < look->may_move_ns ? 0 : cores_waiting_worker(t, look);
+	if (look->process && spin_awake(t) > t->control->cores)
+		look->process = 0; /* no core is free */
 	if (look->process != seen.process || look->running != seen.running ||
 	    look->position != seen.position) {
 		look->since_ns = now;

@@ -205,7 +205,7 @@ int fleet_call(struct context *context, const struct task_request *call)
 }
 
 /* A command of a fleet has the environment of the host that runs it, and the --env of the
- * submitter: what stands in the environment of this machine is not for others. */
+ * submitter; the environment of this machine is not for others. */
 int fleet_submit(struct context *context, struct command_request *request, const char *const *word,
     size_t count, const char *on_finish)
 {

@@ -137,9 +137,9 @@ static const struct {
 	[FLEET_RETRY] = { "queued again", "it has not failed", engine_retry },
 	[FLEET_MOVE] = { "moved to todo", "it has not failed, does not run and is not parked",
 	    fleet_list_move },
-	[FLEET_FRONT] = { "moved", "it has begun or ended", fleet_list_front },
-	[FLEET_PARK] = { "moved", "it has begun or ended", fleet_list_park },
-	[FLEET_PRIORITY] = { "moved", "it has begun or ended", fleet_list_priority },
+	[FLEET_FRONT] = { "moved", "a host has it, or it has ended", fleet_list_front },
+	[FLEET_PARK] = { "moved", "a host has it, or it has ended", fleet_list_park },
+	[FLEET_PRIORITY] = { "moved", "a host has it, or it has ended", fleet_list_priority },
 	[FLEET_FORGET] = { "forgotten", "it has not ended; cancel it first", engine_forget },
 };
 

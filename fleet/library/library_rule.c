@@ -87,7 +87,7 @@ int plm_fleet_move(plm_fleet *f, plm_ref ref, enum plm_place place, int priority
 		return r;
 	if (ruled.done < 0)
 		return why(-ESTALE, "the fleet has no such task any more");
-	return ruled.done ? 0 : why(-EALREADY, "the task has begun, or has ended");
+	return ruled.done ? 0 : why(-EALREADY, "a host has the task, or it has ended");
 }
 
 int plm_fleet_running(plm_fleet *f, plm_ref ref)

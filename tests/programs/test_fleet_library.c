@@ -237,7 +237,7 @@ START_TEST(a_task_that_has_not_begun_gets_another_place)
 	plm_ref first = shell(fleet, "echo first", 0), second = shell(fleet, "echo second", 0);
 	FAILS(-EINVAL, "no place", plm_fleet_move(fleet, first, 0, 0));
 	FAILS(-EINVAL, "priority 99999", plm_fleet_move(fleet, first, PLM_TO_PRIORITY, 99999));
-	FAILS(-EALREADY, "has begun", plm_fleet_move(fleet, runs, PLM_TO_FRONT, 0));
+	FAILS(-EALREADY, "a host has", plm_fleet_move(fleet, runs, PLM_TO_FRONT, 0));
 	OK(plm_fleet_move(fleet, first, PLM_ASIDE, 0));
 	OK(plm_fleet_move(fleet, second, PLM_TO_PRIORITY, 5));
 	OK(plm_fleet_status_get(fleet, &status));
@@ -247,7 +247,7 @@ START_TEST(a_task_that_has_not_begun_gets_another_place)
 	OK(plm_fleet_cancel(fleet, runs));
 	OK(plm_fleet_move(fleet, first, PLM_BACK, 0));
 	expect(fleet, first, "first\n");
-	FAILS(-EALREADY, "has begun", plm_fleet_move(fleet, first, PLM_TO_FRONT, 0));
+	FAILS(-EALREADY, "a host has", plm_fleet_move(fleet, first, PLM_TO_FRONT, 0));
 	plm_fleet_disconnect(&fleet);
 }
 END_TEST

@@ -102,9 +102,8 @@ def by_plm(pool: Any, chunks: list[Any], first: list[int], what: str) -> Any:
         return sum(pool.map(letters, chunks, chunksize=CHUNKS_OF_TASK))
     if what == "count":
         return tree(pool, [pool.submit(count, chunk) for chunk in chunks], merge)
-    return tree(
-        pool, [pool.submit(index, *at) for at in zip(first, chunks, strict=False)], merge_index
-    )
+    # An index grows with the text, so each level of a tree would copy all of it.
+    return merge_index(*pool.map(index, first, chunks))
 
 
 def by_pool(pool: Any, texts: list[bytes], first: list[int], what: str) -> Any:
