@@ -101,10 +101,11 @@ static void cancel_a_running_task(void)
 
 static void cancel_a_queued_task(void)
 {
-	char *one = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "200");
+	char *one = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "100000");
 	char *two = detached("probe.sum", one, "1");
 	free(ctl_expect(&host, 0, "cancel", two));
-	free(ctl_expect(&host, 0, "wait", one));
+	free(ctl_expect(&host, 0, "cancel", one));
+	free(ctl_expect(&host, 1, "wait", one));
 	free(one);
 	free(two);
 }
