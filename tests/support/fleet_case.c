@@ -382,6 +382,22 @@ unsigned fleet_ledger_lines(const char *begin)
 	return n;
 }
 
+void fleet_ledger_until_gone(void)
+{
+	char text[32] = "";
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	FILE *file = fopen(fleet_ledger(), "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
+	fclose(file);
+	pid_t pid = (pid_t)strtol(text, NULL, 10);
+	ck_assert_int_gt(pid, 1);
+	while (kill(pid, 0) == 0) {
+		ck_assert_msg(clock_ns() < deadline, "process %d goes on", (int)pid);
+		fleet_pause();
+	}
+}
+
 void fleet_ledger_until(unsigned lines)
 {
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);

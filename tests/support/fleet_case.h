@@ -59,5 +59,7 @@ const char *fleet_ledger(void);
 unsigned fleet_ledger_lines(const char *begin);
 /* Waits until the ledger has so many lines. */
 void fleet_ledger_until(unsigned lines);
+/* Waits until the process is gone whose number is the first line of the ledger. */
+void fleet_ledger_until_gone(void);
 
 #endif
