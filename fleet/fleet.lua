@@ -201,6 +201,11 @@ local function let_start(l, id, parked, priority, needs, turn)
 	end
 end
 
+-- The state for people: a parked task that was cancelled is cancelled.
+local function shown_state(state, parked)
+	return parked and not is_settled(state) and 'parked' or state
+end
+
 -- A task that does not run is in none of these any more.
 local function take_off(P, id, needs)
 	call('ZREM', P .. 'waiting', id)
@@ -1096,16 +1101,6 @@ local function check_deps(l, args, width)
 	end
 end
 
--- A task may wait for the task before it in the same call, which has no id yet. Returns the tasks that
--- it waits for, all with ids.
-local function with_previous(l, deps, id)
-	if string.find(deps, '^' .. PREVIOUS .. '%a') then
-		own(l, text_of(id))
-		return text_of(id) .. string.sub(deps, 2)
-	end
-	return deps
-end
-
 -- EPOCH UNIQUE TOKEN, then for each item how many tasks it holds and the fields: of one task, or,
 -- when there are more, of a block (its words and titles: see above). Returns an id for each item,
 -- the first of a block; of a task that was there already (UNIQUE) the negative id, and so for a task
@@ -1128,10 +1123,12 @@ local function add(P, args)
 		local n, needs, identity = tonumber(args[at]), args[at + NE_AT], args[at + UN_AT]
 		local old = unique and (named[identity] or known(P, identity))
 		local place
-		if old_before and string.find(args[at + DP_AT], '^' .. PREVIOUS .. '%a') then
+		local how = string.match(args[at + DP_AT], '^' .. PREVIOUS .. '(%a)$')
+		if how and old_before then
 			old = old_before
-		else
-			args[at + DP_AT] = with_previous(l, args[at + DP_AT], id - 1)
+		elseif how then
+			own(l, text_of(id - 1))
+			args[at + DP_AT] = text_of(id - 1) .. how
 		end
 		old_before = old
 		if old then
@@ -1818,7 +1815,7 @@ local function list(P, args)
 		local parked = table.remove(f, 1)
 		if f[1] then
 			local owner = f[5] and f[5] ~= '' and call('HGET', P .. 'h:' .. f[5], 'name')
-			f[1] = parked and 'parked' or f[1]
+			f[1] = shown_state(f[1], parked)
 			reply[#reply + 1] = string.format('%.0f', from)
 			reply[#reply + 1] = owner or ''
 			for i = 1, #SHOWN do
@@ -1931,7 +1928,7 @@ local function explain(P, args)
 	sweep(l)
 	close(l)
 	local f = call('HMGET', task, 'st', 'ne', 'ow', 'be', 'at', 'msg', 'dp', 'pk')
-	f[1] = f[8] and 'parked' or f[1]
+	f[1] = shown_state(f[1], f[8])
 	local b, i
 	if not f[1] then
 		b, i = inside(l, id)

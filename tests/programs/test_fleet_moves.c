@@ -106,6 +106,12 @@ START_TEST(a_parked_task_is_cancelled_and_retried_without_its_mark)
 	ck_assert_int_eq(moved(0, PLACE_PARKED, 0), 1);
 	ck_assert_int_eq(played_one(engine_cancel, 0), 1);
 	ck_assert_uint_eq(played_counts().parked, 0);
+	struct engine_row row;
+	GOOD(engine_row(played.user, (uint64_t)played.ids[0], &row));
+	ck_assert_int_eq(row.state, ENGINE_CANCELLED);
+	struct engine_reason reason;
+	GOOD(engine_explain(played.user, (uint64_t)played.ids[0], &reason));
+	ck_assert_int_eq(reason.state, ENGINE_CANCELLED);
 	ck_assert_int_eq(played_one(engine_retry, 0), 1);
 	ck_assert_uint_eq(next_claim("anna"), 0);
 }
@@ -171,7 +177,7 @@ START_TEST(plmctl_move_gives_tasks_of_a_fleet_another_place)
 	fleet_run(0, "move", "--to", "parked", "--label", "one");
 	fleet_run(0, "move", "--priority", "3", ref[3]);
 	fleet_run(65, "move", "--to", "front", blocks);
-	char *parked = fleet_expect(0, "tasks", "--quiet", "--state", "parked");
+	char *parked = fleet_expect(0, "tasks", "--unsorted", "--quiet", "--state", "parked");
 	ck_assert_str_eq(parked, ref[0]);
 	char *why = fleet_expect(0, "explain", ref[0]);
 	ck_assert_msg(strstr(why, "is parked") != NULL, "%s", why);
