@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,26 +60,22 @@ static int results_make_parents(struct text *path)
 	return r;
 }
 
-/* Columns with names come first, in the order of the names. */
-static bool results_comes_before(const struct results_names *names, size_t a, size_t b)
+static int results_compare(const void *one, const void *two, void *names)
 {
-	int order = a < names->count && b < names->count
-	    ? strcmp(names->name[a], names->name[b])
-	    : (a >= names->count) - (b >= names->count);
-	return order < 0 || (order == 0 && a < b);
+	const char *const *name = names;
+	size_t a = *(const size_t *)one, b = *(const size_t *)two;
+	int order = strcmp(name[a], name[b]);
+	return order ? order : (a > b) - (a < b);
 }
 
-/* The column with this many columns before it. */
-static size_t results_column(const struct results_names *names, size_t columns, size_t place)
+size_t *results_order(const char *const *name, size_t count)
 {
-	for (size_t column = 0; column < columns; column++) {
-		size_t before = 0;
-		for (size_t i = 0; i < columns; i++)
-			before += results_comes_before(names, i, column);
-		if (before == place)
-			return column;
-	}
-	return place;
+	size_t *order = calloc(count + 1, sizeof *order);
+	for (size_t i = 0; i < count && order; i++)
+		order[i] = i;
+	if (order)
+		qsort_r(order, count, sizeof *order, results_compare, (void *)(uintptr_t)name);
+	return order;
 }
 
 static int results_add_folders(
@@ -103,6 +100,22 @@ static const char *results_value(const struct job *job, size_t at)
 	return value;
 }
 
+/* The values of one input: columns with names first, in the order of the names. */
+static int results_add_input(const struct results_names *names, const struct job *job, size_t begin,
+    size_t columns, struct text *path)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < names->count; i++) {
+		size_t column = names->order[i];
+		if (column < columns)
+			r = results_add_folders(
+			    path, names, column, results_value(job, begin + column));
+	}
+	for (size_t column = names->count; r == 0 && column < columns; column++)
+		r = results_add_folders(path, names, column, results_value(job, begin + column));
+	return r;
+}
+
 /* Each of several inputs counts its values anew, as for GNU parallel. */
 static int results_make_folders(const char *directory, const struct results_names *names,
     const struct job *job, struct text *path)
@@ -114,12 +127,8 @@ static int results_make_folders(const char *directory, const struct results_name
 	int r = results_make_parents(path);
 	path->length--;
 	for (size_t begin = 0; r == 0 && begin < job->values; begin += each) {
-		size_t columns = job->values - begin < each ? job->values - begin : each;
-		for (size_t i = 0; r == 0 && i < columns; i++) {
-			size_t column = names->count ? results_column(names, columns, i) : i;
-			r = results_add_folders(
-			    path, names, column, results_value(job, begin + column));
-		}
+		size_t left = job->values - begin;
+		r = results_add_input(names, job, begin, left < each ? left : each, path);
 	}
 	return r;
 }

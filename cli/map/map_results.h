@@ -11,7 +11,11 @@
 struct results_names { /* of the columns, from the first on (--header): folders in place of 1, 2 */
 	const char *const *name;
 	size_t count;
+	const size_t *order; /* the columns by their names: folders lie in each other so */
 };
+
+/* Returns the order, which the caller frees; NULL: no memory. */
+size_t *results_order(const char *const *name, size_t count);
 
 /* path is a buffer to work in. 0, or -errno with a why. */
 int results_write(const char *directory, const struct results_names *names, const struct job *job,

@@ -41,6 +41,7 @@ struct map {
 	struct varied *varied;
 	struct text names; /* of values: --header */
 	const char **name;
+	size_t *name_order;
 	size_t named;
 	struct pace pace;
 	struct private_runtime own;
@@ -514,7 +515,8 @@ static int map_run_open_inputs(struct map *m)
 	const char *at = m->names.data;
 	for (; m->named < row.count; at += strlen(at) + 1)
 		m->name[m->named++] = at;
-	return 0;
+	m->name_order = results_order(m->name, m->named);
+	return m->name_order ? 0 : why(-ENOMEM, "no memory");
 }
 
 static int map_run_make_templates(struct map *m)
@@ -547,7 +549,7 @@ static struct shown map_run_shown(const struct map *m)
 		.command = m->template,
 		.json = m->context->json,
 		.results = plan->results,
-		.results_names = { m->name, m->named },
+		.results_names = { m->name, m->named, m->name_order },
 		.results_text = named ? m->results_text : NULL,
 		.files = !plan->files ? NULL
 		    : plan->tmpdir    ? plan->tmpdir
@@ -591,6 +593,7 @@ int map_run(struct context *context, struct map_plan *plan)
 	template_free(m.results_text);
 	text_free(&m.names);
 	free(m.name);
+	free(m.name_order);
 	varied_free(m.varied);
 	text_free(&m.command);
 	return code;
