@@ -233,9 +233,7 @@ static int submit_accept(
 {
 	struct hook hook = { .command = NULL };
 	const char *line = hook_line(context, s->on_finish);
-	int r = line
-	    ? hook_make(&hook, line, &s->request.options, s->request.command, task, PLM_PREVIOUS)
-	    : 0;
+	int r = line ? hook_make(&hook, line, &s->request.options, s->request.command, task) : 0;
 	const plm_task both[] = { *task, hook.task };
 	if (r == 0)
 		r = plm_submit_many(context->rt, both, line ? 2 : 1, refs);

@@ -34,6 +34,7 @@ int fleet_add(struct context *context, const struct fleet_new *tasks, size_t n, 
 /* The words of a command with blanks between them, cut to fit. */
 enum { FLEET_TITLE_BYTES = 200 };
 void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYTES]);
+void fleet_hook_title(const char *line, char ret[FLEET_TITLE_BYTES]); /* of --on-finish */
 
 /* Says once for each module that no host has it, so that tasks wait. */
 void fleet_function_note(struct context *context, const char *function);
@@ -98,6 +99,7 @@ int fleet_get(struct context *context, plm_ref ref, const char *path);
 int fleet_logs(struct context *context, plm_ref ref, int stream, bool follow);
 
 int fleet_act(struct context *context, const struct selection *s, enum fleet_action action);
+/* FLEET_PRIORITY */
 int fleet_set_priority(struct context *context, const struct selection *s, int priority);
 int fleet_explain(struct context *context, const plm_ref *refs, size_t n);
 int fleet_info(struct context *context, const plm_ref *refs, size_t n);

@@ -18,10 +18,9 @@ const char *hook_line(struct context *context, const char *asked)
 }
 
 int hook_make(struct hook *hook, const char *line, const plm_command_options *of,
-    const plm_command *like, const plm_task *task, plm_ref command)
+    const plm_command *like, const plm_task *task)
 {
-	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, command };
-	unsigned paired = command.id == PLM_PREVIOUS.id ? PLM_PAIRED : 0;
+	const plm_command_future after = { PLM_COMMAND_AFTER_ANY, NULL, PLM_PREVIOUS };
 	const plm_command_options options = { .size = sizeof options,
 		.directory = of->directory,
 		.variables = of->variables,
@@ -33,8 +32,8 @@ int hook_make(struct hook *hook, const char *line, const plm_command_options *of
 	/* Functions of bash come with the environment alone. */
 	const char *const shell = of->no_environment ? SHELL_STANDARD : shell_line_program(line);
 	const char *const words[] = { shell, "-c", line };
-	hook->task =
-	    (plm_task){ .priority = task->priority, .flags = (task->flags & PLM_KEEP) | paired };
+	hook->task = (plm_task){ .priority = task->priority,
+		.flags = (task->flags & PLM_KEEP) | PLM_PAIRED };
 	int r = plm_command_make(&hook->command, &options, like);
 	if (r < 0)
 		return r;

@@ -30,10 +30,9 @@ struct hook { /* zeroes: none */
  * the runtime. Returns NULL for no hook. Valid until the next call. */
 const char *hook_line(struct context *context, const char *asked);
 /* Makes a task with directory, variables and environment of the command behind `task`; `like` lends
- * the environment. command: the reference of the command; PLM_PREVIOUS: both are submitted
- * together. 0 or -errno with a why; call hook_free() after either. */
+ * the environment. 0 or -errno with a why; call hook_free() after either. */
 int hook_make(struct hook *hook, const char *line, const plm_command_options *of,
-    const plm_command *like, const plm_task *task, plm_ref command);
+    const plm_command *like, const plm_task *task);
 void hook_free(struct hook *hook);
 
 #endif

@@ -28,6 +28,12 @@ void fleet_title(const char *const *word, size_t count, char ret[FLEET_TITLE_BYT
 		memcpy(ret + FLEET_TITLE_BYTES - 4, "...", 4);
 }
 
+void fleet_hook_title(const char *line, char ret[FLEET_TITLE_BYTES])
+{
+	const char *const words[] = { SHELL_STANDARD, "-c", line };
+	fleet_title(words, COUNT_OF(words), ret);
+}
+
 static int fleet_add_prepare(struct context *context, const struct fleet_new *new,
     struct task_words *words, struct engine_task *ret)
 {
@@ -149,15 +155,15 @@ static void fleet_add_print(struct context *context, plm_ref ref, uint64_t id, u
 static int fleet_add_with_hook(struct context *context, const struct fleet_new *command,
     const struct command_request *request, const char *line, plm_ref *ret, uint64_t *ret_id)
 {
-	const char *const words[] = { SHELL_STANDARD, "-c", line };
 	const plm_task of = { .priority = command->task->priority };
 	struct hook hook = { .command = NULL };
 	char title[FLEET_TITLE_BYTES];
 	plm_ref refs[2];
-	fleet_title(words, COUNT_OF(words), title);
 	struct fleet_new both[] = { *command, { &hook.task, HOOK_LABEL, title } };
 	bool hooked = line && line[0];
-	int r = hooked ? hook_make(&hook, line, &request->options, NULL, &of, PLM_PREVIOUS) : 0;
+	int r = hooked ? hook_make(&hook, line, &request->options, NULL, &of) : 0;
+	if (hooked)
+		fleet_hook_title(line, title);
 	if (r == 0)
 		r = fleet_add(context, both, hooked ? 2 : 1, false, refs, NULL);
 	hook_free(&hook);

@@ -111,35 +111,19 @@ static int fleet_list_move(struct engine *e, const uint64_t *ids, size_t n, int8
 	return r == 0 ? fleet_list_rest(e, ids, n, ret, engine_requeue) : r;
 }
 
-static int fleet_list_front(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
-{
-	return engine_move(e, ids, n, PLACE_FRONT, 0, ret);
-}
-
-static int fleet_list_park(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
-{
-	return engine_move(e, ids, n, PLACE_PARKED, 0, ret);
-}
-
-static int list_priority; /* for the function below */
-
-static int fleet_list_priority(struct engine *e, const uint64_t *ids, size_t n, int8_t *ret)
-{
-	return engine_move(e, ids, n, PLACE_PRIORITY, list_priority, ret);
-}
-
 static const struct {
 	const char *past, *refused;
-	fleet_act_f *act;
+	fleet_act_f *act;        /* NULL: another place */
+	enum engine_place place; /* then */
 } list_actions[] = {
 	[FLEET_CANCEL] = { "cancelled", "it has ended before", engine_cancel },
 	[FLEET_REQUEUE] = { "requeued", "it has ended, or is being ended", engine_requeue },
 	[FLEET_RETRY] = { "queued again", "it has not failed", engine_retry },
 	[FLEET_MOVE] = { "moved to todo", "it has not failed, does not run and is not parked",
 	    fleet_list_move },
-	[FLEET_FRONT] = { "moved", "a host has it, or it has ended", fleet_list_front },
-	[FLEET_PARK] = { "moved", "a host has it, or it has ended", fleet_list_park },
-	[FLEET_PRIORITY] = { "moved", "a host has it, or it has ended", fleet_list_priority },
+	[FLEET_FRONT] = { "moved", "a host has it, or it has ended", .place = PLACE_FRONT },
+	[FLEET_PARK] = { "moved", "a host has it, or it has ended", .place = PLACE_PARKED },
+	[FLEET_PRIORITY] = { "moved", "a host has it, or it has ended", .place = PLACE_PRIORITY },
 	[FLEET_FORGET] = { "forgotten", "it has not ended; cancel it first", engine_forget },
 };
 
@@ -175,8 +159,10 @@ static int fleet_list_tell(struct context *context, const struct selection *s, p
 	return outcome == 0 && action == FLEET_CANCEL ? EXIT_FINE : EXIT_DATA;
 }
 
-int fleet_act(struct context *context, const struct selection *s, enum fleet_action action)
+static int fleet_list_act(
+    struct context *context, const struct selection *s, enum fleet_action action, int priority)
 {
+	fleet_act_f *act = list_actions[action].act;
 	uint64_t ids[FLEET_PAGE];
 	int8_t outcome[FLEET_PAGE];
 	size_t done = 0;
@@ -190,7 +176,9 @@ int fleet_act(struct context *context, const struct selection *s, enum fleet_act
 			if (code != EXIT_FINE)
 				return code;
 		}
-		int r = list_actions[action].act(context->engine, ids, n, outcome);
+		int r = act ? act(context->engine, ids, n, outcome)
+			    : engine_move(context->engine, ids, n, list_actions[action].place,
+				  priority, outcome);
 		if (r < 0)
 			return failed(r, context->command->name);
 		for (size_t i = 0; i < n; i++) {
@@ -206,8 +194,12 @@ int fleet_act(struct context *context, const struct selection *s, enum fleet_act
 	return worst;
 }
 
+int fleet_act(struct context *context, const struct selection *s, enum fleet_action action)
+{
+	return fleet_list_act(context, s, action, 0);
+}
+
 int fleet_set_priority(struct context *context, const struct selection *s, int priority)
 {
-	list_priority = priority;
-	return fleet_act(context, s, FLEET_PRIORITY);
+	return fleet_list_act(context, s, FLEET_PRIORITY, priority);
 }

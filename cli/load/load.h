@@ -189,8 +189,8 @@ struct load_task { /* of one line, until the next */
 	plm_command *command; /* NULL: the command of all lines */
 	plm_command_future *future;
 	size_t futures_room;
-	struct hook hook; /* without a command: none */
-	char hook_title[FLEET_TITLE_BYTES];
+	struct hook hook;                   /* without a command: none */
+	char hook_title[FLEET_TITLE_BYTES]; /* for a fleet */
 };
 
 /* Judges what is known before the task is made: function, needs, references. */
@@ -249,9 +249,7 @@ struct load_batch {
 typedef void load_accepted_f(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
-/* Copies the task and its hook, if any, with their arguments. False: the batch is full, flush
- * first.
- */
+/* Copies the task, and its hook if it has one. False: the batch is full, flush first. */
 bool load_batch_add(
     struct load_batch *batch, const struct load_task *task, const struct load_ticket *ticket);
 bool load_batch_is_hook(const plm_task *task);

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/why.h"
 #include "cli/load/load.h"
-#include "cli/shell_line.h"
 
 /* ---- judging ---- */
 
@@ -120,10 +118,10 @@ static int load_task_make_hook(
 		line = hook_line(common->context, line);
 	if (!line || !line[0])
 		return 0;
-	const char *const words[] = { SHELL_STANDARD, "-c", line };
-	fleet_title(words, COUNT_OF(words), ret->hook_title);
-	return hook_make(&ret->hook, line, &item->request.options, common->request.command,
-	    &ret->task, PLM_PREVIOUS);
+	if (common->context->fleet)
+		fleet_hook_title(line, ret->hook_title);
+	return hook_make(
+	    &ret->hook, line, &item->request.options, common->request.command, &ret->task);
 }
 
 int load_task_make(struct load_item *item, struct load_common *common, struct load_task *ret)

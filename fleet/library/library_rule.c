@@ -58,15 +58,22 @@ static int rule_ask(struct plm_fleet *f, plm_ref ref, library_verb *verb, struct
 	return r < 0 ? r : library_ask(f, verb, ruled, 0);
 }
 
+/* A change of one task; too_late: why it could not be made any more. */
+static int rule_change(
+    struct plm_fleet *f, plm_ref ref, library_verb *verb, struct ruled *ruled, const char *too_late)
+{
+	int r = rule_ask(f, ref, verb, ruled);
+	if (r < 0)
+		return r;
+	if (ruled->done < 0)
+		return why(-ESTALE, "the fleet has no such task any more");
+	return ruled->done ? 0 : why(-EALREADY, "%s", too_late);
+}
+
 int plm_fleet_cancel(plm_fleet *f, plm_ref ref)
 {
 	struct ruled ruled = { .id = 0 };
-	int r = rule_ask(f, ref, rule_cancel, &ruled);
-	if (r < 0)
-		return r;
-	if (ruled.done < 0)
-		return why(-ESTALE, "the fleet has no such task any more");
-	return ruled.done ? 0 : why(-EALREADY, "the task has ended");
+	return rule_change(f, ref, rule_cancel, &ruled, "the task has ended");
 }
 
 int plm_fleet_move(plm_fleet *f, plm_ref ref, enum plm_place place, int priority)
@@ -82,12 +89,7 @@ int plm_fleet_move(plm_fleet *f, plm_ref ref, enum plm_place place, int priority
 		return why(
 		    -EINVAL, "priority %d: from %d to %d", priority, PRIORITY_MIN, PRIORITY_MAX);
 	ruled.place = places[place];
-	int r = rule_ask(f, ref, rule_move, &ruled);
-	if (r < 0)
-		return r;
-	if (ruled.done < 0)
-		return why(-ESTALE, "the fleet has no such task any more");
-	return ruled.done ? 0 : why(-EALREADY, "a host has the task, or it has ended");
+	return rule_change(f, ref, rule_move, &ruled, "a host has the task, or it has ended");
 }
 
 int plm_fleet_running(plm_fleet *f, plm_ref ref)

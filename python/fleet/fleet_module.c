@@ -353,9 +353,9 @@ static PyObject *fleet_status(PyObject *object, PyObject *unused)
 	Py_END_ALLOW_THREADS fleet_end(object);
 	if (r < 0)
 		return fleet_raise(r);
-	return Py_BuildValue("{sKsKsKsKsKsKsKsK}", "hosts", s.hosts, "waiting", s.waiting, "ready",
-	    s.ready, "pause", s.pause, "running", s.running, "done", s.done, "failed", s.failed,
-	    "cancelled", s.cancelled);
+	return Py_BuildValue("{sKsKsKsKsKsKsKsKsK}", "hosts", s.hosts, "waiting", s.waiting,
+	    "ready", s.ready, "pause", s.pause, "running", s.running, "done", s.done, "failed",
+	    s.failed, "cancelled", s.cancelled, "parked", s.parked);
 }
 
 static PyObject *fleet_fd(PyObject *object, PyObject *unused)
