@@ -403,11 +403,10 @@ def command_targets(run):
     def of(name):
         return run.value("commands", f"{name}: commands")
 
-    by_map = of("plmctl map")
-    plm, who = (by_map, "by plmctl map") if by_map else (of("plm"), "by libplm")
+    plm = of("plmctl map")
     xargs = of("xargs -P2 -n1")
     yield Target(
-        f"a command of many, {who}",
+        "a command of many, by plmctl map",
         plm,
         "us",
         "xargs -P2 -n1",

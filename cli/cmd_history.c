@@ -245,17 +245,27 @@ static void history_head(struct output *out, const void *row)
 	cell_text_if_any(out, text);
 }
 
+/* Of runtimes and of fleets. */
+#define COLUMNS_FIRST                                                  \
+	{ "NUMBER", "id", 6, .cell = history_number },                 \
+	    { "REF", "ref", -24, .cell = history_text },               \
+	    { "STATE", "state", -9, .cell = history_state },           \
+	    { "EXIT", "exit_code", 4, .cell = history_number },        \
+	    { "SUBMITTED", "submitted", -19, .cell = history_moment }, \
+	    { "RAN", "run_ms", 7, .cell = history_ms },                \
+	{                                                              \
+		"TRIES", "attempts", 5, .cell = history_number         \
+	}
+#define COLUMNS_TEXT                                              \
+	{ "LABEL", "label", -8, .cell = history_text_if_any },    \
+	    { "COMMAND", "command", -24, .cell = history_text },  \
+	{                                                         \
+		"WHY", "message", -1, .cell = history_text_if_any \
+	}
+
 static const struct column columns[] = {
-	{ "NUMBER", "id", 6, .cell = history_number },
-	{ "REF", "ref", -24, .cell = history_text },
-	{ "STATE", "state", -9, .cell = history_state },
-	{ "EXIT", "exit_code", 4, .cell = history_number },
-	{ "SUBMITTED", "submitted", -19, .cell = history_moment },
-	{ "RAN", "run_ms", 7, .cell = history_ms },
-	{ "TRIES", "attempts", 5, .cell = history_number },
-	{ "LABEL", "label", -8, .cell = history_text_if_any },
-	{ "COMMAND", "command", -24, .cell = history_text },
-	{ "WHY", "message", -1, .cell = history_text_if_any },
+	COLUMNS_FIRST,
+	COLUMNS_TEXT,
 	{ "FIRST REF", "first_ref", -1, .cell = history_text },
 	{ "QUEUED AGAIN", "resumed", 0, .cell = history_number },
 	{ "FUNCTION", "function", -1, .cell = history_text },
@@ -279,17 +289,9 @@ static const struct column columns[] = {
 enum { COLUMNS_USUAL = 10 }; /* the columns of a list for people */
 
 static const struct column fleet_columns[] = {
-	{ "NUMBER", "id", 6, .cell = history_number },
-	{ "REF", "ref", -24, .cell = history_text },
-	{ "STATE", "state", -9, .cell = history_state },
-	{ "EXIT", "exit_code", 4, .cell = history_number },
-	{ "SUBMITTED", "submitted", -19, .cell = history_moment },
-	{ "RAN", "run_ms", 7, .cell = history_ms },
-	{ "TRIES", "attempts", 5, .cell = history_number },
+	COLUMNS_FIRST,
 	{ "HOST", "host", -16, .cell = history_text_if_any },
-	{ "LABEL", "label", -8, .cell = history_text_if_any },
-	{ "COMMAND", "command", -24, .cell = history_text },
-	{ "WHY", "message", -1, .cell = history_text_if_any },
+	COLUMNS_TEXT,
 	{ "NEEDS", "needs", -1, .cell = history_text_if_any },
 	{ "PRIORITY", "priority", 0, .cell = history_number },
 	{ "BEGAN", "began", -1, .cell = history_moment },

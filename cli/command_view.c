@@ -94,7 +94,7 @@ const char *command_where(const struct command_view *v, char ret[WHERE_TEXT_BYTE
 		return ret;
 	}
 	bool live = v->logged && out == PLM_OUTLET_LIVE;
-	bool file = (out == PLM_OUTLET_FILE || err == PLM_OUTLET_FILE);
+	bool file = out == PLM_OUTLET_FILE || err == PLM_OUTLET_FILE;
 	return live ? "its submitter, as it was written"
 	    : file  ? "a file of its submitter"
 		    : "the runtime";

@@ -24,7 +24,7 @@ from . import _core, _functions, _values
 from ._broken import InitializerFailed
 from ._futures import Future
 from ._runtime import Runtime
-from ._session import NAMES, Chunk, PutOnce, Ref, Session, lend
+from ._session import NAMES, SCALARS, Chunk, PutOnce, Ref, Session, lend
 
 TYPE_CHECKING = False  # as in _values.py
 if TYPE_CHECKING:
@@ -411,7 +411,8 @@ def _is_large(value: Any) -> bool:
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
     while chunk := list(itertools.islice(rows, size)):
-        named = any(isinstance(value, NAMES) for row in chunk for value in row)
+        plain = SCALARS.issuperset(map(type, itertools.chain.from_iterable(chunk)))
+        named = not plain and any(isinstance(value, NAMES) for row in chunk for value in row)
         yield (Chunk(chunk) if named else chunk,)
 
 
